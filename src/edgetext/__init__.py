@@ -1,0 +1,56 @@
+"""Labelled text in, a proven int8 classifier out.
+
+This module hands out the part that predicts, and loads it when it is first used: ``import edgetext`` alone
+imports neither numpy nor onnxruntime.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgetext.errors import (
+    BundleError,
+    DataError,
+    EdgetextError,
+    GateRefusedError,
+    InputError,
+    IntegrityError,
+    MissingExtraError,
+    ModelError,
+    OutputExistsError,
+)
+
+if TYPE_CHECKING:
+    from edgetext.runtime.prediction import Prediction
+    from edgetext.runtime.predictor import Predictor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BundleError",
+    "DataError",
+    "EdgetextError",
+    "GateRefusedError",
+    "InputError",
+    "IntegrityError",
+    "MissingExtraError",
+    "ModelError",
+    "OutputExistsError",
+    "Prediction",
+    "Predictor",
+    "__version__",
+]
+
+_LAZY = {"Prediction": "edgetext.runtime.prediction", "Predictor": "edgetext.runtime.predictor"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'edgetext' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,218 @@
+"""The folder that ``train`` leaves: model, tokenizer, labels, and the split it was trained on.
+
+::
+
+    checkpoint/
+      config.json  model.safetensors                 the model, as transformers saves it
+      tokenizer.json  tokenizer_config.json  ...     its tokenizer
+      split.json                                     which rows of which file were used for what
+      training.json                                  every argument, the loss history, the metrics
+
+Standard library only, so that export and bench can read it wherever they run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgetext.errors import ModelError
+from edgetext.files import write_json
+
+SPLIT_FILE = "split.json"
+TRAINING_FILE = "training.json"
+SPLIT_PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A file of labelled text, as it was read.
+
+    Attributes:
+        uri: An absolute path, ``builtin:NAME`` or ``hub:NAME``.
+        fingerprint: SHA-256 over the rows as read (see ``edgetext.data``), so that a changed file is noticed.
+        rows: How many data rows the file has, broken ones included.
+        text_column: The column that holds the text.
+        label_column: The column that holds the label.
+        split_column: The column that says which part a row belongs to, if there is one.
+    """
+
+    uri: str
+    fingerprint: str
+    rows: int
+    text_column: str
+    label_column: str
+    split_column: str | None = None
+
+
+@dataclass(frozen=True)
+class SplitPart:
+    """The rows of one source that serve one purpose.
+
+    Attributes:
+        source: Index into ``SplitRecord.sources``.
+        rows: Row numbers in that source; the first data row is 1.
+    """
+
+    source: int
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """Which rows were used for what; export's gate and the bench never touch the training rows.
+
+    Attributes:
+        sources: The files that the rows come from.
+        parts: The parts by name (``train``, ``validation``, ``test``); ``test`` may be absent.
+        seed: The seed that made the parts that were not given.
+    """
+
+    sources: tuple[DataSource, ...]
+    parts: Mapping[str, SplitPart]
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives the record as plain JSON values."""
+        return {
+            "sources": [asdict(source) for source in self.sources],
+            "parts": {name: {"source": part.source, "rows": list(part.rows)} for name, part in self.parts.items()},
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SplitRecord:
+        """Reads the record back.
+
+        Raises:
+            KeyError, TypeError, ValueError: The value is not one that ``to_json`` gave.
+        """
+        sources = tuple(DataSource(**source) for source in value["sources"])
+        parts = {
+            name: SplitPart(int(part["source"]), tuple(int(row) for row in part["rows"]))
+            for name, part in value["parts"].items()
+        }
+        if any(not 0 <= part.source < len(sources) for part in parts.values()):
+            raise ValueError("a part names a source that is not there")
+        return cls(sources, parts, int(value["seed"]))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A fine-tuned sequence classifier on disk.
+
+    Attributes:
+        path: The folder.
+        labels: The labels, by class index.
+        model_type: The architecture as transformers names it, such as ``bert``.
+        max_length: The longest input in tokens, special tokens included.
+        base_model: What was fine-tuned, as the user named it; empty for a checkpoint that others made.
+        split: The rows used, or ``None`` for a checkpoint that others made.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    model_type: str
+    max_length: int
+    base_model: str = ""
+    split: SplitRecord | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Opens a folder as a checkpoint of a single-label text classifier.
+
+    Args:
+        path: The folder; one that transformers saved serves as well as one that ``train`` wrote.
+
+    Raises:
+        ModelError: There is no such folder, it holds no safetensors weights, or the model is for another task.
+    """
+    if not path.is_dir():
+        raise ModelError(f"{path} is not a folder: give the checkpoint folder that 'edgetext train' wrote")
+    if not (path / "config.json").is_file():
+        raise ModelError(f"{path} is no checkpoint: it holds no config.json")
+    config = _read_object(path / "config.json")
+    _refuse_other_tasks(path, config)
+    if not list(path.glob("*.safetensors")):
+        raise ModelError(f"{path} holds no *.safetensors file: edgetext loads weights in that format only")
+    training = _read_object(path / TRAINING_FILE) if (path / TRAINING_FILE).is_file() else {}
+    return Checkpoint(
+        path=path,
+        labels=_labels(path, config),
+        model_type=str(config.get("model_type", "")),
+        max_length=_max_length(path, config, training),
+        base_model=str(training.get("base_model", "")),
+        split=_read_split(path / SPLIT_FILE),
+        training=training,
+    )
+
+
+def write_split(folder: Path, record: SplitRecord) -> None:
+    """Writes the split beside the checkpoint."""
+    write_json(folder / SPLIT_FILE, record.to_json())
+
+
+def write_training(folder: Path, training: Mapping[str, Any]) -> None:
+    """Writes ``training.json``: ``base_model``, ``max_length``, every argument, the loss history, the metrics."""
+    write_json(folder / TRAINING_FILE, dict(training))
+
+
+def _refuse_other_tasks(path: Path, config: Mapping[str, Any]) -> None:
+    architectures = config.get("architectures") or ["(none named)"]
+    if not all(isinstance(name, str) and name.endswith("ForSequenceClassification") for name in architectures):
+        raise ModelError(
+            f"{path} holds a {architectures[0]}, not a text classifier: "
+            "expected an architecture that ends in ForSequenceClassification (fine-tune it with 'edgetext train')"
+        )
+    problem = config.get("problem_type")
+    if problem not in (None, "single_label_classification"):
+        raise ModelError(
+            f"{path} was trained for {problem!r}: only single_label_classification is supported so far"
+        )
+
+
+def _labels(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
+    id2label = config.get("id2label")
+    try:
+        assert isinstance(id2label, dict)
+        labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
+    except (AssertionError, KeyError):
+        raise ModelError(f"{path / 'config.json'}: id2label must map 0, 1, ... to the labels") from None
+    if len(labels) < 2:
+        raise ModelError(f"{path} knows {len(labels)} label: a classifier needs at least two")
+    if len(set(labels)) < len(labels):
+        raise ModelError(f"{path / 'config.json'}: id2label names a label twice")
+    return labels
+
+
+def _max_length(path: Path, config: Mapping[str, Any], training: Mapping[str, Any]) -> int:
+    if isinstance(training.get("max_length"), int):
+        return int(training["max_length"])
+    tokenizer = path / "tokenizer_config.json"
+    limits = [512, config.get("max_position_embeddings")]
+    if tokenizer.is_file():
+        limits.append(_read_object(tokenizer).get("model_max_length"))
+    return min(int(limit) for limit in limits if isinstance(limit, int) and limit > 1)
+
+
+def _read_split(path: Path) -> SplitRecord | None:
+    if not path.is_file():
+        return None
+    try:
+        return SplitRecord.from_json(_read_object(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is damaged ({error}): train again, or remove it and give --data") from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} must hold a JSON object")
+    return value

@@ -1,0 +1,97 @@
+"""Every error that edgetext raises on purpose, as one tree.
+
+::
+
+    EdgetextError                  exit code 1
+    ├── InputError                 exit code 2: what was given cannot be used
+    │   ├── DataError              labelled text: file, row, column
+    │   ├── ModelError             a base model or a checkpoint
+    │   ├── BundleError            a bundle or an ONNX folder
+    │   │   └── IntegrityError     a file of the bundle is not the one that was exported
+    │   └── OutputExistsError      the place to write to is taken
+    ├── MissingExtraError          exit code 2: an optional part is not installed
+    └── GateRefusedError           exit code 3: no int8 variant was good enough
+
+A message is one sentence or two: what was given, what was expected, what to do. The command line prints it
+without a traceback and exits with the class's ``exit_code``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class EdgetextError(Exception):
+    """The root of the tree; catch it to catch all that edgetext raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(EdgetextError):
+    """What was given cannot be used; the message names the culprit."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """Labelled text that cannot be read or used."""
+
+
+class ModelError(InputError):
+    """A base model or a checkpoint that cannot be used."""
+
+
+class BundleError(InputError):
+    """A bundle, or a folder given as one, that cannot be used."""
+
+
+class IntegrityError(BundleError):
+    """A file of a bundle differs from the one that was exported."""
+
+
+class OutputExistsError(InputError):
+    """The place to write to is taken, and overwriting was not asked for."""
+
+
+class MissingExtraError(EdgetextError, ImportError):
+    """An optional part of edgetext is not installed.
+
+    Attributes:
+        extra: The extra to install, such as ``train``.
+        package: The import that failed, such as ``transformers``.
+    """
+
+    exit_code = 2
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(
+            f'this needs the package {package!r}, which is not installed: run  pip install "edgetext[{extra}]"'
+        )
+        self.extra = extra
+        self.package = package
+
+
+class GateRefusedError(EdgetextError):
+    """No int8 variant was shown to be as good as the original."""
+
+    exit_code = 3
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turns a failed import of a third-party package into the line that installs it.
+
+    Args:
+        extra: The extra that brings what is imported inside the block.
+
+    Raises:
+        MissingExtraError: A package imported inside the block is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "edgetext"):
+            raise
+        raise MissingExtraError(extra, package) from error

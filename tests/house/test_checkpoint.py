@@ -1,0 +1,87 @@
+"""A folder is taken for a checkpoint only if it is one; whatever is wrong with it is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from edgetext.checkpoint import DataSource, SplitPart, SplitRecord, open_checkpoint, write_split
+from edgetext.cli.main import main
+from edgetext.errors import ModelError
+
+CONFIG = {
+    "architectures": ["BertForSequenceClassification"],
+    "model_type": "bert",
+    "id2label": {"0": "food", "1": "not_food"},
+    "max_position_embeddings": 128,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "checkpoint"
+    path.mkdir()
+    (path / "model.safetensors").write_bytes(b"")
+    (path / "config.json").write_text(json.dumps(CONFIG))
+    return path
+
+
+def change(folder, **fields):
+    (folder / "config.json").write_text(json.dumps({**CONFIG, **fields}))
+
+
+def test_a_checkpoint_that_others_made_opens(folder):
+    found = open_checkpoint(folder)
+    assert (found.labels, found.model_type, found.max_length) == (("food", "not_food"), "bert", 128)
+    assert (found.base_model, found.split) == ("", None)
+
+
+def test_the_split_comes_back_as_it_was_written(folder):
+    record = SplitRecord(
+        (DataSource("/a.csv", "ab" * 32, 9, "text", "label"), DataSource("hub:x", "cd" * 32, 3, "t", "l", "split")),
+        {"train": SplitPart(0, (1, 2, 5)), "test": SplitPart(1, (3,))},
+        seed=7,
+    )
+    write_split(folder, record)
+    assert open_checkpoint(folder).split == record
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"architectures": ["BertForMaskedLM"]}, "holds a BertForMaskedLM, not a text classifier"),
+        ({"architectures": None}, "not a text classifier"),
+        ({"problem_type": "regression"}, "was trained for 'regression'"),
+        ({"id2label": {"0": "food"}}, "knows 1 label: a classifier needs at least two"),
+        ({"id2label": {"0": "food", "2": "drink"}}, "id2label must map 0, 1"),
+        ({"id2label": {"0": "food", "1": "food"}}, "names a label twice"),
+    ],
+)
+def test_what_is_no_classifier_is_named(folder, fields, message, capsys):
+    change(folder, **fields)
+    with pytest.raises(ModelError, match=message):
+        open_checkpoint(folder)
+    assert main(["export", str(folder), "-o", str(folder.parent / "bundle")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("edgetext export: error: ")
+    assert error.count("\n") == 1
+    assert not (folder.parent / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: shutil.rmtree(path), "is not a folder"),
+        (lambda path: (path / "config.json").unlink(), "holds no config.json"),
+        (lambda path: (path / "config.json").write_text("{"), "cannot be read as JSON"),
+        (lambda path: (path / "config.json").write_text("[]"), "must hold a JSON object"),
+        (lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"), r"no \*.safetensors file"),
+        (lambda path: (path / "split.json").write_text('{"sources": []}'), "split.json is damaged"),
+    ],
+)
+def test_a_damaged_folder_is_named(folder, spoil, message):
+    spoil(folder)
+    with pytest.raises(ModelError, match=message):
+        open_checkpoint(folder)
