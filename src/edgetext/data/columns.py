@@ -1,0 +1,96 @@
+"""Which columns hold the text, the label and the part: given, or found by their usual names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgetext.errors import DataError
+
+# Before the plain word where both stand side by side: names of labels say more than their numbers.
+LABEL_NAMES = (
+    "label_text", "label_name", "label", "labels", "category", "intent", "class", "class_name", "target",
+    "sentiment", "topic", "tag", "annotation", "gold", "y",
+)  # fmt: skip
+TEXT_NAMES = (
+    "text", "sentence", "utterance", "content", "caption", "review", "query", "question", "message", "body",
+    "comment", "tweet", "document", "description", "input", "title", "headline", "x",
+)  # fmt: skip
+SPLIT_NAMES = ("split", "partition")
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that are read.
+
+    Attributes:
+        text: Name of the column with the text.
+        label: Name of the column with the label.
+        split: Name of the column that says which part a row belongs to, if there is one.
+    """
+
+    text: str
+    label: str
+    split: str | None = None
+
+
+def find_columns(
+    file: str,
+    columns: Sequence[str],
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    split: str | None = None,
+) -> Columns:
+    """Finds the columns to read.
+
+    Args:
+        file: The file, for messages.
+        columns: The names it has.
+        text: The column with the text, if given.
+        label: The column with the label, if given.
+        split: The column with the part, if given.
+
+    Raises:
+        DataError: A given column is not there, none has a usual name, or text and label are one column.
+    """
+    found = Columns(
+        text=_find(file, columns, "text", text, TEXT_NAMES),
+        label=_find(file, columns, "label", label, LABEL_NAMES),
+        split=_given(file, columns, "split", split) or _usual(columns, SPLIT_NAMES),
+    )
+    if len({found.text, found.label, found.split}) < 3:
+        raise DataError(
+            f"{file}: the column {found.label!r} cannot be two of text, label and split at once "
+            f"({_list(columns)}); give another --text-column or --label-column"
+        )
+    return found
+
+
+def _find(file: str, columns: Sequence[str], kind: str, given: str | None, usual: Sequence[str]) -> str:
+    name = _given(file, columns, kind, given) or _usual(columns, usual)
+    if name is None:
+        raise DataError(
+            f"{file}: no column looks like the {kind} ({_list(columns)}); "
+            f"expected one named {', '.join(usual[:6])} or alike, or give --{kind}-column NAME"
+        )
+    return name
+
+
+def _given(file: str, columns: Sequence[str], kind: str, given: str | None) -> str | None:
+    if given is not None and given not in columns:
+        raise DataError(f"{file}: there is no column {given!r} ({_list(columns)}); check --{kind}-column")
+    return given
+
+
+def _usual(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    by_name = {column.strip().casefold(): column for column in reversed(columns)}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _list(columns: Sequence[str]) -> str:
+    shown = [column if len(column) <= 30 else column[:29] + "…" for column in columns[:_SHOWN]]
+    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+    return f"the columns are: {', '.join(shown)}{more}"

@@ -1,0 +1,101 @@
+"""Which labelled rows a model may be judged on: never those that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgetext.checkpoint import SplitRecord
+from edgetext.data.example import Example
+from edgetext.data.held_out import held_out
+from edgetext.data.load import load
+from edgetext.errors import DataError
+
+EVERY_ROW = "all rows"
+
+
+@dataclass(frozen=True)
+class EvaluationRows:
+    """Labelled texts to judge a model on.
+
+    Attributes:
+        examples: The rows.
+        name: A short name of the data, for reports.
+        fingerprint: Of the file they come from.
+        part: ``test``, ``validation``, or ``all rows`` of a file that the checkpoint does not know.
+    """
+
+    examples: tuple[Example, ...]
+    name: str
+    fingerprint: str
+    part: str
+
+
+def evaluation_rows(
+    record: SplitRecord | None,
+    parts: tuple[str, ...],
+    data: str | None = None,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> EvaluationRows:
+    """Gives the held-out rows of a checkpoint, or those of another file.
+
+    Args:
+        record: The checkpoint's split; ``None`` for a checkpoint that others made.
+        parts: The parts that will do, the preferred one first.
+        data: A file to take in place of the one that the record names. Where it is the same data, the same part is
+            taken from it; where it is not, all its rows are.
+        text_column: The column with the text, if ``data`` has an unusual name for it.
+        label_column: The column with the label, likewise.
+
+    Raises:
+        DataError: The record names no such part and no data was given, or the file cannot be used, or it holds
+            training rows.
+    """
+    part = next((name for name in parts if record and name in record.parts), None)
+    if data is None:
+        if record is None or part is None:
+            raise DataError(
+                f"the checkpoint names no {' or '.join(parts)} rows: give --data with labelled rows "
+                "that it was not trained on"
+            )
+        source = record.sources[record.parts[part].source]
+        return EvaluationRows(held_out(record, part), _short_name(source.uri), source.fingerprint, part)
+    found = load(data, text_column=text_column, label_column=label_column)
+    for name in parts if record else ():
+        if record and name in record.parts:
+            source = record.sources[record.parts[name].source]
+            if source.fingerprint == found.source.fingerprint:
+                return EvaluationRows(held_out(record, name, data), found.name, source.fingerprint, name)
+    if record and any(source.fingerprint == found.source.fingerprint for source in record.sources):
+        raise DataError(
+            f"{data}: the checkpoint was trained on these rows: give a file of rows that it has not seen"
+        )
+    return EvaluationRows(found.examples, found.name, found.source.fingerprint, EVERY_ROW)
+
+
+def check_labels(examples: Sequence[Example], labels: Sequence[str], owner: str) -> None:
+    """Refuses rows whose label the model cannot give.
+
+    Args:
+        examples: The rows.
+        labels: The labels that the model knows.
+        owner: What to call the model.
+
+    Raises:
+        DataError: A row has another label.
+    """
+    known = set(labels)
+    for example in examples:
+        if example.label not in known:
+            some = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
+            raise DataError(
+                f"row {example.row} has the label {example.label!r}, which {owner} does not know: "
+                f"expected one of {some}"
+            )
+
+
+def _short_name(uri: str) -> str:
+    last = uri.replace("\\", "/").rpartition("/")[2].rpartition(":")[2]
+    return last.partition("@")[0].partition(".")[0]

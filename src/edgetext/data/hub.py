@@ -1,0 +1,107 @@
+"""Parquet files and data sets of the Hugging Face Hub, through ``datasets``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgetext.data.parts import PART_OF, known_part
+from edgetext.data.table import Record, Table
+from edgetext.errors import DataError, needs_extra
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SPLIT_COLUMN = "split"
+
+
+def read_parquet_file(path: Path) -> Table:
+    """Reads a Parquet file into memory; nothing is left in a cache.
+
+    Raises:
+        DataError: The file is empty or is not Parquet.
+        MissingExtraError: ``datasets`` is not installed.
+    """
+    with needs_extra("train"):
+        from datasets import Dataset
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty; expected labelled texts, one a row")
+    with _quiet(), tempfile.TemporaryDirectory(prefix="edgetext-") as cache:
+        try:
+            dataset = Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+        except Exception as error:  # datasets wraps pyarrow's errors in several kinds of its own
+            raise DataError(f"{path}: not readable as Parquet ({_first_line(error)})") from error
+        return Table(tuple(dataset.column_names), tuple(_records(dataset, first_row=1)))
+
+
+def read_hub(uri: str) -> Table:
+    """Reads ``hub:NAME[:CONFIG][@REVISION]``; the parts of the data set appear as a column ``split``.
+
+    Rows are numbered through all parts, training first. Parts under other names than the usual ones are left out.
+
+    Raises:
+        DataError: The Hub cannot be reached, or has no such data set, or only one that runs code.
+        MissingExtraError: ``datasets`` is not installed.
+    """
+    with needs_extra("train"):
+        from datasets import load_dataset
+    name, _, revision = uri.removeprefix("hub:").partition("@")
+    name, _, config = name.partition(":")
+    with _quiet():
+        try:
+            found = load_dataset(name, config or None, revision=revision or None)
+        except (
+            Exception
+        ) as error:  # network, names, formats: datasets, huggingface_hub and pyarrow each have a tree
+            raise DataError(
+                f"{uri}: cannot be read from the Hugging Face Hub ({_first_line(error)}): check the name "
+                "(hub:NAME[:CONFIG][@REVISION]) and the network, or download it and give the file"
+            ) from error
+    return _join(uri, {str(part): dataset for part, dataset in found.items()})
+
+
+def _join(uri: str, found: dict[str, Dataset]) -> Table:
+    parts = {part: dataset for part, dataset in found.items() if known_part(part)}
+    if not parts:
+        raise DataError(f"{uri}: its parts are {', '.join(found)}; expected one named {', '.join(PART_OF)}")
+    records: list[Record] = []
+    columns: dict[str, None] = {}
+    for part in sorted(parts, key=lambda part: list(PART_OF).index(part.lower())):
+        columns.update(dict.fromkeys(parts[part].column_names))
+        for record in _records(parts[part], first_row=len(records) + 1):
+            records.append(Record(record.row, {**record.values, SPLIT_COLUMN: part}))
+    return Table((*columns, *(() if SPLIT_COLUMN in columns else (SPLIT_COLUMN,))), tuple(records))
+
+
+def _records(dataset: Dataset, first_row: int) -> Iterator[Record]:
+    """Gives the rows, with labels that are stored as class numbers turned into their names."""
+    names = {column: feature.names for column, feature in dataset.features.items() if hasattr(feature, "names")}
+    for row, values in enumerate(dataset, start=first_row):
+        yield Record(row, {**values, **{column: _class_name(values[column], names[column]) for column in names}})
+
+
+def _class_name(value: Any, names: list[str]) -> str | None:
+    """Gives the name of a class number; the Hub marks a label that is kept back by -1."""
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    from datasets.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
