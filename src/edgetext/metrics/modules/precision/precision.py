@@ -1,0 +1,34 @@
+"""Precision as an ``evaluate`` module: how far a label can be believed, for a class or over all."""
+
+from collections.abc import Sequence
+
+import datasets
+import evaluate
+from sklearn.metrics import precision_score
+
+DESCRIPTION = "Of the texts that were given a label, the share that it is right for."
+INPUTS = (
+    "predictions: the class indices that the model gave; references: those that are right; labels: the classes to "
+    "look at; average: 'macro' (every class counts the same), 'weighted' (by its texts), 'micro' (every text the "
+    "same), or None for a figure a class. A class without texts counts as 0."
+)
+
+
+class Precision(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
+    """Precision of class indices."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        indices = datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")})
+        return evaluate.MetricInfo(
+            description=DESCRIPTION, citation="", inputs_description=INPUTS, features=indices
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[int],
+        references: Sequence[int],
+        labels: Sequence[int] | None = None,
+        average: str | None = "macro",
+    ) -> dict[str, float | list[float]]:
+        value = precision_score(references, predictions, labels=labels, average=average, zero_division=0.0)
+        return {"precision": value.tolist() if average is None else float(value)}

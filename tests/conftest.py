@@ -1,0 +1,69 @@
+"""What many tests need: the tiny base model, a few rows, and a checkpoint trained on them once a session."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from edgetext.checkpoint import Checkpoint
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test may reach out
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+TINY = Path(__file__).parent / "data" / "tiny"
+
+FOOD = (
+    "a bowl of ramen", "fried rice with egg", "a slice of pizza", "hot soup and bread", "grilled fish on a plate",
+    "a sandwich with cheese", "fresh fruit salad", "beef stew", "spicy noodles", "baked potato with butter",
+)  # fmt: skip
+NOT_FOOD = (
+    "a bicycle on the street", "a dog in the park", "the road to the mountain", "a lamp on the table",
+    "rain over the city", "a bus at the school", "a half baked plan", "the cat sits on a chair",
+    "a wood house by the sea", "the phone was lost",
+)  # fmt: skip
+ENDINGS = ("", " in winter", " near the window")
+
+
+@pytest.fixture(scope="session")
+def tiny_base() -> Path:
+    """Gives the folder of a random BERT encoder: hidden size 32, two layers, at most 128 tokens."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a CSV of 60 rows, ``text,label``, half of them ``food`` and half ``not_food``."""
+    path = tmp_path_factory.mktemp("rows") / "tiny_rows.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", "label"])
+        for ending in ENDINGS:
+            for food, other in zip(FOOD, NOT_FOOD, strict=True):
+                writer.writerow([food + ending, "food"])
+                writer.writerow([other + ending, "not_food"])
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_base: Path, tiny_rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """Gives a checkpoint trained on ``tiny_rows``: 42 rows to train, 9 to validate, 9 to test."""
+    from edgetext.data import load, resolve_split
+    from edgetext.train.arguments import TrainArguments
+    from edgetext.train.base import resolve_base
+    from edgetext.train.fit import fit
+
+    output = tmp_path_factory.mktemp("trained") / "checkpoint"
+    split = resolve_split(load(str(tiny_rows)))
+    arguments = TrainArguments(epochs=8, learning_rate=5e-3, batch_size=8, bf16=False)
+    return fit(split, resolve_base(str(tiny_base)), output, arguments)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle with ``fp32`` and ``int8`` of a random classifier; copy it before changing anything."""
+    from tiny_onnx import make_tiny_bundle
+
+    return make_tiny_bundle(tiny_base, tmp_path_factory.mktemp("exported") / "bundle")

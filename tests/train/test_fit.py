@@ -1,0 +1,139 @@
+"""Fine-tuning end to end, on the tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from edgetext.checkpoint import Checkpoint, open_checkpoint
+from edgetext.data import load, resolve_split
+from edgetext.errors import OutputExistsError
+from edgetext.train import fit as fit_module
+from edgetext.train.arguments import TrainArguments
+from edgetext.train.base import resolve_base
+from edgetext.train.fit import fit
+
+QUICK = TrainArguments(epochs=1, batch_size=16, bf16=False)
+
+
+class Heard:
+    """Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, int, int]] = []
+        self.notes: list[str] = []
+
+    def step(self, name: str, done: int, total: int) -> None:
+        self.steps.append((name, done, total))
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def test_the_checkpoint_is_whole_and_learned(tiny_checkpoint: Checkpoint) -> None:
+    names = {file.name for file in tiny_checkpoint.path.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "split.json", "training.json"} <= names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pth"))]
+    assert not list(tiny_checkpoint.path.parent.glob(".*"))
+    assert tiny_checkpoint.labels == ("food", "not_food")
+    assert tiny_checkpoint.max_length == 64
+    metrics = tiny_checkpoint.training["metrics"]
+    assert metrics["validation"]["accuracy"] >= 0.85
+    assert metrics["test"]["rows"] == 9
+    assert metrics["test"]["per_label"].keys() == {"food", "not_food"}
+
+
+def test_training_json_holds_every_argument_and_the_history(tiny_checkpoint: Checkpoint) -> None:
+    training = json.loads((tiny_checkpoint.path / "training.json").read_text("utf-8"))
+    assert training["arguments"] == {
+        "epochs": 8, "learning_rate": 5e-3, "batch_size": 8, "max_length": 64, "bf16": False, "warmup_ratio": 0.1,
+        "scheduler": "cosine", "weight_decay": 0.01, "seed": 42,
+    }  # fmt: skip
+    assert training["rows"] == {"train": 42, "validation": 9, "test": 9}
+    epochs = training["history"]["validation"]
+    assert [epoch["epoch"] for epoch in epochs] == list(range(1, 9))
+    best = max(epochs, key=lambda epoch: epoch["accuracy"])
+    assert training["best_epoch"] == best["epoch"]
+    assert training["metrics"]["validation"]["accuracy"] == best["accuracy"]
+    losses = training["history"]["train"]
+    assert losses[-1]["step"] == 48
+    assert losses[-1]["loss"] < losses[0]["loss"] / 2
+    assert training["libraries"]["transformers"] and training["base_sha256"]
+
+
+def test_transformers_opens_the_checkpoint_with_its_labels(tiny_checkpoint: Checkpoint, tiny_rows: Path) -> None:
+    from transformers import pipeline
+
+    classify = pipeline("text-classification", model=str(tiny_checkpoint.path), device="cpu")
+    assert classify("grilled fish on a plate")[0]["label"] == "food"
+    assert classify("a bus at the school")[0]["label"] == "not_food"
+    tokenizer = json.loads((tiny_checkpoint.path / "tokenizer.json").read_text("utf-8"))
+    assert tokenizer["truncation"] is None and tokenizer["padding"] is None
+
+
+def test_a_seed_fixes_the_weights(tiny_base: Path, tiny_rows: Path, tmp_path: Path) -> None:
+    split = resolve_split(load(str(tiny_rows)))
+    base = resolve_base(str(tiny_base))
+
+    def weights(name: str, seed: int) -> dict[str, np.ndarray]:
+        arguments = TrainArguments(epochs=1, bf16=False, seed=seed)
+        return load_file(fit(split, base, tmp_path / name, arguments).path / "model.safetensors")
+
+    first, again, other = weights("first", 1), weights("again", 1), weights("other", 2)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["classifier.weight"], other["classifier.weight"])
+
+
+def test_progress_is_told_of_every_step_and_epoch(tiny_base: Path, tiny_rows: Path, tmp_path: Path) -> None:
+    heard = Heard()
+    split = resolve_split(load(str(tiny_rows)))
+    fit(split, resolve_base(str(tiny_base)), tmp_path / "c", TrainArguments(epochs=2, batch_size=16), heard)
+    assert [step for step in heard.steps if step[0] == "train"] == [("train", done, 6) for done in range(7)]
+    assert ("validate", 1, 1) in heard.steps
+    assert sum(note.startswith("epoch ") for note in heard.notes) == 2
+    assert "42 rows, 2 epochs, batches of 16, learning rate 5e-05, texts of up to 64 tokens" in heard.notes
+
+
+@pytest.mark.parametrize("choice", [None, True, False])
+def test_bf16_by_itself_is_told_of(
+    choice: bool | None, tiny_base: Path, tiny_rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_module, "bf16_pays", lambda: True)
+    heard = Heard()
+    split = resolve_split(load(str(tiny_rows)))
+    arguments = TrainArguments(epochs=1, bf16=choice)
+    checkpoint = fit(split, resolve_base(str(tiny_base)), tmp_path / "c", arguments, heard)
+    assert checkpoint.training["arguments"]["bf16"] is (choice is not False)
+    assert any("training in bfloat16" in note for note in heard.notes) is (choice is None)
+
+
+def test_an_interrupt_leaves_nothing(
+    tiny_base: Path, tiny_rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(Heard):
+        def step(self, name: str, done: int, total: int) -> None:
+            if done == 2:
+                raise KeyboardInterrupt
+
+    output = tmp_path / "runs" / "checkpoint"
+    split = resolve_split(load(str(tiny_rows)))
+    with pytest.raises(KeyboardInterrupt):
+        fit(split, resolve_base(str(tiny_base)), output, QUICK, Interrupting())
+    assert not list(output.parent.iterdir())
+
+
+def test_an_output_that_is_taken_is_kept(tiny_base: Path, tiny_rows: Path, tmp_path: Path) -> None:
+    output = tmp_path / "c"
+    output.mkdir()
+    (output / "precious").write_text("keep me", "utf-8")
+    split = resolve_split(load(str(tiny_rows)))
+    with pytest.raises(OutputExistsError, match=r"it holds precious"):
+        fit(split, resolve_base(str(tiny_base)), output, QUICK)
+    assert (output / "precious").read_text("utf-8") == "keep me"
+    fit(split, resolve_base(str(tiny_base)), output, QUICK, overwrite=True)
+    assert not (output / "precious").exists()
+    assert open_checkpoint(output).split == split.record
