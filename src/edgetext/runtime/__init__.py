@@ -1,0 +1,1 @@
+"""Bundle -> predictions, on numpy, onnxruntime and tokenizers alone."""

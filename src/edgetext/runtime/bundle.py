@@ -1,0 +1,212 @@
+"""A bundle on disk: opening one, finding its files without leaving the folder, and writing its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgetext.errors import BundleError, IntegrityError
+from edgetext.runtime.external import external_files
+from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
+from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant, check_inside
+from edgetext.runtime.reading import read_bytes, read_json
+
+TOKENIZER_FILE = "tokenizer.json"
+MAX_TOKENIZER_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder that can be served: the manifest has been checked, the files have not been read yet.
+
+    Attributes:
+        path: The folder.
+        manifest: What it holds; made up from ``config.json`` for a plain Hugging Face ONNX folder.
+        has_manifest: Whether the manifest stood in the folder, and with it the checksums.
+    """
+
+    path: Path
+    manifest: Manifest
+    has_manifest: bool = True
+
+    def file(self, relative: str) -> Path:
+        """Gives the place of one of its files.
+
+        Args:
+            relative: Path inside the bundle, with forward slashes.
+
+        Raises:
+            BundleError: There is no such file, or it lies outside the folder (symbolic links are followed).
+        """
+        try:
+            place = (self.path / check_inside(relative)).resolve(strict=True)
+        except (OSError, RuntimeError):  # missing, too long a name, or links in a circle
+            raise BundleError(self._missing(relative)) from None
+        if not place.is_relative_to(_home(self.path.resolve())):
+            raise BundleError(
+                f"{self.path / relative} is a link that leaves the bundle's folder: copy the file into it"
+            )
+        if not place.is_file():
+            raise BundleError(self._missing(relative))
+        return place
+
+    def model_file(self, variant: Variant, *, verify: bool = True) -> Path:
+        """Gives the ONNX file of a variant once it, and the weights beside it that it names, were checked.
+
+        Args:
+            variant: One of the manifest's variants.
+            verify: Whether to compare checksums too; the paths are checked in any case.
+
+        Raises:
+            BundleError: A file is missing, damaged, or names weights outside the folder.
+            IntegrityError: A file is not the one that was exported.
+        """
+        place = self.file(variant.file)
+        if verify and variant.sha256:
+            self.verify(variant.file, variant.sha256)
+        for relative in external_files(place, variant.file):
+            self.file(relative)
+            if verify and self.has_manifest:
+                self.verify(relative, self._recorded(relative))
+        return place
+
+    def tokenizer_bytes(self, *, verify: bool = True) -> bytes:
+        """Gives the content of ``tokenizer.json``.
+
+        Raises:
+            BundleError: It is missing or larger than 256 MB.
+            IntegrityError: It is not the one that was exported.
+        """
+        content = read_bytes(self.file(TOKENIZER_FILE), MAX_TOKENIZER_BYTES)
+        expected = self.manifest.files.get(TOKENIZER_FILE)
+        if verify and expected is not None:
+            self._compare(TOKENIZER_FILE, hashlib.sha256(content).hexdigest(), expected)
+        return content
+
+    def verify(self, relative: str, expected: str) -> None:
+        """Compares the SHA-256 of a file with the one that the manifest records.
+
+        Raises:
+            IntegrityError: They differ.
+        """
+        with self.file(relative).open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        self._compare(relative, found, expected)
+
+    def _recorded(self, relative: str) -> str:
+        if relative not in self.manifest.files:
+            raise IntegrityError(
+                f"{self.path / relative} holds weights, and {MANIFEST_FILE} records no checksum of it "
+                "under 'files': export the bundle again"
+            )
+        return self.manifest.files[relative]
+
+    def _missing(self, relative: str) -> str:
+        return f"{self.path} is damaged: the file {relative:.200} is missing; copy or export it again"
+
+    def _compare(self, relative: str, found: str, expected: str) -> None:
+        if found != expected.lower():
+            raise IntegrityError(
+                f"{self.path / relative} is not the file that was exported: its SHA-256 is {found[:12]}..., "
+                f"{MANIFEST_FILE} says {expected[:12]}...; copy the bundle again, or export it again"
+            )
+
+
+def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Opens a bundle, or a Hugging Face ONNX folder (``config.json``, ``tokenizer.json``, ``model*.onnx``).
+
+    Reads the manifest only; models are opened by ``Predictor``.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        BundleError: There is no such folder, it is no bundle, or its manifest is damaged.
+    """
+    folder = Path(path)
+    _check_folder(folder)
+    if _exists(folder / MANIFEST_FILE):
+        manifest = _read_manifest(folder)
+        bundle = Bundle(folder, manifest)
+        for variant in manifest.variants:
+            bundle.file(variant.file)
+    elif has_onnx_layout(folder):
+        bundle = Bundle(folder, manifest_of_folder(folder), has_manifest=False)
+    else:
+        raise BundleError(_no_bundle(folder))
+    bundle.file(TOKENIZER_FILE)
+    return bundle
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Writes ``bundle.json``; the SHA-256 of the tokenizer and of external weights are added.
+
+    Args:
+        folder: The folder with all files of the bundle already in it.
+        manifest: What it holds.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        BundleError: A file that the manifest names is not there.
+    """
+    bundle = Bundle(folder, manifest)
+    names = [TOKENIZER_FILE]
+    for variant in manifest.variants:
+        names += external_files(bundle.file(variant.file), variant.file)
+    digests = {name: hashlib.sha256(bundle.file(name).read_bytes()).hexdigest() for name in names}
+    whole = replace(manifest, files={**manifest.files, **digests})
+    text = json.dumps(whole.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    Manifest.from_json(json.loads(text))  # what cannot be opened must not be written
+    beside = folder / f".{MANIFEST_FILE}.unfinished"
+    beside.write_text(text, "utf-8")
+    beside.replace(folder / MANIFEST_FILE)
+    return whole
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    value: Any = read_json(folder / MANIFEST_FILE)
+    try:
+        return Manifest.from_json(value)
+    except BundleError as error:
+        raise BundleError(f"{folder}: {error}") from None
+
+
+def _check_folder(folder: Path) -> None:
+    if not _exists(folder):
+        raise BundleError(f"{folder} does not exist: give the bundle folder that 'edgetext export' wrote")
+    if not folder.is_dir():
+        raise BundleError(
+            f"{folder} is no bundle: it is a file, and a bundle is a folder that holds {MANIFEST_FILE}"
+        )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
+        raise BundleError(f"{str(path)!r:.80} cannot be a bundle: {error}") from None
+
+
+def _no_bundle(folder: Path) -> str:
+    if (folder / "model.safetensors").is_file():
+        return (
+            f"{folder} is no bundle: it looks like a checkpoint; make a bundle from it with "
+            f"'edgetext export {folder} -o BUNDLE'"
+        )
+    return (
+        f"{folder} is no bundle: it holds neither {MANIFEST_FILE} nor config.json, {TOKENIZER_FILE} and a "
+        "model*.onnx; make one with 'edgetext export CHECKPOINT -o BUNDLE'"
+    )
+
+
+def _home(folder: Path) -> Path:
+    """Gives the folder that files may lie in: in the Hub's cache, snapshots are links to blobs beside them."""
+    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
+        return folder.parent.parent
+    return folder

@@ -1,0 +1,111 @@
+"""A Hugging Face ONNX folder without a manifest, as Optimum and the transformers.js converter write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgetext.errors import BundleError
+from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.runtime.reading import read_object
+
+_USUAL_LENGTH = 512  # tokens, where the folder says nothing
+_UNSET_LENGTH = 1 << 20  # transformers writes 10**30 for "no limit known"
+_PREFERRED = ("model_quantized", "model_int8", "model")
+# These count positions from the padding token's id + 1 on, so that the table has fewer places than rows.
+_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "data2vec-text"})
+_TASKS = {
+    None: "single_label",
+    "single_label_classification": "single_label",
+    "multi_label_classification": "multi_label",
+}
+
+
+def has_onnx_layout(folder: Path) -> bool:
+    """Tells whether the folder can be opened without a manifest."""
+    names = ("config.json", "tokenizer.json")
+    return all((folder / name).is_file() for name in names) and bool(_models(folder))
+
+
+def manifest_of_folder(folder: Path) -> Manifest:
+    """Makes up the manifest that such a folder would have; no checksums, since nobody recorded any.
+
+    Raises:
+        BundleError: ``config.json`` is damaged or tells of a model that is no text classifier.
+    """
+    config = read_object(folder / "config.json")
+    task = _task(folder, config)
+    labels = _labels(folder, config)
+    variants = _variants(folder)
+    return Manifest(
+        task=task,
+        labels=labels,
+        max_length=_max_length(folder, config),
+        inputs=(),
+        variants=variants,
+        default_variant=variants[0].name,
+        thresholds=(0.5,) * len(labels) if task == "multi_label" else None,
+        provenance={"base_model": str(config.get("_name_or_path", ""))},
+    )
+
+
+def _models(folder: Path) -> dict[str, Path]:
+    """Gives the models by their name without suffix; what lies in ``onnx/`` goes before what lies above."""
+    found = [*sorted(folder.glob("model*.onnx")), *sorted((folder / "onnx").glob("model*.onnx"))]
+    return {path.stem: path for path in found if path.is_file()}
+
+
+def _variants(folder: Path) -> tuple[Variant, ...]:
+    models = _models(folder)
+    order = [name for name in _PREFERRED if name in models]
+    order += [name for name in models if name not in order]
+    return tuple(_variant(folder, models[name]) for name in order)
+
+
+def _variant(folder: Path, path: Path) -> Variant:
+    suffix = path.stem.removeprefix("model").strip("_-") or "fp32"
+    name = "int8" if suffix == "quantized" else suffix
+    relative = path.relative_to(folder).as_posix()
+    precision = "int8" if "int8" in name else name
+    return Variant(name=name, file=relative, sha256="", precision=precision, scheme="", bytes=path.stat().st_size)
+
+
+def _task(folder: Path, config: Mapping[str, Any]) -> str:
+    architectures = config.get("architectures")
+    first = architectures[0] if isinstance(architectures, list) and architectures else None
+    if isinstance(first, str) and not first.endswith("ForSequenceClassification"):
+        raise BundleError(
+            f"{folder} holds a {first}, not a text classifier: expected one that ends in ForSequenceClassification"
+        )
+    problem = config.get("problem_type")
+    if not isinstance(problem, str | None) or problem not in _TASKS:
+        raise BundleError(
+            f"{folder / 'config.json'}: problem_type is {problem!r:.60}; edgetext runs classifiers only"
+        )
+    return _TASKS[problem]
+
+
+def _labels(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
+    id2label = config.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})  # transformers leaves the default out
+    if not isinstance(id2label, dict) or set(id2label) != {str(index) for index in range(len(id2label))}:
+        raise BundleError(f'{folder / "config.json"}: id2label must map "0", "1", ... to the labels')
+    labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise BundleError(f"{folder / 'config.json'}: id2label must name at least two different labels")
+    return labels
+
+
+def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
+    limits = [_positions(config)]
+    if (folder / "tokenizer_config.json").is_file():
+        limits.append(read_object(folder / "tokenizer_config.json").get("model_max_length"))
+    known = [limit for limit in limits if type(limit) is int and 2 < limit < _UNSET_LENGTH]
+    return min(known, default=_USUAL_LENGTH)
+
+
+def _positions(config: Mapping[str, Any]) -> object:
+    positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
+    if config.get("model_type") in _OFFSET_POSITIONS and type(positions) is int:
+        return positions - (padding if type(padding) is int else 1) - 1
+    return positions

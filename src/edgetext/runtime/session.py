@@ -1,0 +1,158 @@
+"""Profiles, and the onnxruntime session that each of them opens.
+
+======================  ========  ==========  ==========
+option                  latency   throughput  background
+======================  ========  ==========  ==========
+intra-op threads        usable    1           1
+threads that call it    1         usable      1
+spinning between calls  yes       no          no
+======================  ========  ==========  ==========
+
+``usable`` is ``threads.usable_threads()``. ``latency`` answers one text soonest, and its waiting threads burn
+their cores between calls; ``throughput`` does the most texts a second; ``background`` leaves the machine to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from edgetext.errors import BundleError, InputError
+from edgetext.runtime.manifest import Variant
+from edgetext.runtime.threads import usable_threads
+
+PROFILES = ("latency", "throughput", "background")
+
+_SILENT = 4  # onnxruntime logs what it raises as well; the exception is enough
+_LEVELS = {
+    "disable": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+# A manifest may come from anywhere, and some entries name files to read or write: only these are passed on.
+_CONFIG_KEYS = frozenset(
+    {
+        "session.disable_double_qdq_remover",
+        "session.disable_prepacking",
+        "session.disable_quant_qdq",
+        "session.enable_quant_qdq_cleanup",
+        "session.qdq_matmulnbits_accuracy_level",
+        "session.set_denormal_as_zero",
+        "session.x64quantprecision",
+        "mlas.enable_gemm_fastmath_arm64_bfloat16",
+    }
+)
+_SESSION_KEYS = ("graph_optimization_level", "disabled_optimizers", "config")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How a session uses the processor.
+
+    Attributes:
+        name: ``latency``, ``throughput`` or ``background``.
+        intra_op: Threads that work on one batch together.
+        callers: Threads that run batches side by side on the one session.
+        spinning: Whether waiting threads spin; sooner awake, but a whole core burnt by each.
+    """
+
+    name: str
+    intra_op: int
+    callers: int
+    spinning: bool
+
+
+def make_profile(name: str, threads: int | None = None) -> Profile:
+    """Gives the profile of that name.
+
+    Args:
+        name: One of ``PROFILES``.
+        threads: How many threads to use in all; by default what the affinity and the cgroup quota allow.
+
+    Raises:
+        InputError: The name is not known, or ``threads`` is no positive whole number.
+    """
+    if name not in PROFILES:
+        raise InputError(f"there is no profile {name!r}: choose one of {', '.join(PROFILES)}")
+    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
+        raise InputError(f"threads must be a whole number from 1 on, found {threads!r}")
+    if name == "background":
+        return Profile(name, threads or 1, 1, spinning=False)
+    count = threads or usable_threads()
+    if name == "throughput":
+        return Profile(name, 1, count, spinning=False)
+    return Profile(name, count, 1, spinning=True)
+
+
+def open_session(model: Path, variant: Variant, profile: Profile) -> onnxruntime.InferenceSession:
+    """Opens the ONNX model of a variant on the CPU.
+
+    Args:
+        model: The file, already checked.
+        variant: Says which graph optimizations to leave out, and which configuration entries to set.
+        profile: Says how many threads there are.
+
+    Raises:
+        BundleError: onnxruntime cannot load the file, or the variant's session options are not ones for it.
+    """
+    options = session_options(variant, profile)
+    disabled = variant.session.get("disabled_optimizers", [])
+    try:
+        return onnxruntime.InferenceSession(
+            str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled or None
+        )
+    except Exception as error:  # onnxruntime's exceptions share no base but this one
+        raise BundleError(
+            f"{model} cannot be loaded by onnxruntime {onnxruntime.__version__}: {one_line(error)}"
+        ) from error
+
+
+def session_options(variant: Variant, profile: Profile) -> onnxruntime.SessionOptions:
+    """Makes the options of a session from what the variant and the profile say.
+
+    Raises:
+        BundleError: The variant's session options are not ones that edgetext knows.
+    """
+    _check(variant.session)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = profile.intra_op
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _SILENT
+    options.graph_optimization_level = _LEVELS[variant.session.get("graph_optimization_level", "all")]
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if profile.spinning else "0")
+    for key, value in variant.session.get("config", {}).items():
+        options.add_session_config_entry(key, value)
+    return options
+
+
+def one_line(error: BaseException) -> str:
+    """Gives the first line of an error's message, short enough for a terminal."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300]
+
+
+def _check(session: Mapping[str, Any]) -> None:
+    for key in session:
+        if key not in _SESSION_KEYS:
+            _refuse(key, session[key], f"edgetext knows {', '.join(_SESSION_KEYS)}")
+    level = session.get("graph_optimization_level", "all")
+    if not isinstance(level, str) or level not in _LEVELS:
+        _refuse("graph_optimization_level", level, f"expected one of {', '.join(_LEVELS)}")
+    disabled = session.get("disabled_optimizers", [])
+    if not isinstance(disabled, list) or not all(isinstance(name, str) for name in disabled):
+        _refuse("disabled_optimizers", disabled, "expected a list of names")
+    config = session.get("config", {})
+    if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
+        _refuse("config", config, "expected an object of texts")
+    for key in config:
+        if key not in _CONFIG_KEYS:
+            _refuse(f"config[{key!r}]", config[key], f"edgetext passes on {', '.join(sorted(_CONFIG_KEYS))}")
+
+
+def _refuse(name: str, value: object, expected: str) -> None:
+    raise BundleError(f"bundle.json: the session option {name} is {value!r:.60}: {expected}")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from edgetext.errors import InputError
+from edgetext.runtime.prediction import Scoring, check_top_k
+
+logits = arrays(np.float32, (3, 4), elements=st.floats(-(2.0**127), 2.0**127, width=32))
+
+
+def test_softmax_by_hand() -> None:
+    given_logits = np.log(np.array([[1, 2, 5]], np.float32))
+    found = Scoring(["a", "b", "c"]).probabilities(given_logits)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [[0.125, 0.25, 0.625]], rtol=1e-6)
+
+
+def test_sigmoid_by_hand() -> None:
+    found = Scoring(["a", "b", "c"], [0.5] * 3).probabilities(np.log(np.array([[1, 3, 1 / 3]], np.float32)))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [[0.5, 0.75, 0.25]], rtol=1e-6)
+
+
+@given(logits)
+def test_any_finite_logits_give_probabilities(values: np.ndarray) -> None:
+    single = Scoring("abcd").probabilities(values)
+    np.testing.assert_allclose(single.sum(axis=1), 1, rtol=1e-5)
+    multi = Scoring("abcd", [0.5] * 4).probabilities(values)
+    assert np.all((multi >= 0) & (multi <= 1)) and np.all((single >= 0) & (single <= 1))
+
+
+def test_single_label_prediction() -> None:
+    found = Scoring(["a", "b", "c"]).prediction(np.array([0.25, 0.625, 0.125], np.float32), truncated=True)
+    assert (found.label, found.score, found.labels, found.truncated) == ("b", 0.625, ("b",), True)
+    assert list(found.scores.items()) == [("b", 0.625), ("a", 0.25), ("c", 0.125)]
+
+
+def test_top_k_keeps_the_highest() -> None:
+    found = Scoring(["a", "b", "c"]).prediction(np.array([0.25, 0.625, 0.125], np.float32), False, 2)
+    assert list(found.scores) == ["b", "a"]
+
+
+def test_equal_scores_go_to_the_first_label_as_argmax_does() -> None:
+    assert Scoring(["a", "b"]).prediction(np.array([0.5, 0.5], np.float32), False).label == "a"
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels"),
+    [
+        ([0.9, 0.2, 0.8], ("a", "c")),
+        ([0.6, 0.2, 0.1], ()),
+        ([0.1, 0.3, 0.9], ("c", "b")),
+        ([0.7, 0.1, 0.1], ("a",)),
+    ],
+)
+def test_multi_label_has_a_threshold_a_label(probabilities: list[float], labels: tuple[str, ...]) -> None:
+    scoring = Scoring(["a", "b", "c"], [0.7, 0.3, 0.5])
+    assert scoring.prediction(np.array(probabilities, np.float32), False, 1).labels == labels
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", True])
+def test_top_k_must_be_a_positive_whole_number(wrong: object) -> None:
+    with pytest.raises(InputError, match="top_k must be a whole number from 1 on"):
+        check_top_k(wrong)  # type: ignore[arg-type]
