@@ -1,0 +1,1 @@
+"""Checkpoint -> bundle: the ONNX graph, its int8 variants, and the gate that they must pass."""

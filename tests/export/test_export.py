@@ -1,0 +1,266 @@
+"""Checkpoint to bundle: the files, the manifest, the gate's say, and that others open what was made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from edgetext.cli.main import main
+from edgetext.data.example import Example
+from edgetext.errors import InputError, ModelError, OutputExistsError
+from edgetext.export import candidates
+from edgetext.export import export as export_module
+from edgetext.export.export import export_bundle
+from edgetext.export.schemes import registry
+from edgetext.export.settings import ExportSettings
+from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.predictor import Predictor
+
+TEXTS = ["a bowl of ramen with egg", "a red car on the road", "fried rice and salad", "the old bridge in winter"]
+
+
+@pytest.fixture(scope="module")
+def held_out(tiny_checkpoint):
+    """400 texts that the model has right, so that the gate looks at int8 alone."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    words = " ".join(TEXTS).split()
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(words, size=6)) for _ in range(400)]
+    batch = AutoTokenizer.from_pretrained(tiny_checkpoint.path)(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        network = AutoModelForSequenceClassification.from_pretrained(tiny_checkpoint.path)
+        answers = network(**batch).logits.argmax(-1).tolist()
+    return [
+        Example(text, tiny_checkpoint.labels[answer], row)
+        for row, (text, answer) in enumerate(zip(texts, answers, strict=True), 1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_checkpoint, held_out, tmp_path_factory):
+    output = tmp_path_factory.mktemp("export") / "bundle"
+    settings = ExportSettings(max_drop=0.2, command="edgetext export x -o y")
+    return export_bundle(tiny_checkpoint, held_out, output, settings)
+
+
+def test_the_bundle_holds_what_the_design_says(exported):
+    found = {str(path.relative_to(exported.path)) for path in exported.path.rglob("*") if path.is_file()}
+    assert found == {
+        "README.md",
+        "bundle.json",
+        "config.json",
+        "onnx/model.onnx",
+        "onnx/model_quantized.onnx",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+
+
+def test_the_manifest_is_complete_and_true(exported, tiny_checkpoint):
+    manifest = Manifest.from_json(json.loads((exported.path / "bundle.json").read_text("utf-8")))
+    assert manifest.labels == tiny_checkpoint.labels
+    assert manifest.default_variant == "int8"
+    assert set(manifest.inputs) == {"input_ids", "attention_mask", "token_type_ids"}
+    for variant in manifest.variants:
+        content = (exported.path / variant.file).read_bytes()
+        assert variant.sha256 == hashlib.sha256(content).hexdigest()
+        assert variant.bytes == len(content)
+    assert [variant.precision for variant in manifest.variants] == ["fp32", "int8"]
+    assert manifest.provenance["command"] == "edgetext export x -o y"
+    assert manifest.provenance["libraries"]["onnxruntime"] == onnxruntime.__version__
+    assert manifest.provenance["seed"] == 42
+    assert manifest.created_with.startswith("edgetext ")
+
+
+def test_the_gate_stands_in_the_manifest_and_on_the_card(exported):
+    evaluation = exported.manifest.variant("int8").evaluation
+    assert evaluation["verdict"] == "passed"
+    assert evaluation["rows"] == 400
+    assert evaluation["loss"]["low"] <= evaluation["loss"]["value"] <= evaluation["loss"]["high"] < 0.2
+    assert evaluation["sentence"] in (exported.path / "README.md").read_text("utf-8")
+    agreement = exported.manifest.variant("fp32").evaluation["logits_vs_torch"]
+    assert 0 <= agreement["largest_difference"] < 1e-5
+    assert agreement["texts"] == 64
+
+
+def test_int8_is_fused_and_truly_int8(exported):
+    graph = onnx.load(exported.path / "onnx/model_quantized.onnx").graph
+    kinds = {node.op_type for node in graph.node}
+    assert {"MatMulInteger", "MultiHeadAttention", "Gelu"} <= kinds
+    assert not {"SkipLayerNormalization", "BiasGelu"} & kinds
+    assert exported.manifest.variant("int8").scheme == "dynamic-int8-fused"
+
+
+@pytest.mark.parametrize("scheme", list(registry.SCHEMES))
+def test_every_scheme_answers_nearly_like_fp32(tiny_checkpoint, held_out, tmp_path, scheme):
+    settings = ExportSettings(max_drop=0.2, schemes=(scheme,))
+    made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", settings)
+    assert made.manifest.variant().scheme == scheme
+    texts = [example.text for example in held_out[:50]]
+    with Predictor(made.path, variant="fp32") as fp32, Predictor(made.path) as int8:
+        change = np.abs(fp32.predict_proba(texts) - int8.predict_proba(texts))
+    assert 0 < change.max() < 0.1
+
+
+@pytest.mark.parametrize("scheme", list(registry.SCHEMES))
+def test_quantizing_twice_gives_the_same_bytes(tiny_checkpoint, held_out, tmp_path, scheme):
+    digests = []
+    for name in ("one", "other"):
+        settings = ExportSettings(max_drop=0.2, schemes=(scheme,))
+        made = export_bundle(tiny_checkpoint, held_out, tmp_path / name, settings)
+        digests.append([variant.sha256 for variant in made.manifest.variants])
+    assert digests[0] == digests[1]
+
+
+def test_optimum_opens_it_with_the_same_labels_and_answers(exported, held_out):
+    from optimum.onnxruntime import ORTModelForSequenceClassification
+    from transformers import AutoTokenizer
+
+    texts = [example.text for example in held_out[:20]]
+    tokenizer = AutoTokenizer.from_pretrained(exported.path)
+    batch = tokenizer(texts, padding=True, return_tensors="np")
+    for variant in exported.manifest.variants:
+        subfolder, _, name = variant.file.partition("/")
+        model = ORTModelForSequenceClassification.from_pretrained(
+            exported.path, subfolder=subfolder, file_name=name
+        )
+        labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
+        assert labels == exported.manifest.labels
+        with Predictor(exported.path, variant=variant.name) as classify:
+            # One batch of all texts, as Optimum runs it: dynamic int8 depends a little on the batch.
+            assert model(**batch).logits.argmax(-1).tolist() == classify.logits(texts).argmax(-1).tolist()
+
+
+def ruined(fp32, target, model_type):
+    """A scheme that swaps the two labels' weights."""
+    model = onnx.load(fp32 / "model.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("classifier."):
+            array = onnx.numpy_helper.to_array(tensor)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(array[::-1]), tensor.name))
+    onnx.save(model, target)
+    return {}
+
+
+@pytest.fixture
+def sabotage(monkeypatch):
+    schemes = {"ruined": SimpleNamespace(HELP="", build=ruined)}
+    monkeypatch.setattr(registry, "SCHEMES", schemes)
+    monkeypatch.setattr(candidates, "find_scheme", schemes.__getitem__)
+
+
+@pytest.mark.usefixtures("sabotage")
+def test_a_ruined_candidate_is_refused_and_fp32_stays(tiny_checkpoint, held_out, tmp_path):
+    settings = ExportSettings(schemes=("ruined",))
+    made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", settings)
+    assert made.refused
+    assert made.attempts[0].verdict.decision == "failed"
+    assert made.manifest.default_variant == "fp32"
+    assert not (made.path / "onnx/model_quantized.onnx").exists()
+    with Predictor(made.path) as classify:
+        assert classify(held_out[0].text).label == held_out[0].label
+    assert "failed: int8 lost 100.00 points" in (made.path / "README.md").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("sabotage")
+def test_the_command_says_so_and_exits_with_3(tiny_checkpoint, tmp_path, capsys, held_out):
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps({"text": row.text, "label": row.label}) + "\n" for row in held_out))
+    words = [
+        "export",
+        str(tiny_checkpoint.path),
+        "-o",
+        str(tmp_path / "out"),
+        "--data",
+        str(data),
+        "--scheme",
+        "ruined",
+    ]
+    assert main(words) == 3
+    assert "no int8 model was good enough, so fp32 is the default" in capsys.readouterr().err
+    assert (tmp_path / "out" / "bundle.json").is_file()
+
+
+def test_strict_refuses_what_is_undecided(tiny_checkpoint, held_out, tmp_path):
+    few = held_out[:50]
+    lenient = export_bundle(tiny_checkpoint, few, tmp_path / "lenient")
+    assert lenient.attempts[0].verdict.decision == "undecided"
+    assert lenient.manifest.default_variant == "int8"
+    strict = export_bundle(tiny_checkpoint, few, tmp_path / "strict", ExportSettings(strict=True))
+    assert strict.manifest.default_variant == "fp32"
+    assert [attempt.scheme for attempt in strict.attempts] == list(registry.SCHEMES)
+
+
+def test_a_recipe_that_does_not_fit_is_skipped_and_said(tiny_checkpoint, held_out, tmp_path):
+    made = export_bundle(
+        replace(tiny_checkpoint, model_type="mobilebert"),
+        held_out,
+        tmp_path / "bundle",
+        ExportSettings(max_drop=0.2),
+    )
+    assert made.attempts[0].sentence == "not applicable: onnxruntime has no CPU fusion for 'mobilebert' models"
+    assert made.manifest.variant("int8").scheme == "dynamic-int8"
+
+
+def test_an_interruption_leaves_nothing(tiny_checkpoint, held_out, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(candidates, "judge", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_output_is_refused_before_any_work(tiny_checkpoint, held_out, tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "mine").write_text("mine")
+    with pytest.raises(OutputExistsError, match="mine"):
+        export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle")
+    assert (tmp_path / "bundle" / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_drop": 0.0}, "--max-drop is a share between 0 and 1"),
+        (
+            {"schemes": ("int3",)},
+            "there is no scheme 'int3': choose one of dynamic-int8-fused, dynamic-int8",
+        ),
+    ],
+)
+def test_wrong_settings_are_named(settings, message):
+    with pytest.raises(InputError, match=message):
+        ExportSettings(**settings)
+
+
+def test_a_label_that_the_model_does_not_know_is_named(tiny_checkpoint, held_out, tmp_path):
+    rows = [*held_out[:3], Example("a red car", "vehicle", 17)]
+    with pytest.raises(InputError, match=r"row 17.*'vehicle'"):
+        export_bundle(tiny_checkpoint, rows, tmp_path / "bundle")
+
+
+def test_a_graph_that_is_not_the_model_is_refused(tiny_checkpoint, held_out, tmp_path, monkeypatch):
+    def wrong(checkpoint, folder):
+        inputs = export_module_fp32(checkpoint, folder)
+        ruined(folder, folder / "other.onnx", "bert")
+        shutil.move(folder / "other.onnx", folder / "model.onnx")
+        return inputs
+
+    export_module_fp32 = export_module.export_fp32
+    monkeypatch.setattr(export_module, "export_fp32", wrong)
+    with pytest.raises(ModelError, match="away from torch's on 64 texts, allowed are 0"):
+        export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
