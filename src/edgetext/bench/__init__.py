@@ -1,0 +1,1 @@
+"""Bundle + checkpoint -> results.json -> report: what each way to run the model costs and gets right."""

@@ -1,0 +1,91 @@
+"""What the torch backends share: the model and its tokenizer through transformers, one forward pass a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def load_model(folder: str, variant: str) -> Any:
+    """Loads a sequence classifier in the precision of a variant, whatever precision its file has.
+
+    Args:
+        folder: The checkpoint; nothing is fetched from anywhere else.
+        variant: ``fp32``, ``fp16`` or ``bf16``.
+    """
+    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+    keyword = "dtype" if version >= (4, 56) else "torch_dtype"
+    kinds = {keyword: DTYPES[variant]}
+    return AutoModelForSequenceClassification.from_pretrained(
+        folder, use_safetensors=True, local_files_only=True, **kinds
+    ).eval()
+
+
+def load_tokenizer(folder: str) -> Any:
+    """Loads the checkpoint's tokenizer."""
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def weight_bytes(model: Any) -> int:
+    """Gives the size of a model's parameters in the precision they have now."""
+    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+
+
+class TorchRunner:
+    """A torch model run eagerly: tokenize, pad to the longest of the batch, forward, argmax.
+
+    Args:
+        spec: ``model`` (folder), ``variant``, ``max_length``, ``threads``.
+        device: ``cpu`` or ``cuda``.
+        synchronize: Called after each batch, so that a clock sees the device's work done.
+        device_name: For readers.
+    """
+
+    def __init__(
+        self, spec: Mapping[str, Any], device: str, synchronize: Callable[[], None], device_name: str
+    ) -> None:
+        torch.set_num_threads(spec["threads"])
+        self._device = device
+        self._synchronize = synchronize
+        self._device_name = device_name
+        self._max_length = spec["max_length"]
+        self._tokenizer = load_tokenizer(spec["model"])
+        self._model = load_model(spec["model"], spec["variant"]).to(device)
+        self._labels = self._model.config.id2label
+
+    def one(self, text: str) -> str:
+        """Gives the label of one text."""
+        return self._forward([text])[0]
+
+    def many(self, texts: Sequence[str], batch: int) -> list[str]:
+        """Gives the labels of many texts, in batches in the order given."""
+        return [
+            label for at in range(0, len(texts), batch) for label in self._forward(list(texts[at : at + batch]))
+        ]
+
+    def about(self) -> dict[str, Any]:
+        """Gives device, threads and the size of the weights."""
+        return {
+            "device_name": self._device_name,
+            "threads": torch.get_num_threads(),
+            "model_bytes": weight_bytes(self._model),
+            "batches": "in the order given, padded to the longest text of the batch",
+        }
+
+    def close(self) -> None:
+        """Does nothing: the process ends."""
+
+    def _forward(self, texts: list[str]) -> list[str]:
+        tokens = self._tokenizer(
+            texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt"
+        ).to(self._device)
+        with torch.inference_mode():
+            winners = self._model(**tokens).logits.argmax(dim=-1).cpu()
+        self._synchronize()
+        return [self._labels[index] for index in winners.tolist()]

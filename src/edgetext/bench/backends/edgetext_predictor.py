@@ -1,0 +1,49 @@
+"""A variant of the bundle in ``edgetext.Predictor``, as an app would run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgetext import Predictor
+from edgetext.measure.environment import cpu_model
+
+
+class PredictorRunner:
+    """The predictor in its default profile.
+
+    Args:
+        spec: ``bundle`` (folder), ``variant``, ``threads``.
+    """
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self._threads = spec["threads"]
+        self._predictor = Predictor(spec["bundle"], variant=spec["variant"], threads=spec["threads"])
+
+    def one(self, text: str) -> str:
+        """Gives the label of one text."""
+        return self._predictor(text).label
+
+    def many(self, texts: Sequence[str], batch: int) -> list[str]:
+        """Gives the labels of many texts; for ``batch`` 1 one by one, else as the predictor groups them."""
+        if batch == 1:
+            return [self.one(text) for text in texts]
+        return [prediction.label for prediction in self._predictor.predict(list(texts))]
+
+    def about(self) -> dict[str, Any]:
+        """Gives device, threads and how batches are made."""
+        return {
+            "device_name": cpu_model(),
+            "threads": self._threads,
+            "profile": "latency",
+            "batches": "by the predictor itself",
+        }
+
+    def close(self) -> None:
+        """Closes the predictor."""
+        self._predictor.close()
+
+
+def load(spec: Mapping[str, Any]) -> PredictorRunner:
+    """Loads a variant of the bundle (see ``PredictorRunner`` for the spec)."""
+    return PredictorRunner(spec)

@@ -1,0 +1,106 @@
+"""Figures as the words of a table: the same in the report, on the terminal and in notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgetext.bench.accuracy import baseline
+from edgetext.bench.results import MEASURED, NOT_MEASURED, Estimate, Results, Row
+
+ABSENT = "–"
+_BUSY_SHARE = 0.1
+PIPELINE = ("transformers-pipeline", "fp32")
+
+
+def status_text(status: str, reason: str | None) -> str:
+    """Says why a row has no figures, such as ``not measured (no CUDA device on this machine)``."""
+    word = "not measured" if status == NOT_MEASURED else status
+    return f"{word} ({reason})" if reason else word
+
+
+def disturbance(environment: Mapping[str, Any]) -> str:
+    """Gives a warning when other programs kept the machine busy during the bench; empty when they did not."""
+    load, cores = environment.get("other_load_cores"), environment.get("cores")
+    if not isinstance(load, int | float) or not isinstance(cores, int) or load < _BUSY_SHARE * cores:
+        return ""
+    return (
+        f"Other programs kept {load:.1f} of {cores} cores busy meanwhile: the times are disturbed; measure again."
+    )
+
+
+def percent(estimate: Estimate | None) -> str:
+    """Gives an accuracy with its interval, such as ``92.7 % [91.7, 93.6]``."""
+    if estimate is None:
+        return ABSENT
+    return f"{estimate.value:.1%}".replace("%", " %") + f" [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def points(estimate: Estimate | None) -> str:
+    """Gives a difference in percentage points with its interval, such as ``-0.10 [-0.42, +0.22]``."""
+    if estimate is None:
+        return ABSENT
+    return f"{100 * estimate.value:+.2f} [{100 * estimate.low:+.2f}, {100 * estimate.high:+.2f}]"
+
+
+def number(value: float | None) -> str:
+    """Gives a number with about three digits that count."""
+    if value is None:
+        return ABSENT
+    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:.{decimals}f}"
+
+
+def megabytes(value: int | None) -> str:
+    """Gives bytes as megabytes of 10^6."""
+    return ABSENT if value is None else number(value / 1e6)
+
+
+def difference(results: Results, row: Row) -> str:
+    """Gives the accuracy's difference from the baseline; the baseline itself is called so."""
+    reference = baseline(results.rows)
+    if row is reference:
+        return "baseline"
+    return points(row.accuracy_difference)
+
+
+def speedup(row: Row, reference: Row | None) -> str:
+    """Gives how many times lower the row's median latency is than that of the reference."""
+    if row.latency_ms is None or reference is None or reference.latency_ms is None:
+        return ABSENT
+    return f"{number(reference.latency_ms.p50 / row.latency_ms.p50)}×"
+
+
+def figures(results: Results, row: Row) -> list[str]:
+    """Gives the figures of a row as text, in the order of ``FIGURES``; one without any says why in the first."""
+    if row.status != MEASURED:
+        return [status_text(row.status, row.reason), *[ABSENT] * (len(FIGURES) - 1)]
+    latency = row.latency_ms
+    return [
+        percent(row.accuracy),
+        difference(results, row),
+        number(latency.p50 if latency else None),
+        number(latency.p90 if latency else None),
+        number(latency.p99 if latency else None),
+        number(row.throughput_per_s.value if row.throughput_per_s else None),
+        megabytes(row.model_bytes),
+        number(row.peak_memory_mb),
+        number(row.first_prediction_ms),
+        speedup(row, baseline(results.rows)),
+        speedup(row, results.row(*PIPELINE)),
+    ]
+
+
+FIGURES = (
+    "accuracy [95 %]",
+    "difference, points [95 %]",
+    "p50 ms",
+    "p90 ms",
+    "p99 ms",
+    "texts/s",
+    "model MB",
+    "peak MB",
+    "first ms",
+    "faster than baseline",
+    "faster than pipeline",
+)

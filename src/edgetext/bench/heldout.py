@@ -1,0 +1,88 @@
+"""Which rows the bench predicts: never one that the checkpoint was trained on, as far as its split tells."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass, replace
+
+from edgetext.checkpoint import Checkpoint
+from edgetext.data import Example
+from edgetext.data.evaluation import EVERY_ROW, evaluation_rows
+from edgetext.errors import InputError
+
+_NOTES = {
+    "test": "The test rows, by which nothing was chosen",
+    "validation": "The validation rows, by which the best epoch was chosen: accuracies are a little flattered",
+}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows to predict.
+
+    Attributes:
+        name: What a reader calls them.
+        examples: The rows.
+        note: Where they come from, as a sentence.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    note: str
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over texts and labels, in order, as hexadecimal digits."""
+        digest = hashlib.sha256()
+        for example in self.examples:
+            digest.update(f"{example.text}\x1f{example.label}\x1e".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+
+def find_held_out(
+    checkpoint: Checkpoint | None,
+    data: str | None = None,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> HeldOut:
+    """Finds the rows to predict.
+
+    Args:
+        checkpoint: The baseline, whose split says which rows were held out.
+        data: A file of labelled text. One that the split knows gives its held-out rows, any other one all its rows.
+            Without it, the rows that the split names are read from where they lay.
+        text_column: The column with the text, when ``data`` has an unusual name for it.
+        label_column: The column with the label, likewise.
+        limit: Keeps so many rows, drawn at random.
+        seed: Of that drawing.
+
+    Raises:
+        DataError: The file cannot be read, has changed, or holds training rows only.
+        InputError: There is neither data nor a checkpoint with a split, or the limit is not positive.
+    """
+    split = checkpoint.split if checkpoint else None
+    if data is None and split is None:
+        raise InputError("there are no held-out rows to predict: give --data, or a --baseline that has a split")
+    found = evaluation_rows(split, tuple(_NOTES), data, text_column=text_column, label_column=label_column)
+    if found.part != EVERY_ROW:
+        rows = HeldOut(f"{found.name} ({found.part})", found.examples, _NOTES[found.part])
+    else:
+        why = (
+            "the checkpoint was not split from this file" if split else "no checkpoint tells which were trained on"
+        )
+        rows = HeldOut(found.name, found.examples, f"All rows of the file: {why}")
+    return rows if limit is None else _limited(rows, limit, seed)
+
+
+def _limited(rows: HeldOut, limit: int, seed: int) -> HeldOut:
+    if limit < 1:
+        raise InputError(f"limit must be at least 1, found {limit}")
+    if limit >= len(rows.examples):
+        return rows
+    kept = sorted(random.Random(seed).sample(range(len(rows.examples)), limit))
+    note = f"{rows.note}; {limit} of {len(rows.examples)} rows, drawn at random with seed {seed}"
+    return replace(rows, examples=tuple(rows.examples[index] for index in kept), note=note)

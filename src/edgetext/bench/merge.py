@@ -1,0 +1,38 @@
+"""Results of several machines -> one, with the machine on every row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edgetext.bench.accuracy import with_differences
+from edgetext.bench.results import Results
+from edgetext.errors import DataError, InputError
+
+
+def merge(files: Sequence[Results], names: Sequence[str]) -> Results:
+    """Puts the rows of several results into one; differences are against the first baseline of them all.
+
+    Args:
+        files: The results; the first one's settings and environment stand for the whole.
+        names: What to call each file in an error.
+
+    Raises:
+        InputError: Fewer than two were given.
+        DataError: They did not predict the same held-out rows, so that their accuracies cannot be compared.
+    """
+    if len(files) < 2:
+        raise InputError("merge takes at least two results files")
+    first = files[0]
+    for other, name in zip(files[1:], names[1:], strict=True):
+        if other.data.fingerprint != first.data.fingerprint or other.data.labels != first.data.labels:
+            raise DataError(
+                f"{name} and {names[0]} were measured on different rows ({other.data.rows} of {other.data.name}, "
+                f"{first.data.rows} of {first.data.name}): merge results of the same data and labels"
+            )
+    rows = [
+        replace(row, environment=row.environment or results.environment)
+        for results in files
+        for row in results.rows
+    ]
+    return replace(first, rows=with_differences(rows, first.data.expected))

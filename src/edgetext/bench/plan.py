@@ -1,0 +1,113 @@
+"""What is measured: one row a backend and variant, with the spec that its worker loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgetext.bench.registry import BUNDLE, Backend
+from edgetext.checkpoint import Checkpoint
+from edgetext.errors import BundleError, InputError
+from edgetext.runtime.bundle import Bundle
+from edgetext.runtime.external import external_files
+from edgetext.runtime.manifest import Variant
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """One row to measure.
+
+    Attributes:
+        backend: The program.
+        variant: Precision, or name of the bundle's variant.
+        spec: What the program's factory takes, as JSON values.
+        model_bytes: Size of the model's files; ``None`` where the program itself tells.
+        about: What a reader should know beforehand, such as the scheme.
+    """
+
+    backend: Backend
+    variant: str
+    spec: Mapping[str, Any]
+    model_bytes: int | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What progress and notes call it."""
+        return f"{self.backend.name} {self.variant}"
+
+
+def plan_rows(
+    bundle: Bundle | None, checkpoint: Checkpoint | None, backends: Sequence[Backend], threads: int
+) -> tuple[RowPlan, ...]:
+    """Lists the rows that the given models allow, in the registry's order.
+
+    Args:
+        bundle: The ONNX models.
+        checkpoint: The baseline.
+        backends: The programs.
+        threads: Threads that each may use.
+
+    Raises:
+        BundleError: The bundle is not of a single-label task, or knows other labels than the checkpoint.
+        IntegrityError: A model file is not the one that was exported.
+        InputError: Nothing is left to measure.
+    """
+    if bundle is not None:
+        _check_bundle(bundle, checkpoint)
+    rows: list[RowPlan] = []
+    for backend in backends:
+        if backend.source == BUNDLE and bundle is not None:
+            rows += [_bundle_row(backend, bundle, variant, threads) for variant in bundle.manifest.variants]
+        elif backend.source != BUNDLE and checkpoint is not None:
+            rows += [_checkpoint_row(backend, checkpoint, variant, threads) for variant in backend.variants]
+    if not rows:
+        names = ", ".join(backend.name for backend in backends)
+        raise InputError(
+            f"nothing to measure with {names}: torch needs --baseline, onnxruntime and edgetext a bundle"
+        )
+    return tuple(rows)
+
+
+def _check_bundle(bundle: Bundle, checkpoint: Checkpoint | None) -> None:
+    if bundle.manifest.task != "single_label":
+        raise BundleError(
+            f"{bundle.path} is of the task {bundle.manifest.task}: the bench measures single_label only"
+        )
+    if checkpoint is not None and set(bundle.manifest.labels) != set(checkpoint.labels):
+        raise BundleError(
+            f"{bundle.path} and {checkpoint.path} know different labels: give the checkpoint it was exported from"
+        )
+
+
+def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, threads: int) -> RowPlan:
+    spec = {
+        "model": str(checkpoint.path.resolve()),
+        "variant": variant,
+        "max_length": checkpoint.max_length,
+        "threads": threads,
+    }
+    return RowPlan(backend, variant, spec)
+
+
+def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int) -> RowPlan:
+    model = bundle.model_file(variant)
+    spec = {
+        "bundle": str(bundle.path.resolve()),
+        "variant": variant.name,
+        "model": str(model),
+        "tokenizer": str(bundle.file(TOKENIZER_FILE)),
+        "labels": list(bundle.manifest.labels),
+        "max_length": bundle.manifest.max_length,
+        "threads": threads,
+    }
+    return RowPlan(backend, variant.name, spec, _bytes(bundle, variant, model), {"scheme": variant.scheme})
+
+
+def _bytes(bundle: Bundle, variant: Variant, model: Path) -> int:
+    weights = [bundle.file(name) for name in external_files(model, variant.file)]
+    return sum(file.stat().st_size for file in (model, *weights))

@@ -1,0 +1,294 @@
+"""The results file, ``results.json``, schema version 1: raw samples, predictions, and what they were measured on.
+
+Measuring writes it once; every reader works from it alone. Fields of newer versions are kept as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edgetext.errors import InputError
+from edgetext.files import write_atomically
+
+SCHEMA_VERSION = 1
+RESULTS_FILE = "results.json"
+MEASURED, NOT_MEASURED, FAILED = "measured", "not_measured", "failed"
+_NUMBERS = re.compile(r"\[\n([-+\d.,eE\s]+)\]")  # a raw line break stands outside of every string
+STATUSES = (MEASURED, NOT_MEASURED, FAILED)
+
+_Part = TypeVar("_Part", bound="Latency | Throughput | Estimate | DataInfo | Row")
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from a text to its label, tokenization inside, one text at a time."""
+
+    p50: float
+    p90: float
+    p99: float
+    samples: tuple[float, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Texts per second in batches: the median over rounds.
+
+    Attributes:
+        value: The median of ``samples``.
+        batch: Texts in a batch.
+        texts: Texts in a round.
+        samples: Texts per second, one number a round.
+        extra: Fields of newer versions.
+    """
+
+    value: float
+    batch: int
+    texts: int
+    samples: tuple[float, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A proportion, or a difference of two, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """The held-out rows that every backend predicted.
+
+    Attributes:
+        name: What a reader calls them.
+        fingerprint: SHA-256 over their texts and labels; accuracies are compared only where it is the same.
+        rows: How many there are.
+        labels: The label names that ``expected`` and the rows' ``predictions`` index.
+        expected: The true labels, in order, as indices.
+        note: Where the rows come from, and what a reader must know about them.
+        extra: Fields of newer versions.
+    """
+
+    name: str
+    fingerprint: str
+    rows: int
+    labels: tuple[str, ...] = ()
+    expected: tuple[int, ...] = ()
+    note: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One backend with one variant.
+
+    Attributes:
+        backend: Its name in the registry.
+        variant: Precision, or name of the bundle's variant.
+        device: ``cpu`` or ``cuda``.
+        threads: Threads that it was given.
+        status: ``measured``, ``not_measured`` (the machine lacks something) or ``failed``.
+        reason: Why it was not measured, as a sentence.
+        latency_ms: Batch-1 latency.
+        throughput_per_s: Texts per second in batches.
+        accuracy: Share of held-out rows with the right label, with Wilson's interval.
+        accuracy_difference: Accuracy minus that of the baseline, on the same rows, with its paired interval.
+        model_bytes: ONNX: size of the file. torch: size of the weights in this precision.
+        peak_memory_mb: Peak resident memory of the process in 10^6 bytes; a GPU's memory is not in it.
+        first_prediction_ms: From the start of the process to its first label, files in the disk's cache.
+        predictions: The labels given, as indices into the data's ``labels``; -1 for one that is not among them.
+        about: What the backend says of itself: scheme, device name, how it forms batches, load time.
+        environment: The machine, in a file merged from several; ``None`` for that of the file.
+        extra: Fields of newer versions.
+    """
+
+    backend: str
+    variant: str
+    device: str
+    threads: int
+    status: str
+    reason: str | None = None
+    latency_ms: Latency | None = None
+    throughput_per_s: Throughput | None = None
+    accuracy: Estimate | None = None
+    accuracy_difference: Estimate | None = None
+    model_bytes: int | None = None
+    peak_memory_mb: float | None = None
+    first_prediction_ms: float | None = None
+    predictions: tuple[int, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Results:
+    """One results file.
+
+    Attributes:
+        environment: The machine (see ``measure.environment``).
+        data: The held-out rows.
+        settings: How much was measured (see ``bench.settings``).
+        rows: One a backend and variant.
+        extra: Fields of newer versions.
+    """
+
+    environment: Mapping[str, Any]
+    data: DataInfo
+    settings: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, backend: str, variant: str) -> Row | None:
+        """Gives the first measured row of that name, if there is one."""
+        wanted = (backend, variant, MEASURED)
+        return next((row for row in self.rows if (row.backend, row.variant, row.status) == wanted), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives the results as plain JSON values, unknown fields included."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "environment": dict(self.environment),
+            "data": _part_to_json(self.data),
+            "settings": dict(self.settings),
+            "rows": [_part_to_json(row) for row in self.rows],
+            **self.extra,
+        }
+
+    @classmethod
+    def from_json(cls, value: object, where: str = RESULTS_FILE) -> Results:
+        """Checks and reads results.
+
+        Args:
+            value: What the file holds.
+            where: What to call the file in an error.
+
+        Raises:
+            InputError: It is no results file, or of a schema newer than this program.
+        """
+        document = _object(value, where)
+        _check_version(document, where)
+        known = {item.name for item in fields(cls)} | {"schema_version"}
+        rows = document.get("rows")
+        if not isinstance(rows, list):
+            raise InputError(f"{where}: rows must be a list")
+        return cls(
+            environment=_object(document.get("environment"), f"{where}: environment"),
+            data=_part(DataInfo, document.get("data"), f"{where}: data"),
+            settings=_object(document.get("settings", {}), f"{where}: settings"),
+            rows=tuple(_row(entry, f"{where}: row {number}") for number, entry in enumerate(rows, start=1)),
+            extra={name: entry for name, entry in document.items() if name not in known},
+        )
+
+
+def read_results(path: Path) -> Results:
+    """Reads a results file, or the one in a folder.
+
+    Raises:
+        InputError: There is none, or it cannot be read.
+    """
+    file = path / RESULTS_FILE if path.is_dir() else path
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{file} is not there: give a {RESULTS_FILE} that 'edgetext bench' wrote") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read as JSON: {error}") from error
+    return Results.from_json(document, str(file))
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Writes a results file whole or not at all; a list of numbers takes one line."""
+    text = json.dumps(results.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
+    text = _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
+    write_atomically(path, (text + "\n").encode("utf-8"))
+
+
+def _check_version(document: Mapping[str, Any], where: str) -> None:
+    version = document.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InputError(f"{where} is no results file: schema_version is {version!r}, expected a whole number")
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"{where} has schema version {version} and this edgetext reads up to {SCHEMA_VERSION}: update edgetext"
+        )
+
+
+def _row(value: object, where: str) -> Row:
+    row = _part(Row, value, where)
+    if row.status not in STATUSES:
+        raise InputError(f"{where}: status is {row.status!r}, expected one of {', '.join(STATUSES)}")
+    return row
+
+
+_NESTED: dict[str, type[Latency | Throughput | Estimate]] = {
+    "latency_ms": Latency,
+    "throughput_per_s": Throughput,
+    "accuracy": Estimate,
+    "accuracy_difference": Estimate,
+}
+_KINDS: dict[str, tuple[type, ...]] = {"float": (int, float), "int": (int,), "str": (str,)}
+
+
+def _part(kind: type[_Part], value: object, where: str) -> _Part:
+    """Reads one dataclass: objects of known names become their classes, what is unknown is kept in extra."""
+    document = _object(value, where)
+    known = {item.name: str(item.type) for item in fields(kind) if item.name != "extra"}
+    values = {name: _field(name, known[name], document[name], where) for name in known if name in document}
+    extra = {name: entry for name, entry in document.items() if name not in known}
+    try:
+        return kind(**values, extra=extra)
+    except TypeError as error:
+        raise InputError(f"{where}: a field is missing ({str(error).partition('missing ')[2]})") from error
+
+
+def _field(name: str, annotation: str, value: Any, where: str) -> Any:
+    """Checks one field against its annotation, such as ``int | None`` or ``tuple[float, ...]``."""
+    wanted = annotation.removesuffix(" | None")
+    if value is None and wanted != annotation:
+        return None
+    if name in _NESTED:
+        return _part(_NESTED[name], value, f"{where}: {name}")
+    if wanted.startswith("Mapping"):
+        return _object(value, f"{where}: {name}")
+    if wanted.startswith("tuple"):
+        item = wanted.removeprefix("tuple[").partition(",")[0]
+        fits = isinstance(value, list) and all(_fits(entry, item) for entry in value)
+        value = tuple(value) if fits else value
+    else:
+        fits = _fits(value, wanted)
+    if not fits:
+        raise InputError(f"{where}: {name} must be of the kind {annotation}, found {value!r:.60}")
+    return value
+
+
+def _fits(value: object, kind: str) -> bool:
+    return isinstance(value, _KINDS[kind]) and not isinstance(value, bool)
+
+
+def _part_to_json(part: Latency | Throughput | Estimate | DataInfo | Row) -> dict[str, Any]:
+    values = {item.name: _plain(getattr(part, item.name)) for item in fields(part) if item.name != "extra"}
+    return {**values, **part.extra}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Latency | Throughput | Estimate):
+        return _part_to_json(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{where} must be a JSON object")
+    return value

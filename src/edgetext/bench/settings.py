@@ -1,0 +1,60 @@
+"""How much is measured. The defaults take about two minutes for nine rows of a MiniLM on two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from edgetext.errors import InputError
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """How much is measured, and with what.
+
+    Attributes:
+        threads: Threads that every program may use; 0 for the cores that this process may use.
+        rounds: How often each row has its turn.
+        latency_texts: Texts timed one by one in a turn.
+        throughput_texts: Texts predicted in batches in a turn; fewer for a row that would go past ``turn_seconds``.
+        batch: Texts in a batch.
+        warm_up: Texts predicted at the head of a latency turn without being timed.
+        starts: Cold starts timed for each row; the fastest counts, with the files in the disk's cache.
+        turn_seconds: About how long either half of a turn may last.
+        timeout_s: How long a program may take for one request before it is given up, in seconds.
+        seed: Of the order of turns, and of the rows that a limit leaves.
+    """
+
+    threads: int = 0
+    rounds: int = 5
+    latency_texts: int = 60
+    throughput_texts: int = 256
+    batch: int = 32
+    warm_up: int = 5
+    starts: int = 2
+    turn_seconds: float = 3.0
+    timeout_s: float = 600.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be measured.
+
+        Raises:
+            InputError: A count is below what makes sense.
+        """
+        for name in ("rounds", "latency_texts", "throughput_texts", "batch", "starts"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, found {getattr(self, name)}")
+        if self.threads < 0 or self.warm_up < 0:
+            raise InputError("threads and warm_up must not be negative")
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives the settings as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> BenchSettings:
+        """Reads settings; fields that this version does not know are left out."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: entry for name, entry in value.items() if name in known})

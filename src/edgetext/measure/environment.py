@@ -1,0 +1,130 @@
+"""What a figure was measured on: the machine, the libraries, the revision. Standard library only.
+
+The computer's own name is left out, since results are made to be published: a machine is named by what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+ISA_FLAGS = (
+    "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16",
+    "asimd", "asimddp", "i8mm", "bf16", "sve",
+)  # fmt: skip
+"""The instruction sets that decide how fast int8 and bf16 are, as Linux names them."""
+
+LIBRARIES = (
+    "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "transformers", "safetensors",
+)  # fmt: skip
+
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+def capture_environment(threads: int, usable_cores: int) -> dict[str, Any]:
+    """Gives the environment as JSON values; what the machine does not tell is ``None``.
+
+    Args:
+        threads: How many threads each measured program may use.
+        usable_cores: How many cores this process may use, by its affinity and quota.
+    """
+    gpu = gpu_name()
+    cpu, cores = cpu_model(), os.cpu_count()
+    return {
+        "host": f"{cpu}, {cores} cores" + (f", {gpu['name']}" if gpu else ""),
+        "cpu": cpu,
+        "isa": list(isa_flags()),
+        "cores": cores,
+        "usable_cores": usable_cores,
+        "threads": threads,
+        "memory_gb": _memory_gb(),
+        "gpu": gpu,
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "libraries": library_versions(),
+        "git_revision": git_revision(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def cpu_model() -> str:
+    """Gives the processor's name as it calls itself."""
+    for line in _read(Path("/proc/cpuinfo")).splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    if sys.platform == "darwin":
+        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
+    return platform.processor() or platform.machine()
+
+
+def isa_flags() -> tuple[str, ...]:
+    """Gives those of ``ISA_FLAGS`` that the processor has; empty where Linux's /proc is missing."""
+    for line in _read(Path("/proc/cpuinfo")).splitlines():
+        if line.startswith(("flags", "Features")):
+            present = set(line.partition(":")[2].split())
+            return tuple(flag for flag in ISA_FLAGS if flag in present)
+    return ()
+
+
+def has_bf16() -> bool:
+    """Says whether the processor multiplies bfloat16 numbers by itself (AVX512_BF16, AMX, or Arm's bf16)."""
+    return bool(_BF16_FLAGS & set(isa_flags()))
+
+
+def gpu_name() -> dict[str, str] | None:
+    """Gives name, driver and memory of the first NVIDIA GPU, as ``nvidia-smi`` tells, or ``None``."""
+    line = _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+    fields = [field.strip() for field in (line or "").splitlines()[0].split(",")] if line else []
+    return dict(zip(("name", "driver", "memory"), fields, strict=True)) if len(fields) == 3 else None
+
+
+def library_versions() -> dict[str, str]:
+    """Gives the versions of those ``LIBRARIES`` that are installed, without importing them."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_revision() -> str | None:
+    """Gives the revision of edgetext's own source, with ``+changes`` if it was edited since; else ``None``."""
+    folder = Path(__file__).resolve().parent
+    if _output("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None  # installed inside somebody else's repository
+    revision = _output("git", "-C", str(folder), "rev-parse", "HEAD")
+    if revision is None:
+        return None
+    changes = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no", "--", "..")
+    return revision + ("+changes" if changes else "")
+
+
+def _memory_gb() -> float | None:
+    try:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _output(*command: str) -> str | None:
+    """Runs a program that only tells something; ``None`` when it is missing, slow, or has nothing to say."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,38 @@
+"""How busy other programs keep the machine while something is measured; where Linux's /proc/stat tells."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+_STAT = Path("/proc/stat")
+_BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal: see proc_stat(5)
+
+
+class OtherLoad:
+    """Counts from when it is made."""
+
+    def __init__(self) -> None:
+        self._begin = _reading()
+
+    def cores(self) -> float | None:
+        """Gives how many cores' worth of time others took on average since then; ``None`` where nobody counts.
+
+        What this process and its children took is subtracted; a child counts once it has ended and been waited for.
+        """
+        end = _reading()
+        if self._begin is None or end is None:
+            return None
+        elapsed, busy, own = (after - before for before, after in zip(self._begin, end, strict=True))
+        return round(max(0.0, busy - own) / elapsed, 2) if elapsed > 0 else None
+
+
+def _reading() -> tuple[float, float, float] | None:
+    """Gives, in seconds: the clock, the time that all cores were busy, and the part of it that was ours."""
+    try:
+        counts = [int(word) for word in _STAT.read_text().splitlines()[0].split()[1:]]
+        busy = sum(counts[index] for index in _BUSY) / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return None
+    return time.monotonic(), busy, sum(os.times()[:4])

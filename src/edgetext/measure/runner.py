@@ -1,0 +1,59 @@
+"""What a worker process measures: a runner, made by a factory that is named by its dotted path.
+
+A runner is one program that turns texts into labels, with its tokenizer inside. ``"package.module:factory"``
+names a function that takes a JSON object (the spec) and gives a runner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError
+from typing import Any, Protocol
+
+from edgetext.errors import EdgetextError
+
+
+class CannotMeasureError(EdgetextError):
+    """This machine cannot run the program, and that is no fault: a device, package or instruction is missing."""
+
+
+class Runner(Protocol):
+    """One program that turns texts into labels."""
+
+    def one(self, text: str) -> str:
+        """Gives the label of one text, computed by itself."""
+
+    def many(self, texts: Sequence[str], batch: int) -> list[str]:
+        """Gives the labels of many texts, in order, computed in batches of at most ``batch`` texts."""
+
+    def about(self) -> Mapping[str, Any]:
+        """Gives what a reader should know of the program, as JSON values: device name, threads, model bytes."""
+
+    def close(self) -> None:
+        """Lets go of what the program holds."""
+
+
+def load_runner(path: str, spec: Mapping[str, Any]) -> Runner:
+    """Makes the runner that a dotted path names.
+
+    Args:
+        path: ``"package.module:factory"``.
+        spec: What the factory takes, as JSON values.
+
+    Raises:
+        CannotMeasureError: A package that the runner's module imports is not installed.
+        ValueError: The path has no colon.
+    """
+    module, colon, name = path.partition(":")
+    if not colon:
+        raise ValueError(f"{path!r} is not of the form 'package.module:factory'")
+    try:
+        factory: Callable[[Mapping[str, Any]], Runner] = getattr(import_module(module), name)
+        return factory(spec)
+    except PackageNotFoundError as error:  # a library's own check of what it needs
+        raise CannotMeasureError(str(error.name)) from error
+    except ModuleNotFoundError as error:
+        if (error.name or "edgetext").partition(".")[0] == "edgetext":
+            raise
+        raise CannotMeasureError(f"the package {error.name!r} is not installed") from error

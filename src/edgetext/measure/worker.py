@@ -1,0 +1,139 @@
+"""The process that is measured: ``python -m edgetext.measure.worker``, started by ``measure.process``.
+
+It reads one JSON object a line and answers each with one line: ``{"command": "start", "runner": ..., "spec": ...,
+"text": ...}`` first, then ``latency``, ``throughput``, ``predict`` and ``memory`` in any order, ``close`` last. An
+answer with ``error`` in it gives the reason as a sentence, and ``status`` says whether it is a failure.
+
+The lines travel over copies of standard input and output; the originals are turned away at once, so that a
+library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, TextIO
+
+from edgetext.errors import MissingExtraError
+from edgetext.measure.memory import peak_memory_bytes
+from edgetext.measure.runner import CannotMeasureError, Runner, load_runner
+
+Message = Mapping[str, Any]
+
+
+class Session:
+    """One runner, and the commands that can be given to it."""
+
+    def __init__(self) -> None:
+        self._runner: Runner | None = None
+        self._commands: dict[str, Callable[[Message], dict[str, Any]]] = {
+            "start": self._start,
+            "latency": self._latency,
+            "throughput": self._throughput,
+            "predict": self._predict,
+            "memory": self._memory,
+            "close": self._close,
+        }
+
+    def answer(self, request: Message) -> dict[str, Any]:
+        """Carries out a request; whatever goes wrong in the runner becomes an answer with ``error`` in it."""
+        try:
+            return self._commands[request["command"]](request)
+        except (CannotMeasureError, MissingExtraError) as error:
+            return {"error": _first_line(error), "status": "not_measured"}
+        except MemoryError:
+            return {"error": "it ran out of memory", "status": "failed"}
+        except Exception as error:
+            return {"error": _sentence(error), "status": "failed"}
+
+    @property
+    def runner(self) -> Runner:
+        """The runner, once started."""
+        if self._runner is None:
+            raise RuntimeError("the first command must be 'start'")
+        return self._runner
+
+    def _start(self, request: Message) -> dict[str, Any]:
+        begin = perf_counter()
+        self._runner = load_runner(request["runner"], request["spec"])
+        loaded = perf_counter()
+        label = self.runner.one(request["text"])
+        first = perf_counter()
+        return {"label": label, "load_ms": _ms(loaded - begin), "first_ms": _ms(first - loaded)}
+
+    def _latency(self, request: Message) -> dict[str, Any]:
+        one, texts = self.runner.one, request["texts"]
+        for text in texts[: request["warm_up"]]:
+            one(text)
+        samples: list[float] = []
+        stop = perf_counter() + request["seconds"]
+        for text in texts:
+            begin = perf_counter()
+            one(text)
+            end = perf_counter()
+            samples.append(_ms(end - begin))
+            if end > stop:
+                break
+        return {"samples_ms": samples}
+
+    def _throughput(self, request: Message) -> dict[str, Any]:
+        texts, batch = request["texts"], request["batch"]
+        self.runner.many(texts[:batch], batch)  # warm-up: one batch of the size that is timed
+        begin = perf_counter()
+        self.runner.many(texts, batch)
+        return {"seconds": perf_counter() - begin}
+
+    def _predict(self, request: Message) -> dict[str, Any]:
+        begin = perf_counter()
+        labels = list(self.runner.many(request["texts"], request["batch"]))
+        if len(labels) != len(request["texts"]):
+            raise RuntimeError(f"it gave {len(labels)} labels for {len(request['texts'])} texts")
+        return {"labels": labels, "seconds": perf_counter() - begin}
+
+    def _memory(self, _: Message) -> dict[str, Any]:
+        return {"peak_bytes": peak_memory_bytes(), "about": dict(self.runner.about())}
+
+    def _close(self, _: Message) -> dict[str, Any]:
+        self.runner.close()
+        return {}
+
+
+def serve(requests: TextIO, replies: TextIO) -> None:
+    """Answers requests until one says ``close`` or the other side has gone."""
+    session = Session()
+    for line in requests:
+        request = json.loads(line)
+        replies.write(json.dumps(session.answer(request)) + "\n")
+        replies.flush()
+        if request["command"] == "close":
+            return
+
+
+def main() -> None:
+    """Runs the worker on standard input and output."""
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)  # what libraries print goes where errors go
+    serve(requests, replies)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 4)
+
+
+def _sentence(error: Exception) -> str:
+    said = _first_line(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].strip()[:300] if lines else ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The real backends on a tiny checkpoint and the bundle made from it."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgetext.bench.heldout import find_held_out
+from edgetext.bench.report import markdown
+from edgetext.bench.run import run_bench
+from edgetext.bench.settings import BenchSettings
+from edgetext.measure.environment import has_bf16
+from edgetext.runtime.bundle import open_bundle
+
+SETTINGS = BenchSettings(threads=1, rounds=1, latency_texts=10, throughput_texts=32, batch=8, starts=1)
+FORBIDDEN = {"datasets", "evaluate", "rich", "sklearn", "optimum", "pandas", "gradio", "psutil"}
+
+# What a machine has that got the measuring path's packages alone: the others are not found.
+SITECUSTOMIZE = """
+import sys
+from importlib.machinery import PathFinder
+class Without:
+    find_distributions = staticmethod(PathFinder.find_distributions)
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in {names!r} else PathFinder.find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Without()
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_checkpoint, tmp_path_factory):
+    from edgetext.export.export import ExportSettings, export_bundle
+
+    rows = find_held_out(tiny_checkpoint).examples
+    output = tmp_path_factory.mktemp("bench") / "bundle"
+    return export_bundle(tiny_checkpoint, rows, output, ExportSettings(max_drop=0.9)).path
+
+
+@pytest.mark.slow
+def test_every_backend_has_its_row(tiny_checkpoint, exported, tiny_rows):
+    results = run_bench(exported, tiny_checkpoint.path, find_held_out(tiny_checkpoint), settings=SETTINGS)
+    assert [(row.backend, row.variant) for row in results.rows] == [
+        ("torch-cuda", "fp32"),
+        ("torch-cuda", "fp16"),
+        ("torch-cpu", "fp32"),
+        ("torch-cpu", "bf16"),
+        ("transformers-pipeline", "fp32"),
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+        ("edgetext", "fp32"),
+        ("edgetext", "int8"),
+    ]
+    by_name = {(row.backend, row.variant): row for row in results.rows}
+    if by_name["torch-cuda", "fp32"].status != "measured":
+        assert by_name["torch-cuda", "fp32"].reason == "no CUDA device on this machine"
+    assert by_name["torch-cpu", "bf16"].status == ("measured" if has_bf16() else "not_measured")
+    check_figures(by_name, exported)
+    assert markdown(results).count("\n| ") == 11
+
+
+def check_figures(by_name, bundle):
+    reference = by_name["torch-cpu", "fp32"]
+    parameters = 4 * sum(parameter_counts(by_name))
+    assert reference.model_bytes == parameters
+    sizes = {variant.name: variant.bytes for variant in open_bundle(bundle).manifest.variants}
+    for (backend, variant), row in by_name.items():
+        if row.status != "measured":
+            continue
+        assert row.threads == 1 and row.about["threads"] in (1, None)
+        assert len(row.latency_ms.samples) == 10 and 0 < row.latency_ms.p50 <= row.latency_ms.p99
+        assert row.first_prediction_ms > 50 > 0
+        if variant == "fp32":
+            assert row.predictions == reference.predictions
+            assert row.accuracy_difference.value == 0
+        if backend in ("onnxruntime", "edgetext"):
+            assert row.model_bytes == sizes[variant]
+            assert row.peak_memory_mb < reference.peak_memory_mb
+            assert row.about["scheme"]
+
+
+def parameter_counts(by_name):
+    """Gives the tiny model's parameters, by its shape: 2 layers, hidden 32, intermediate 64, 305 tokens."""
+    embeddings = (305 + 128 + 2) * 32 + 2 * 32
+    layer = 4 * (32 * 32 + 32) + 2 * (2 * 32) + (32 * 64 + 64) + (64 * 32 + 32)
+    head = (32 * 32 + 32) + (2 * 32 + 2)
+    return embeddings, 2 * layer, head
+
+
+@pytest.mark.slow
+def test_the_measuring_path_needs_none_of_the_other_packages(tiny_checkpoint, exported, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE.format(names=FORBIDDEN))
+    rows = find_held_out(tiny_checkpoint).examples
+    with (tmp_path / "rows.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["text", "label"], *([row.text, row.label] for row in rows)])
+    words = ["bench", exported, "--baseline", tiny_checkpoint.path, "--data", tmp_path / "rows.csv"]
+    words += ["-o", tmp_path / "out", "--rounds", "1", "--threads", "1", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "edgetext", *map(str, words)],
+        env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    statuses = {
+        row["backend"]: row["status"] for row in json.loads(done.stdout)["rows"] if row["variant"] == "fp32"
+    }
+    assert {statuses.pop("torch-cuda")} <= {"measured", "not_measured"}
+    assert set(statuses.values()) == {"measured"} and len(statuses) == 4, done.stderr
+
+
+def test_importing_the_measuring_path_is_light():
+    heavy = FORBIDDEN | {"torch", "transformers", "onnxruntime", "tokenizers"}
+    program = (
+        "import sys\n"
+        "import edgetext.bench.run, edgetext.bench.heldout, edgetext.bench.report, edgetext.cli.bench\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_weights_kept_in_half_precision_are_loaded_in_the_precision_of_the_row(tiny_base, tmp_path):
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from edgetext.bench.backends._torch import load_model, weight_bytes
+
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_base, num_labels=2).half()
+    model.save_pretrained(tmp_path)
+    for variant, kind, size in (
+        ("fp32", torch.float32, 4),
+        ("bf16", torch.bfloat16, 2),
+        ("fp16", torch.float16, 2),
+    ):
+        loaded = load_model(str(tmp_path), variant)
+        assert {parameter.dtype for parameter in loaded.parameters()} == {kind}
+        assert weight_bytes(loaded) == size * sum(parameter_counts(None)) and not loaded.training
+
+
+def test_the_bare_loop_pads_with_the_tokenizers_own_token(tiny_bundle):
+    from edgetext.bench.backends.onnxruntime_bare import load
+
+    bundle = open_bundle(tiny_bundle)
+    spec = {
+        "model": str(bundle.model_file(bundle.manifest.variant("fp32"))),
+        "tokenizer": str(Path(tiny_bundle) / "tokenizer.json"),
+        "labels": list(bundle.manifest.labels),
+        "max_length": bundle.manifest.max_length,
+        "threads": 1,
+    }
+    runner = load(spec)
+    texts = [
+        "a bowl of ramen",
+        "the road to the mountain near the old house by the sea " * 5,
+        "egg",
+        "a dog in the park",
+    ]
+    assert runner.many(texts, 4) == runner.many(texts, 3) == [runner.one(text) for text in texts]
+    assert set(runner.many(texts, 2)) <= set(bundle.manifest.labels)

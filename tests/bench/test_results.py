@@ -1,0 +1,87 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgetext.bench.results import Results, read_results, write_results
+from edgetext.errors import InputError
+
+RECORDED = Path(__file__).parents[1] / "data" / "bench" / "recorded.json"
+
+
+def changed(change):
+    document = json.loads(RECORDED.read_text("utf-8"))
+    change(document)
+    return document
+
+
+def test_a_recorded_file_is_read():
+    results = read_results(RECORDED)
+    row = results.row("edgetext", "int8")
+    assert (row.latency_ms.p50, row.throughput_per_s.value, row.accuracy.value) == (0.66, 2510.5, 0.955)
+    assert row.latency_ms.samples == (0.594, 0.627, 0.66, 0.726, 0.858)
+    assert results.row("torch-cuda", "fp32") is None
+    assert [row.status for row in results.rows[:3]] == ["not_measured", "measured", "failed"]
+
+
+def test_what_is_written_is_what_was_read_unknown_fields_included(tmp_path):
+    write_results(tmp_path / "results.json", read_results(RECORDED))
+    assert (tmp_path / "results.json").read_text("utf-8") == RECORDED.read_text("utf-8")
+    results = read_results(tmp_path)
+    assert results == read_results(RECORDED)
+    assert results.extra == {"colour": "blue"}
+    assert results.row("edgetext", "int8").extra == {"energy_j": 1.5}
+
+
+def test_numbers_take_one_line_and_labels_stay_as_they_are(tmp_path):
+    results = read_results(RECORDED)
+    labels = ("[1,  2]", "[\n1,\n2]")
+    write_results(tmp_path / "results.json", replace(results, data=replace(results.data, labels=labels)))
+    assert read_results(tmp_path).data.labels == labels
+    assert '"samples": [0.594, 0.627, 0.66, 0.726, 0.858]' in (tmp_path / "results.json").read_text("utf-8")
+
+
+def test_a_newer_schema_is_refused():
+    document = changed(lambda document: document.update(schema_version=2))
+    with pytest.raises(
+        InputError, match=r"^f has schema version 2 and this edgetext reads up to 1: update edgetext$"
+    ):
+        Results.from_json(document, "f")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("schema_version"), "f is no results file: schema_version is None"),
+        (lambda d: d.update(schema_version=True), "f is no results file: schema_version is True"),
+        (lambda d: d.pop("data"), "f: data must be a JSON object"),
+        (lambda d: d.update(rows={}), "f: rows must be a list"),
+        (
+            lambda d: d["rows"][1].pop("device"),
+            r"f: row 2: a field is missing \(1 required positional argument: 'device'",
+        ),
+        (
+            lambda d: d["rows"][0].update(status="guessed"),
+            "f: row 1: status is 'guessed', expected one of measured",
+        ),
+        (lambda d: d["rows"][1]["latency_ms"].update(p50="7"), "row 2: latency_ms: p50 must be of the kind float"),
+        (
+            lambda d: d["rows"][1]["latency_ms"].update(samples=["7"]),
+            "latency_ms: samples must be of the kind tuple",
+        ),
+        (lambda d: d["rows"][1].update(accuracy=0.5), "row 2: accuracy must be a JSON object"),
+        (lambda d: d["rows"][1].update(threads=True), "row 2: threads must be of the kind int, found True"),
+    ],
+)
+def test_a_damaged_file_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        Results.from_json(changed(change), "f")
+
+
+def test_a_file_that_is_missing_or_no_json_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"results\.json is not there: give a results\.json"):
+        read_results(tmp_path)
+    (tmp_path / "results.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read as JSON"):
+        read_results(tmp_path)

@@ -1,0 +1,37 @@
+import json
+import os
+import platform
+
+import numpy as np
+import pytest
+
+from edgetext.measure import environment as measured
+
+
+def test_the_environment_is_json_and_names_the_machine_by_what_it_is(monkeypatch):
+    monkeypatch.setattr(platform, "node", lambda: "the-name-of-somebodys-computer")
+    found = measured.capture_environment(threads=2, usable_cores=4)
+    assert json.loads(json.dumps(found)) == found
+    assert found["host"].startswith(f"{found['cpu']}, {os.cpu_count()} cores")
+    assert "somebodys" not in json.dumps(found)
+    assert (found["threads"], found["usable_cores"], found["python"]) == (2, 4, platform.python_version())
+    assert found["libraries"]["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(("flags", "expected"), [("fpu avx2 amx_bf16", True), ("fpu avx2 avx512_vnni", False)])
+def test_bf16_is_read_from_the_processors_flags(monkeypatch, flags, expected):
+    monkeypatch.setattr(measured, "_read", lambda path: f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert measured.has_bf16() is expected
+
+
+def test_a_gpu_is_what_nvidia_smi_says(monkeypatch):
+    monkeypatch.setattr(
+        measured, "_output", lambda *words: "NVIDIA H200, 570.1, 143771 MiB\nNVIDIA H200, 570.1, 1 MiB"
+    )
+    assert measured.gpu_name() == {"name": "NVIDIA H200", "driver": "570.1", "memory": "143771 MiB"}
+
+
+def test_no_gpu_is_none(monkeypatch):
+    monkeypatch.setattr(measured, "_output", lambda *words: None)
+    assert measured.gpu_name() is None
+    assert measured.git_revision() is None
