@@ -1,0 +1,177 @@
+"""``edgetext bench``: measure a bundle against torch, or read what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgetext.errors import InputError
+
+if TYPE_CHECKING:
+    from edgetext.bench.results import Results
+    from edgetext.cli.console import Console
+
+USAGE = """edgetext bench BUNDLE [--baseline CHECKPOINT] [--data DATA] -o DIR [options]
+       edgetext bench show FILE
+       edgetext bench report FILE [-o REPORT.md]
+       edgetext bench merge FILE FILE ... -o MERGED.json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.usage = USAGE
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="BUNDLE | show FILE | report FILE | merge FILE ...",
+        help="the bundle to measure, or a reader and the results files (or their folders) that it reads",
+    )
+    parser.add_argument(
+        "--baseline", type=Path, metavar="CHECKPOINT", help="what it was exported from, for torch rows"
+    )
+    parser.add_argument("--data", help="labelled text; default: the held-out rows of the baseline's split")
+    parser.add_argument("--text-column", metavar="NAME", help="the column with the text")
+    parser.add_argument("--label-column", metavar="NAME", help="the column with the label")
+    parser.add_argument("-o", "--output", type=Path, help="folder for results.json and report.md; file for readers")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is at --output")
+    parser.add_argument("--backends", metavar="A,B", help="only these (default: all)")
+    parser.add_argument("--limit", type=int, metavar="N", help="predict so many rows, drawn at random")
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="for every program (default: usable cores)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each row (default: 5)")
+    parser.add_argument("--batch", type=int, default=32, metavar="N", help="texts in a batch (default: 32)")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of turns and of --limit (default: 0)")
+    parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one request (default: 600)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measures, or reads."""
+    first, *others = arguments.words
+    if first in _READERS and not (others == [] and Path(first).is_dir()):
+        _READERS[first](arguments, [Path(word) for word in others])
+        return 0
+    if others:
+        raise InputError(f"expected one bundle, found also {others[0]!r} (readers are {', '.join(_READERS)})")
+    _measure(arguments, Path(first))
+    return 0
+
+
+def _measure(arguments: argparse.Namespace, bundle: Path) -> None:
+    from edgetext.bench.heldout import find_held_out
+    from edgetext.bench.report import write_report
+    from edgetext.bench.run import run_bench
+    from edgetext.bench.settings import BenchSettings
+    from edgetext.checkpoint import open_checkpoint
+    from edgetext.cli.console import open_console
+    from edgetext.files import new_folder
+
+    if arguments.output is None:
+        raise InputError("say where the results go: -o DIR")
+    settings = BenchSettings(
+        threads=arguments.threads,
+        rounds=arguments.rounds,
+        batch=arguments.batch,
+        seed=arguments.seed,
+        timeout_s=arguments.timeout,
+    )
+    with new_folder(arguments.output, overwrite=arguments.overwrite) as folder:
+        rows = find_held_out(
+            open_checkpoint(arguments.baseline) if arguments.baseline else None,
+            arguments.data,
+            text_column=arguments.text_column,
+            label_column=arguments.label_column,
+            limit=arguments.limit,
+            seed=arguments.seed,
+        )
+        names = arguments.backends.split(",") if arguments.backends else None
+        with open_console().progress() as progress:
+            results = run_bench(
+                bundle, arguments.baseline, rows, settings=settings, backends=names, progress=progress
+            )
+        write_report(folder, results)
+    _print(arguments, results)
+    print(f"written: {arguments.output}/results.json, {arguments.output}/report.md", file=sys.stderr)
+
+
+def _show(arguments: argparse.Namespace, files: list[Path]) -> None:
+    from edgetext.bench.results import read_results
+
+    _print(arguments, read_results(_only(files)))
+
+
+def _report(arguments: argparse.Namespace, files: list[Path]) -> None:
+    from edgetext.bench.report import markdown
+    from edgetext.bench.results import read_results
+    from edgetext.files import write_atomically
+
+    text = markdown(read_results(_only(files)))
+    if arguments.output is None:
+        print(text, end="")
+    else:
+        write_atomically(_free(arguments), text.encode("utf-8"))
+
+
+def _merge(arguments: argparse.Namespace, files: list[Path]) -> None:
+    from edgetext.bench.merge import merge
+    from edgetext.bench.results import read_results, write_results
+
+    merged = merge([read_results(file) for file in files], [str(file) for file in files])
+    if arguments.output is not None:
+        write_results(_free(arguments), merged)
+    _print(arguments, merged)
+
+
+_READERS: dict[str, Callable[[argparse.Namespace, list[Path]], None]] = {
+    "show": _show,
+    "report": _report,
+    "merge": _merge,
+}
+
+
+def print_results(results: Results, console: Console, *, as_json: bool) -> None:
+    """Prints results as a table with its remarks, or as one line of JSON.
+
+    Args:
+        results: What was measured.
+        console: Where to.
+        as_json: Whether a program reads it.
+    """
+    from edgetext.bench.show import COLUMNS, remarks, table_rows, title
+
+    if as_json:
+        console.say(json.dumps(results.to_json(), ensure_ascii=False))
+        return
+    console.table(title(results), list(COLUMNS), table_rows(results))
+    for remark in remarks(results):
+        console.say(remark)
+
+
+def _print(arguments: argparse.Namespace, results: Results) -> None:
+    from edgetext.cli.console import open_console
+
+    print_results(results, open_console(), as_json=arguments.json)
+
+
+def _only(files: list[Path]) -> Path:
+    if len(files) != 1:
+        raise InputError(f"expected one results file, found {len(files)}")
+    return files[0]
+
+
+def _free(arguments: argparse.Namespace) -> Path:
+    from edgetext.errors import OutputExistsError
+
+    target: Path = arguments.output
+    if target.is_dir() or not target.parent.is_dir():
+        raise InputError(f"{target} is a folder, or lies in none: give the name of a file")
+    if target.exists() and not arguments.overwrite:
+        raise OutputExistsError(
+            f"{target} already exists: add --overwrite to replace it, or choose another --output"
+        )
+    return target

@@ -1,0 +1,138 @@
+"""What a command shows: bars and tables on a terminal (rich), plain lines anywhere else.
+
+Progress and notes go to standard error, results to standard output, so that a pipe gets results only.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, TextIO
+
+from edgetext.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichBars
+    from rich.progress import TaskID
+
+PLAIN_EVERY_S = 2.0
+
+
+class Console:
+    """The two streams of a command; rich draws on those that are terminals.
+
+    Args:
+        out: Where results go.
+        err: Where progress and notes go.
+        draw: Whether rich may be used at all; by default when it is installed.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, draw: bool | None = None) -> None:
+        self._out = out
+        self._err = err
+        self._draw = find_spec("rich") is not None if draw is None else draw
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Gives the progress to hand to slow work, and clears the bars when the block ends."""
+        if not (self._draw and self._err.isatty()):
+            yield PlainProgress(self._err)
+            return
+        with _bars(self._err) as bars:
+            yield BarProgress(bars)
+
+    def say(self, text: str) -> None:
+        """Prints a line of results."""
+        print(text, file=self._out, flush=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Prints a table of results: the first column to the left, the others, which hold figures, to the right."""
+        if self._draw and self._out.isatty():
+            _draw_table(self._out, title, columns, rows)
+        else:
+            self.say("\n".join([title, *_plain_table(columns, rows)]))
+
+
+def open_console() -> Console:
+    """Gives the console of this process."""
+    return Console(sys.stdout, sys.stderr)
+
+
+class PlainProgress:
+    """Progress as lines such as ``train: 40/100``: one when work begins, then one every two seconds at most."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._name: str | None = None
+        self._last = 0.0
+
+    def step(self, name: str, done: int, total: int) -> None:
+        """Prints a line, unless one about the same work was printed a moment ago."""
+        now = self._clock()
+        if name != self._name or now - self._last >= PLAIN_EVERY_S:
+            self._name, self._last = name, now
+            print(f"{name}: {done}/{total}", file=self._stream, flush=True)
+
+    def note(self, message: str) -> None:
+        """Prints the sentence."""
+        print(f"note: {message}", file=self._stream, flush=True)
+
+
+class BarProgress:
+    """Progress as one rich bar for each kind of work; notes appear above the bars."""
+
+    def __init__(self, bars: RichBars) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def step(self, name: str, done: int, total: int) -> None:
+        """Moves the bar of that name, and makes it first where needed."""
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=total)
+        self._bars.update(self._tasks[name], completed=done, total=total)
+
+    def note(self, message: str) -> None:
+        """Prints the sentence above the bars."""
+        self._bars.console.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _bars(stream: TextIO) -> RichBars:
+    from rich.console import Console as RichConsole
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=RichConsole(file=stream))
+
+
+def _draw_table(stream: TextIO, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(Text(column), justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    RichConsole(file=stream).print(table)
+
+
+def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
+
+    def line(cells: Sequence[str]) -> str:
+        first = cells[0].ljust(widths[0])
+        others = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+        return "  ".join((first, *others)).rstrip()
+
+    return [line(columns), line(["-" * width for width in widths]), *(line(row) for row in rows)]

@@ -1,0 +1,188 @@
+"""``edgetext train DATA -o CHECKPOINT``: labelled text -> checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgetext.checkpoint import Checkpoint
+    from edgetext.cli.console import Console
+    from edgetext.data import LabelledData, Split
+    from edgetext.progress import Progress
+    from edgetext.train.arguments import TrainArguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("data", metavar="DATA", help=DATA_HELP)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="CHECKPOINT",
+        type=Path,
+        required=True,
+        help="the folder to write the checkpoint to",
+    )
+    add_data_arguments(parser)
+    add_training_arguments(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+DATA_HELP = (
+    "labelled text: a .csv, .tsv, .jsonl, .ndjson or .parquet file, hub:NAME[:CONFIG][@REVISION], "
+    "or the built-in food_not_food"
+)
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say how labelled text is read and split."""
+    group = parser.add_argument_group("data")
+    group.add_argument(
+        "--text-column", metavar="NAME", help="the column with the text (default: by its usual names)"
+    )
+    group.add_argument("--label-column", metavar="NAME", help="the column with the label (default: likewise)")
+    group.add_argument(
+        "--split-column",
+        metavar="NAME",
+        help="the column that says train, validation or test (default: split or partition, if there is one)",
+    )
+    group.add_argument(
+        "--validation", metavar="FILE", help="rows that choose the best epoch (default: cut from DATA, stratified)"
+    )
+    group.add_argument(
+        "--test", metavar="FILE", help="rows for the final figures (default: cut from DATA, stratified)"
+    )
+    group.add_argument(
+        "--drop-invalid", action="store_true", help="leave rows out that cannot be used, and say how many"
+    )
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say what is trained, and how."""
+    group = parser.add_argument_group("training")
+    group.add_argument(
+        "--base",
+        metavar="MODEL",
+        default="minilm",
+        help="what to begin with: minilm, a folder, or OWNER/NAME[@REVISION] on the Hub (default: %(default)s)",
+    )
+    group.add_argument("--epochs", type=int, metavar="N", help="default: 7; more for few rows, fewer for very many")
+    group.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help="default: by model, rows and labels; 5e-5 to 2.5e-4 for minilm",
+    )
+    group.add_argument("--batch-size", type=int, metavar="N", help="default: 32, or 16 for fewer than 2,000 rows")
+    group.add_argument("--max-length", type=int, metavar="TOKENS", help="default: what 99.9 %% of the texts need")
+    group.add_argument(
+        "--bf16",
+        action=argparse.BooleanOptionalAction,
+        help="train in bfloat16 (default: where the hardware computes it)",
+    )
+    group.add_argument(
+        "--seed", type=int, metavar="N", default=42, help="fixes split and training (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the command."""
+    from edgetext.cli.console import open_console
+
+    console = open_console()
+    with console.progress() as progress:
+        checkpoint = train_from(arguments, arguments.output, progress)
+    if arguments.json:
+        console.say(json.dumps(summary(checkpoint), ensure_ascii=False))
+    else:
+        show(checkpoint, console)
+    return 0
+
+
+def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) -> Checkpoint:
+    """Trains as the options say; ``edgetext run`` does the same.
+
+    Args:
+        arguments: With ``data``, ``overwrite``, and the options that this module adds.
+        output: The folder of the checkpoint.
+        progress: Told how it goes.
+    """
+    from edgetext.files import refuse_existing
+    from edgetext.train.base import resolve_base
+    from edgetext.train.fit import fit
+
+    refuse_existing(output, overwrite=arguments.overwrite)
+    choices = _choices(arguments)
+    base = resolve_base(arguments.base)
+    split = split_from(arguments, progress)
+    return fit(split, base, output, choices, progress, overwrite=arguments.overwrite)
+
+
+def split_from(arguments: argparse.Namespace, progress: Progress) -> Split:
+    """Reads and splits the data as the options say, and tells of rows that were left out."""
+    from edgetext.data import load, resolve_split
+
+    def read(uri: str) -> LabelledData:
+        found = load(
+            uri,
+            text_column=arguments.text_column,
+            label_column=arguments.label_column,
+            split_column=arguments.split_column if uri == arguments.data else None,
+            drop_invalid=arguments.drop_invalid,
+        )
+        for sentence in found.dropped:
+            progress.note(sentence)
+        return found
+
+    data = read(arguments.data)
+    validation = read(arguments.validation) if arguments.validation else None
+    test = read(arguments.test) if arguments.test else None
+    return resolve_split(data, validation, test, seed=arguments.seed)
+
+
+def summary(checkpoint: Checkpoint) -> dict[str, object]:
+    """Gives what ``--json`` prints."""
+    metrics = checkpoint.training["metrics"]
+    return {
+        "checkpoint": str(checkpoint.path),
+        "labels": list(checkpoint.labels),
+        "best_epoch": checkpoint.training["best_epoch"],
+        "seconds": checkpoint.training["seconds"],
+        "rows": checkpoint.training["rows"],
+        "metrics": {
+            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1")}
+            for part, found in metrics.items()
+        },
+    }
+
+
+def show(checkpoint: Checkpoint, console: Console) -> None:
+    """Prints what was reached."""
+    metrics = checkpoint.training["metrics"]
+    rows = [
+        [part, str(found["rows"]), f"{found['accuracy']:.4f}", f"{found['macro_f1']:.4f}"]
+        for part, found in metrics.items()
+    ]
+    console.table(
+        f"best epoch: {checkpoint.training['best_epoch']}; it took {checkpoint.training['seconds']:.0f} s",
+        ["part", "rows", "accuracy", "macro F1"],
+        rows,
+    )
+    console.say(f"wrote {checkpoint.path}: next,  edgetext export {checkpoint.path} -o BUNDLE")
+
+
+def _choices(arguments: argparse.Namespace) -> TrainArguments:
+    from edgetext.train.arguments import TrainArguments
+
+    return TrainArguments(
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        batch_size=arguments.batch_size,
+        max_length=arguments.max_length,
+        bf16=arguments.bf16,
+        seed=arguments.seed,
+    )

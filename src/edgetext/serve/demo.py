@@ -1,0 +1,190 @@
+"""A page to try a bundle in the browser: type a text, read its label.
+
+It listens on this machine only unless told otherwise, and neither the page nor the server asks anything of another.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgetext.errors import EdgetextError, InputError, needs_extra
+from edgetext.runtime.predictor import Predictor
+
+STYLE = Path(__file__).parent / "demo.css"
+GENERIC_EXAMPLES = (
+    "A bowl of ramen with a soft egg",
+    "A half-baked plan for the weekend",
+    "How do I change the address on my account?",
+)
+_MOST_LABELS = 5
+_MOST_EXAMPLES = 8
+
+Answer = tuple[dict[str, float] | None, str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is being served.
+
+    Attributes:
+        url: Where to open it.
+        wait: Blocks until the process is interrupted.
+        close: Stops serving.
+    """
+
+    url: str
+    wait: Callable[[], None]
+    close: Callable[[], None]
+
+
+def answer(classify: Predictor, text: str) -> Answer:
+    """Classifies one text for the page.
+
+    Returns:
+        The highest probabilities by label, and a line of HTML that tells how long it took; no probabilities
+        and a sentence where the text cannot be classified.
+    """
+    if not text or not text.strip():
+        return None, _line("Type a text, or choose an example.")
+    begun = time.perf_counter()
+    try:
+        prediction = classify(text, top_k=_MOST_LABELS)
+    except EdgetextError as error:
+        return None, _line(str(error), kind="error")
+    took = (time.perf_counter() - begun) * 1e3
+    notes = [f"Predicted in <b>{took:.1f} ms</b> on the CPU"]
+    if classify.task == "multi_label":
+        notes.append(f"labels given: {html.escape(', '.join(prediction.labels) or 'none')}")
+    if prediction.truncated:
+        notes.append(f"only the first {classify.max_length} tokens were read")
+    return dict(prediction.scores), _line(" · ".join(notes), escaped=True)
+
+
+def examples(classify: Predictor) -> list[str]:
+    """Gives texts to try: those that the bundle brings, else generic ones."""
+    brought = classify.manifest.extra.get("examples")
+    texts = [text for text in brought if isinstance(text, str)] if isinstance(brought, list) else []
+    return (texts or list(GENERIC_EXAMPLES))[:_MOST_EXAMPLES]
+
+
+def build(classify: Predictor) -> Any:
+    """Makes the page.
+
+    Args:
+        classify: The predictor that answers.
+
+    Returns:
+        A ``gradio.Blocks``.
+
+    Raises:
+        MissingExtraError: Gradio is not installed.
+    """
+    with needs_extra("demo"):
+        import gradio as gr
+
+    with gr.Blocks(analytics_enabled=False, title=f"{_name(classify)} · edgetext") as page:
+        gr.HTML(_header(classify))
+        box = gr.Textbox(
+            label="Text",
+            lines=3,
+            max_lines=12,
+            placeholder="Type or paste a text …",
+            autofocus=True,
+            elem_id="text",
+        )
+        button = gr.Button("Classify", variant="primary", elem_id="classify")
+        label = gr.Label(label="Label", num_top_classes=_MOST_LABELS, show_label=False, elem_id="label")
+        status = gr.HTML(_line("Type a text, or choose an example."), elem_id="status")
+
+        def reply(text: str) -> Answer:
+            return answer(classify, text)
+
+        # Typing and choosing an example both change the box, so that one event answers both.
+        common = {
+            "fn": reply,
+            "inputs": box,
+            "outputs": [label, status],
+            "show_progress": "hidden",
+            "api_name": False,
+        }
+        gr.on([button.click, box.submit], **common)
+        box.change(**common, trigger_mode="always_last")
+        gr.Examples([[text] for text in examples(classify)], box)
+    return page
+
+
+def start(classify: Predictor, *, host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> Page:
+    """Serves the page and gives back at once.
+
+    Args:
+        classify: The predictor that answers.
+        host: The address to listen on.
+        port: The port; the first free one from 7860 on if not given.
+        browser: Whether to open the page in the user's browser.
+
+    Raises:
+        InputError: The port is taken, or the address is not one of this machine.
+        MissingExtraError: Gradio is not installed.
+    """
+    _stay_at_home(host)
+    warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
+    page = build(classify)
+    with needs_extra("demo"):
+        import gradio as gr
+    classify(GENERIC_EXAMPLES[0])  # the first run allocates; no visitor should wait for it
+    options: Any = {"server_name": host, "server_port": port, "inbrowser": browser, "quiet": True, "share": False}
+    style = f"<style>{STYLE.read_text('utf-8')}</style>"  # Gradio's own option for it drops media queries
+    look: Any = {"theme": _theme(gr), "head": style, "footer_links": [], "ssr_mode": False}
+    try:
+        _, url, _ = page.launch(
+            **options, **look, prevent_thread_lock=True, show_error=True, enable_monitoring=False
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot listen on {host}, port {port or '7860 to 7959'}: {_first_line(error)}") from error
+    return Page(url, page.block_thread, page.close)
+
+
+def _stay_at_home(host: str) -> None:
+    """Sets what the libraries read from the environment: no telemetry, and no proxy on the way to this machine."""
+    os.environ.update({"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"})
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost", host]))
+
+
+def _theme(gr: Any) -> Any:
+    system: Sequence[str] = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+    mono: Sequence[str] = ("ui-monospace", "Consolas", "monospace")
+    return gr.themes.Base(
+        primary_hue="emerald", neutral_hue="slate", text_size="lg", radius_size="lg", font=system, font_mono=mono
+    )
+
+
+def _header(classify: Predictor) -> str:
+    variant = classify.variant
+    facts = [
+        f"{len(classify.labels)} labels",
+        f"{variant.name}, {variant.bytes / 1e6:.1f} MB",
+        f"up to {classify.max_length} tokens",
+    ]
+    chips = "".join(f"<span>{html.escape(fact)}</span>" for fact in facts)
+    return f"<header class='head'><h1>{html.escape(_name(classify))}</h1><p class='facts'>{chips}</p></header>"
+
+
+def _name(classify: Predictor) -> str:
+    folder = classify.path.resolve()
+    return folder.parent.name if folder.name == "bundle" else folder.name
+
+
+def _line(text: str, *, kind: str = "note", escaped: bool = False) -> str:
+    return f"<p class='status {kind}' role='status'>{text if escaped else html.escape(text)}</p>"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

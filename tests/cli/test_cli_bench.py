@@ -1,0 +1,133 @@
+"""``edgetext bench``: words in, files and tables out, and what bad input says."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edgetext.cli.main import main
+
+RECORDED = Path(__file__).parents[1] / "data" / "bench" / "recorded.json"
+
+
+def refusal(capsys, *words):
+    assert main(["bench", *map(str, words)]) == 2
+    return capsys.readouterr().err.removeprefix("edgetext bench: error: ").rstrip()
+
+
+def test_show_prints_the_table_and_the_reasons(capsys):
+    assert main(["bench", "show", str(RECORDED)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "A Processor, 2 cores, 2 threads; 200 rows of captions (test)"
+    assert any(line.split()[:6] == ["edgetext", "int8", "95.5", "%", "[91.7,", "97.6]"] for line in lines)
+    assert lines[-1] == "torch-cpu bf16: failed (its process ended during 'latency' with signal SIGSEGV)"
+
+
+def test_show_gives_json(capsys):
+    assert main(["bench", "show", str(RECORDED), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(RECORDED.read_text("utf-8"))
+
+
+def test_report_prints_or_writes_markdown(capsys, tmp_path):
+    assert main(["bench", "report", str(RECORDED)]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("# Bench\n")
+    assert main(["bench", "report", str(RECORDED), "-o", str(tmp_path / "r.md")]) == 0
+    assert (tmp_path / "r.md").read_text("utf-8") == text
+    assert "r.md already exists: add --overwrite" in refusal(capsys, "report", RECORDED, "-o", tmp_path / "r.md")
+
+
+def test_merge_writes_one_file_with_the_rows_of_both(capsys, tmp_path):
+    target = tmp_path / "merged.json"
+    assert main(["bench", "merge", str(RECORDED), str(RECORDED), "-o", str(target), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(target.read_text("utf-8"))
+    rows = json.loads(target.read_text("utf-8"))["rows"]
+    assert len(rows) == 12 and all(row["environment"]["host"] == "A Processor, 2 cores" for row in rows)
+
+
+def test_a_reader_without_a_file_or_with_two_is_refused(capsys):
+    assert refusal(capsys, "show") == "expected one results file, found 0"
+    assert refusal(capsys, "report", RECORDED, RECORDED) == "expected one results file, found 2"
+    assert refusal(capsys, "merge", RECORDED) == "merge takes at least two results files"
+    assert "nowhere.json is not there" in refusal(capsys, "show", "nowhere.json")
+
+
+def test_a_bundle_may_have_the_name_of_a_reader(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "show").mkdir()
+    (tmp_path / "rows.csv").write_text("text,label\nx,a\ny,b\n")
+    assert refusal(capsys, "show", "--data", "rows.csv", "-o", "out").startswith("show is no bundle")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["BUNDLE", "more", "-o", "out"],
+            "expected one bundle, found also 'more' (readers are show, report, merge)",
+        ),
+        (["BUNDLE"], "say where the results go: -o DIR"),
+        (
+            ["BUNDLE", "-o", "out"],
+            "there are no held-out rows to predict: give --data, or a --baseline that has a split",
+        ),
+        (["nowhere", "-o", "out", "--data", "rows.csv"], "nowhere does not exist: give the bundle folder"),
+        (["BUNDLE", "-o", "out", "--data", "none.csv"], "none.csv: there is no such file"),
+        (
+            ["BUNDLE", "-o", "out", "--data", "rows.csv"],
+            "row 2 has the label 'unheard', which BUNDLE does not know",
+        ),
+        (["BUNDLE", "-o", "out", "--data", "rows.csv", "--limit", "0"], "limit must be at least 1, found 0"),
+        (["BUNDLE", "-o", "out", "--data", "rows.csv", "--rounds", "0"], "rounds must be at least 1, found 0"),
+        (
+            ["BUNDLE", "-o", "out", "--data", "rows.csv", "--baseline", "no"],
+            "no is not a folder: give the checkpoint",
+        ),
+        (
+            ["BUNDLE", "-o", "out", "--data", "good.csv", "--backends", "x"],
+            "there is no backend 'x': choose from torch-",
+        ),
+        (["BUNDLE", "-o", "taken", "--data", "rows.csv"], "taken already exists (it holds file): add --overwrite"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tiny_bundle, tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_bundle, "BUNDLE")
+    Path("rows.csv").write_text("text,label\na dog,not_food\nan egg,unheard\n")
+    Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")
+    Path("taken").mkdir()
+    Path("taken/file").touch()
+    before = sorted(tmp_path.iterdir())
+    said = refusal(capsys, *words)
+    assert said.startswith(message) and "\n" not in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_changed_model_is_refused(tiny_bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_bundle, "BUNDLE")
+    Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")
+    with Path("BUNDLE/onnx/model.onnx").open("ab") as stream:
+        stream.write(b"x")
+    said = refusal(capsys, "BUNDLE", "-o", "out", "--data", "good.csv")
+    assert "BUNDLE/onnx/model.onnx is not the file that was exported" in said
+
+
+def test_a_bundle_alone_is_measured(tiny_bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")
+    words = ["bench", str(tiny_bundle), "-o", "out", "--data", "good.csv", "--rounds", "1", "--threads", "1"]
+    assert main([*words, "--backends", "edgetext,onnxruntime"]) == 0
+    captured = capsys.readouterr()
+    rows = json.loads(Path("out/results.json").read_text("utf-8"))["rows"]
+    assert [(row["backend"], row["variant"], row["status"]) for row in rows] == [
+        ("onnxruntime", "fp32", "measured"),
+        ("onnxruntime", "int8", "measured"),
+        ("edgetext", "fp32", "measured"),
+        ("edgetext", "int8", "measured"),
+    ]
+    assert "| edgetext | int8 | cpu | 1 |" in Path("out/report.md").read_text("utf-8")
+    assert captured.out.count("\nedgetext ") == 2 and "bench: 0/8" in captured.err
+    assert captured.err.endswith("written: out/results.json, out/report.md\n")
+    assert {row["accuracy_difference"] for row in rows} == {None}

@@ -1,0 +1,131 @@
+"""The demo page, in a real browser and, for what needs none, without."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgetext import Predictor
+from edgetext.cli.main import main
+from edgetext.serve.demo import answer, examples
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+SWITCHES = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def classify(tiny_bundle: Path) -> Iterator[Predictor]:
+    with Predictor(tiny_bundle) as predictor:
+        yield predictor
+
+
+@pytest.fixture(scope="module")
+def address(tiny_bundle: Path) -> Iterator[str]:
+    """Gives the address of a page served by the command, as a user would start it."""
+    program = [sys.executable, "-m", "edgetext", "demo", str(tiny_bundle), "--no-browser"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        assert line.startswith("http://127.0.0.1:")
+        yield line.split()[0]
+        process.terminate()
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[tuple[Page, list[str]]]:
+    """Gives the open page and a list that fills with what should not happen."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this system: install the package 'chromium' to run this test")
+    from playwright.sync_api import sync_playwright
+
+    wrong: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
+        page = browser.new_page()
+        page.on("request", lambda request: _note_outside(request.url, address, wrong))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(address)
+        yield page, wrong
+        browser.close()
+
+
+def _note_outside(url: str, address: str, wrong: list[str]) -> None:
+    if not url.startswith((address, "data:", "blob:")):
+        wrong.append(url)
+
+
+def test_a_typed_caption_gets_its_label(page: tuple[Page, list[str]], classify: Predictor) -> None:
+    shown, wrong = page
+    expected = classify("a bowl of ramen")
+    shown.get_by_label("Text").press_sequentially("a bowl of ramen")
+    shown.get_by_role("button", name="Classify").click()
+    shown.wait_for_selector("#status >> text=Predicted in")
+    shown.wait_for_function(
+        "label => document.querySelector('#label h2')?.innerText.trim() === label", arg=expected.label
+    )
+    first, *_ = expected.scores.items()
+    assert first[0] in shown.locator("#label").inner_text()
+    assert f"{first[1]:.0%}" in shown.locator("#label").inner_text()
+    assert " ms" in shown.locator("#status").inner_text()
+    assert wrong == []
+
+
+def test_an_example_can_be_chosen(page: tuple[Page, list[str]]) -> None:
+    shown, wrong = page
+    shown.get_by_text("A half-baked plan for the weekend").click()
+    shown.wait_for_selector("#status >> text=Predicted in")
+    assert shown.get_by_label("Text").input_value() == "A half-baked plan for the weekend"
+    shown.get_by_label("Text").fill("")
+    shown.wait_for_selector("#status >> text=Type a text")
+    assert wrong == []
+
+
+def test_an_answer_has_probabilities_and_the_time(classify: Predictor) -> None:
+    scores, line = answer(classify, "a bowl of ramen")
+    assert scores == classify("a bowl of ramen").scores
+    assert "Predicted in <b>" in line and " ms</b>" in line
+    assert "only the first 32 tokens were read" in answer(classify, "ramen " * 99)[1]
+
+
+def test_what_cannot_be_classified_is_a_sentence(classify: Predictor) -> None:
+    assert answer(classify, "  ") == (
+        None,
+        "<p class='status note' role='status'>Type a text, or choose an example.</p>",
+    )
+    scores, line = answer(classify, "a \ud800 <b>")
+    assert scores is None
+    assert "class='status error'" in line and "is no valid Unicode" in line and "<b>" not in line
+
+
+def test_a_bundle_can_bring_its_examples(classify: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(examples(classify)) == 3
+    monkeypatch.setitem(classify.manifest.extra, "examples", ["a dog", 3, "a cat"])  # type: ignore[arg-type]
+    assert examples(classify) == ["a dog", "a cat"]
+
+
+def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", str(tmp_path), "--no-browser"]) == 2
+    assert "is no bundle" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_one_line(tiny_bundle: Path, address: str) -> None:
+    port = address.rstrip("/").rpartition(":")[2]
+    program = [sys.executable, "-m", "edgetext", "demo", str(tiny_bundle), "--no-browser", "--port", port]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert (
+        done.stderr.startswith("edgetext demo: error: cannot listen on 127.0.0.1") and done.stderr.count("\n") == 1
+    )
