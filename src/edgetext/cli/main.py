@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 unexpected, 2 wrong use or bad input, 3 the gate refused, 4 a regression was found.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser(words).parse_args(words)
+    arguments = build_parser(words).parse_args(words)
     try:
         return int(import_module(f"edgetext.cli.{arguments.command}").run(arguments))
     except EdgetextError as error:
@@ -58,7 +58,8 @@ def entry() -> NoReturn:
     raise SystemExit(main())
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Gives the parser of all commands; only the one that ``words`` names knows its own options."""
     parser = argparse.ArgumentParser(
         prog="edgetext", description="Labelled text in, a proven int8 classifier for plain CPUs out."
     )

@@ -1,0 +1,112 @@
+"""``edgetext run`` from rows to report, with the tiny model; and what stands in its way."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgetext.cli import run as run_module
+from edgetext.cli.main import main
+
+WORDS = ["--epochs", "1", "--max-drop", "0.9", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_rows, tiny_base, tmp_path_factory):
+    """The folder that a run left, and what it printed."""
+    output = tmp_path_factory.mktemp("run") / "tiny"
+    from contextlib import redirect_stderr, redirect_stdout
+    from io import StringIO
+
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = main(["run", str(tiny_rows), "--base", str(tiny_base), "-o", str(output), *WORDS])
+    return output, code, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.slow
+def test_it_leaves_three_whole_parts_and_nothing_else(finished):
+    output, code, _, err = finished
+    assert code == 0, err
+    assert sorted(entry.name for entry in output.iterdir()) == ["bundle", "checkpoint", "report"]
+    assert (output / "checkpoint" / "model.safetensors").is_file()
+    assert (output / "bundle" / "onnx" / "model_quantized.onnx").is_file()
+    assert sorted(entry.name for entry in (output / "report").iterdir()) == ["report.md", "results.json"]
+
+
+@pytest.mark.slow
+def test_every_row_is_measured_or_says_why_not(finished):
+    results = json.loads((finished[0] / "report" / "results.json").read_text("utf-8"))
+    status = {(row["backend"], row["variant"]): row["status"] for row in results["rows"]}
+    measured = {
+        ("torch-cpu", "fp32"),
+        ("transformers-pipeline", "fp32"),
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+        ("edgetext", "fp32"),
+        ("edgetext", "int8"),
+    }
+    assert {key for key, value in status.items() if value == "measured"} >= measured
+    assert "failed" not in status.values()
+    assert {("torch-cuda", "fp32"), ("torch-cuda", "fp16"), ("torch-cpu", "bf16")} <= status.keys()
+
+
+@pytest.mark.slow
+def test_the_summary_holds_the_table_the_verdict_and_three_commands(finished):
+    output, _, out, _ = finished
+    assert "edgetext int8" in out
+    manifest = json.loads((output / "bundle" / "bundle.json").read_text("utf-8"))
+    (int8,) = (variant for variant in manifest["variants"] if variant["name"] == "int8")
+    assert int8["evaluation"]["sentence"] in out
+    commands = [line.strip() for line in out.splitlines() if line.startswith("  ")]
+    for word in ("predict", "demo", "inspect"):
+        assert any(f" {word} {output / 'bundle'}" in command for command in commands)
+
+
+@pytest.mark.slow
+def test_a_second_run_says_what_is_there_and_changes_nothing(finished, tiny_rows, tiny_base, capsys):
+    output = finished[0]
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    assert main(["run", str(tiny_rows), "--base", str(tiny_base), "-o", str(output), *WORDS]) == 2
+    error = capsys.readouterr().err
+    assert "already exists (it holds bundle, checkpoint, report): add --overwrite" in error
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_a_part_of_an_earlier_run_never_stays_beside_a_new_checkpoint(
+    tiny_checkpoint, tiny_rows, tmp_path, monkeypatch, capsys
+):
+    for part in ("checkpoint", "bundle", "report"):
+        (tmp_path / "out" / part).mkdir(parents=True)
+        (tmp_path / "out" / part / "old").write_text("old")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "train_from", lambda *_: tiny_checkpoint)
+    monkeypatch.setattr(run_module, "export_from", interrupted)
+    assert main(["run", str(tiny_rows), "-o", str(tmp_path / "out"), "--overwrite"]) == 130
+    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["checkpoint"]
+    assert "interrupted; nothing half-written was left behind" in capsys.readouterr().err
+
+
+def test_bad_data_overwrites_nothing(tmp_path, capsys):
+    (tmp_path / "out" / "bundle").mkdir(parents=True)
+    (tmp_path / "out" / "bundle" / "mine").write_text("mine")
+    assert main(["run", str(tmp_path / "missing.csv"), "-o", str(tmp_path / "out"), "--overwrite"]) == 2
+    assert "missing.csv" in capsys.readouterr().err
+    assert (tmp_path / "out" / "bundle" / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("food_not_food", "food_not_food"),
+        ("builtin:food_not_food", "food_not_food"),
+        ("some/where/rows.train.csv", "rows.train"),
+        ("hub:owner/set@abc", "set"),
+        ("hub:set:config", "set_config"),
+    ],
+)
+def test_the_output_is_named_after_the_data(data, name):
+    assert run_module._name(data) == name
