@@ -1,10 +1,10 @@
-# The newcomer's words: install, run, test, check, bench. Each sets up what it needs.
+# The newcomer's words: install, run, test, check, bench, docs. Each sets up what it needs.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: install run test test-fast check bench clean
+.PHONY: install run test test-fast check bench docs clean
 
 install: $(READY)
 
@@ -31,6 +31,9 @@ check: install
 
 bench: install
 	$(BIN)/edgetext bench runs/food_not_food/bundle --baseline runs/food_not_food/checkpoint --output runs/food_not_food/bench --overwrite
+
+docs: install
+	$(BIN)/python docs/build.py
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache

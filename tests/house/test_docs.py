@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
+from edgetext import Predictor
 from edgetext.cli.main import build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -45,13 +47,23 @@ def test_links_lead_to_files(page):
         assert (page.parent / target).exists(), target
 
 
-def test_the_tree_in_the_readme_names_what_is_there():
-    tree = re.search(r"```\n(src/edgetext/.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert tree
-    named = set(re.findall(r"^  (\w+(?:\.py|/))", tree.group(1), re.MULTILINE))
-    there = {
-        entry.name + ("/" if entry.is_dir() else "")
-        for entry in (ROOT / "src/edgetext").iterdir()
-        if not entry.name.startswith("__") or entry.name == "__init__.py"
-    } - {"py.typed"}
-    assert named == there
+def test_tree_and_tables_are_those_of_the_code_and_the_recorded_results():
+    spec = spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
+    assert spec
+    assert spec.loader
+    build = module_from_spec(spec)
+    spec.loader.exec_module(build)
+    for page in build.PAGES:
+        assert page.read_text("utf-8") == build.filled(page.read_text("utf-8")), f"{page.name}: run  make docs"
+
+
+def test_the_readme_shows_how_to_predict_and_it_works(tiny_bundle, monkeypatch, capsys):
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert "runs/food_not_food/bundle" in snippet
+    exec(snippet.replace("runs/food_not_food/bundle", str(tiny_bundle)), {})
+    first, *others = capsys.readouterr().out.splitlines()
+    labels = Predictor(tiny_bundle).labels
+    assert first.split()[0] in labels
+    assert 1 / len(labels) <= float(first.split()[1]) <= 1
+    assert len(others) == 2
+    assert set(others) <= set(labels)

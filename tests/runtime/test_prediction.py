@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edgetext.errors import InputError
-from edgetext.runtime.prediction import Scoring, check_top_k
+from edgetext.runtime.prediction import Scores, Scoring, check_top_k
 
 logits = arrays(np.float32, (3, 4), elements=st.floats(-(2.0**127), 2.0**127, width=32))
 
@@ -66,3 +68,18 @@ def test_multi_label_has_a_threshold_a_label(probabilities: list[float], labels:
 def test_top_k_must_be_a_positive_whole_number(wrong: object) -> None:
     with pytest.raises(InputError, match="top_k must be a whole number from 1 on"):
         check_top_k(wrong)  # type: ignore[arg-type]
+
+
+def test_scores_behave_like_the_dictionary_they_stand_for():
+    probabilities = np.array([0.25, 0.625, 0.125], np.float32)
+    scores = Scores(("a", "b", "c"), probabilities)
+    expected = {"b": 0.625, "a": 0.25, "c": 0.125}
+    assert scores == expected
+    assert list(scores.items()) == list(expected.items())
+    assert (len(scores), scores["a"], repr(scores)) == (3, 0.25, repr(expected))
+    assert len(Scores(("a", "b", "c"), probabilities, 2)) == 2
+    assert "c" not in Scores(("a", "b", "c"), probabilities, 2)
+    assert len(Scores(("a", "b", "c"), probabilities, 9)) == 3
+    with pytest.raises(KeyError):
+        scores["d"]
+    assert pickle.loads(pickle.dumps(scores)) == expected

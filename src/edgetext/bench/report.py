@@ -31,7 +31,7 @@ def markdown(results: Results) -> str:
     Args:
         results: What was measured, or read from a file.
     """
-    sections = (_head(results), _table(results), _how(results), _machines(results), _libraries(results))
+    sections = (_head(results), table_lines(results), _how(results), _machines(results), _libraries(results))
     return "\n".join(line for section in sections for line in (*section, ""))
 
 
@@ -51,7 +51,8 @@ def _head(results: Results) -> Iterator[str]:
             yield f"**{warning}**"
 
 
-def _table(results: Results) -> Iterator[str]:
+def table_lines(results: Results) -> Iterator[str]:
+    """Gives the lines of the table alone, a row a backend and variant."""
     merged = any(row.environment for row in results.rows)
     columns = ["backend", "variant", "device", "threads", *FIGURES, *(["machine"] if merged else [])]
     yield _line(columns)

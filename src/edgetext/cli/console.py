@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
     from rich.progress import TaskID
 
-PLAIN_EVERY_S = 2.0
+PLAIN_EVERY_S = 10.0
 
 
 class Console:
@@ -62,7 +62,7 @@ def open_console() -> Console:
 
 
 class PlainProgress:
-    """Progress as lines such as ``train: 40/100``: one when work begins, then one every two seconds at most."""
+    """Progress as lines such as ``train: 40/100``: one when work begins, then one every ten seconds at most."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,50 @@ from numpy.typing import NDArray
 from edgetext.errors import InputError
 
 FloatArray = NDArray[np.float32]
+
+
+class Scores(Mapping[str, float]):
+    """Probability by label, the highest first.
+
+    Sorting 77 labels and making a dictionary of them takes longer than all else that follows the model, and most
+    callers want the label alone: both happen when the scores are first looked at.
+
+    Args:
+        labels: All labels, by class index.
+        probabilities: Float32, of shape (labels,); kept, not copied.
+        top_k: How many to keep; all if not given.
+    """
+
+    __slots__ = ("_labels", "_probabilities", "_sorted", "_top_k")
+
+    def __init__(self, labels: tuple[str, ...], probabilities: FloatArray, top_k: int | None = None) -> None:
+        self._labels = labels
+        self._probabilities = probabilities
+        self._top_k = top_k
+        self._sorted: dict[str, float] | None = None
+
+    def __getitem__(self, label: str) -> float:
+        """Gives the probability of a label."""
+        return self._all()[label]
+
+    def __iter__(self) -> Iterator[str]:
+        """Goes through the labels, the most probable first."""
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        """Gives the number of labels kept."""
+        return len(self._labels) if self._top_k is None else min(self._top_k, len(self._labels))
+
+    def __repr__(self) -> str:
+        """Looks like the dictionary that it stands for."""
+        return repr(self._all())
+
+    def _all(self) -> dict[str, float]:
+        if self._sorted is None:
+            order = np.argsort(-self._probabilities, kind="stable")[: self._top_k].tolist()
+            values = self._probabilities.tolist()
+            self._sorted = {self._labels[index]: values[index] for index in order}
+        return self._sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +87,7 @@ class Scoring:
     def __init__(self, labels: Sequence[str], thresholds: Sequence[float] | None = None) -> None:
         """See the class for the arguments."""
         self._labels = tuple(labels)
-        self._thresholds = None if thresholds is None else np.asarray(thresholds, np.float32).tolist()
+        self._thresholds = None if thresholds is None else np.asarray(thresholds, np.float32)
 
     def probabilities(self, logits: FloatArray) -> FloatArray:
         """Gives probabilities for logits of shape (..., labels): softmax, or a sigmoid each for multi label.
@@ -65,18 +109,17 @@ class Scoring:
             truncated: Whether the text was cut.
             top_k: How many scores to keep; all by default.
         """
-        names = self._labels
-        values: list[float] = probabilities.tolist()
-        order: list[int] = np.argsort(-probabilities, kind="stable").tolist()
-        best = order[0]
-        if self._thresholds is None:
-            chosen: tuple[str, ...] = (names[best],)
-        else:
-            limits = self._thresholds
-            chosen = tuple(names[index] for index in order if values[index] >= limits[index])
-        if top_k is not None:
-            order = order[:top_k]
-        return Prediction(names[best], values[best], {names[i]: values[i] for i in order}, chosen, truncated)
+        scores = Scores(self._labels, probabilities, top_k)
+        best = int(probabilities.argmax())
+        label = self._labels[best]
+        chosen = (label,) if self._thresholds is None else self._chosen(probabilities)
+        return Prediction(label, float(probabilities[best]), scores, chosen, truncated)
+
+    def _chosen(self, probabilities: FloatArray) -> tuple[str, ...]:
+        """Gives the labels that reach their thresholds, the most probable first."""
+        order = np.argsort(-probabilities, kind="stable")
+        assert self._thresholds is not None
+        return tuple(self._labels[index] for index in order if probabilities[index] >= self._thresholds[index])
 
 
 def check_top_k(top_k: int | None) -> None:

@@ -158,7 +158,7 @@ class Predictor:
         for logits, cut in self._engine.many(texts, window):
             probabilities = self._scoring.probabilities(logits)
             for row, truncated in zip(probabilities, cut, strict=True):
-                yield self._scoring.prediction(row, truncated, top_k)
+                yield self._scoring.prediction(row.copy(), truncated, top_k)  # a view would keep the window
 
 
 def _texts(texts: Iterable[str]) -> Iterable[str]:

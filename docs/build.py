@@ -1,0 +1,82 @@
+"""Fills the marked blocks of the documentation from what they are about; run it as ``make docs``.
+
+``<!-- tree -->`` becomes the tree of the package, with the first sentence of each file's docstring.
+``<!-- results: FILE -->`` becomes the table of a recorded results file, with the machine and the date named.
+Each block ends at the next ``<!-- end -->``; a test checks that running this changes nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgetext.bench.report import table_lines
+from edgetext.bench.results import read_results
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "edgetext"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+_BLOCK = re.compile(r"(<!-- (tree|results: (\S+)) -->\n).*?(<!-- end -->)", re.DOTALL)
+_WIDTH = 30  # of the column with the names
+
+
+def filled(text: str) -> str:
+    """Gives a page with its blocks filled."""
+
+    def fill(found: re.Match[str]) -> str:
+        lines = tree() if found[2] == "tree" else results(ROOT / found[3])
+        return f"{found[1]}" + "".join(f"{line}\n" for line in lines) + found[4]
+
+    return _BLOCK.sub(fill, text)
+
+
+def tree() -> Iterator[str]:
+    """Gives the package's files with a comment each, folders first said what they are for."""
+    yield "```"
+    yield "src/edgetext/"
+    yield from _branch(PACKAGE, depth=1)
+    yield "```"
+
+
+def results(file: Path) -> Iterator[str]:
+    """Gives the machine, the data and the table of a results file."""
+    found = read_results(file)
+    environment = found.environment
+    yield (
+        f"{environment['cpu']}, {environment['threads']} threads, {str(environment['date'])[:10]}; "
+        f"{found.data.rows} rows of {found.data.name} "
+        f"([{file.name}]({file.relative_to(ROOT).as_posix()})):"
+    )
+    yield ""
+    yield from table_lines(found)
+
+
+def _branch(folder: Path, depth: int) -> Iterator[str]:
+    entries = [entry for entry in folder.iterdir() if entry.name not in ("__pycache__", "py.typed", "__init__.py")]
+    if depth == 1:
+        yield _leaf("__init__.py", _comment(folder / "__init__.py"), depth)
+    for entry in sorted(entries, key=lambda entry: (entry.is_dir(), entry.name)):
+        if entry.is_dir():
+            start = entry / "__init__.py"
+            yield _leaf(f"{entry.name}/", _comment(start if start.exists() else entry / f"{entry.name}.py"), depth)
+            if start.exists():
+                yield from _branch(entry, depth + 1)
+        elif entry.suffix == ".py":
+            yield _leaf(entry.name, _comment(entry), depth)
+
+
+def _leaf(name: str, comment: str, depth: int) -> str:
+    return f"{'  ' * depth}{name}".ljust(_WIDTH) + comment
+
+
+def _comment(file: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+    first = " ".join(docstring.partition("\n\n")[0].split())
+    return first.replace("``", "").rstrip(".")
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
