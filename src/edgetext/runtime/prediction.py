@@ -92,7 +92,7 @@ class Scoring:
     def probabilities(self, logits: FloatArray) -> FloatArray:
         """Gives probabilities for logits of shape (..., labels): softmax, or a sigmoid each for multi label.
 
-        Both stay finite for any finite logits.
+        Both stay finite for any logits below 2^126 in size.
         """
         if self._thresholds is not None:
             # 1 / (1 + exp(-x)), without its overflow
