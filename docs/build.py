@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "edgetext"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 _BLOCK = re.compile(r"(<!-- (tree|results: (\S+)) -->\n).*?(<!-- end -->)", re.DOTALL)
-_WIDTH = 30  # of the column with the names
+_WIDTH = 33  # of the column with the names
 
 
 def filled(text: str) -> str:
@@ -33,7 +33,7 @@ def filled(text: str) -> str:
 
 
 def tree() -> Iterator[str]:
-    """Gives the package's files with a comment each, folders first said what they are for."""
+    """Gives the package's folders and files, each with a comment."""
     yield "```"
     yield "src/edgetext/"
     yield from _branch(PACKAGE, depth=1)
@@ -44,8 +44,9 @@ def results(file: Path) -> Iterator[str]:
     """Gives the machine, the data and the table of a results file."""
     found = read_results(file)
     environment = found.environment
+    threads = "thread" if environment["threads"] == 1 else "threads"
     yield (
-        f"{environment['cpu']}, {environment['threads']} threads, {str(environment['date'])[:10]}; "
+        f"{environment['cpu']}, {environment['threads']} {threads}, {str(environment['date'])[:10]}; "
         f"{found.data.rows} rows of {found.data.name} "
         f"([{file.name}]({file.relative_to(ROOT).as_posix()})):"
     )
@@ -60,21 +61,20 @@ def _branch(folder: Path, depth: int) -> Iterator[str]:
     for entry in sorted(entries, key=lambda entry: (entry.is_dir(), entry.name)):
         if entry.is_dir():
             start = entry / "__init__.py"
-            yield _leaf(f"{entry.name}/", _comment(start if start.exists() else entry / f"{entry.name}.py"), depth)
-            if start.exists():
-                yield from _branch(entry, depth + 1)
+            yield _leaf(f"{entry.name}/", _comment(start) if start.exists() else "", depth)
+            yield from _branch(entry, depth + 1)
         elif entry.suffix == ".py":
             yield _leaf(entry.name, _comment(entry), depth)
 
 
 def _leaf(name: str, comment: str, depth: int) -> str:
-    return f"{'  ' * depth}{name}".ljust(_WIDTH) + comment
+    return (f"{'  ' * depth}{name}".ljust(_WIDTH) + comment).rstrip()
 
 
 def _comment(file: Path) -> str:
     docstring = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
     first = " ".join(docstring.partition("\n\n")[0].split())
-    return first.replace("``", "").rstrip(".")
+    return first.partition(". ")[0].replace("``", "").rstrip(".")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ COLUMNS = ("backend", *(FIGURES[index] for index in _SHOWN))
 
 def title(results: Results) -> str:
     """Gives the line above the table: the machine and the data."""
-    data, threads = results.data, results.environment.get("threads")
-    return f"{results.environment.get('host')}, {threads} threads; {data.rows} rows of {data.name}"
+    data, count = results.data, results.environment.get("threads")
+    return f"{results.environment.get('host')}, {count} thread{'' if count == 1 else 's'}; {data.rows} rows of {data.name}"
 
 
 def table_rows(results: Results) -> list[list[str]]:

@@ -1,0 +1,1 @@
+"""Metrics as `evaluate` loads them from disk: a folder each, with a file of the same name."""
