@@ -13,7 +13,8 @@ COLUMNS = ("backend", *(FIGURES[index] for index in _SHOWN))
 def title(results: Results) -> str:
     """Gives the line above the table: the machine and the data."""
     data, count = results.data, results.environment.get("threads")
-    return f"{results.environment.get('host')}, {count} thread{'' if count == 1 else 's'}; {data.rows} rows of {data.name}"
+    threads = f"{count} thread{'' if count == 1 else 's'}"
+    return f"{results.environment.get('host')}, {threads}; {data.rows} rows of {data.name}"
 
 
 def table_rows(results: Results) -> list[list[str]]:
