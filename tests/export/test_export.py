@@ -97,9 +97,11 @@ def test_the_gate_stands_in_the_manifest_and_on_the_card(exported):
 def test_int8_is_fused_and_truly_int8(exported):
     graph = onnx.load(exported.path / "onnx/model_quantized.onnx").graph
     kinds = {node.op_type for node in graph.node}
-    assert {"MatMulInteger", "MultiHeadAttention", "Gelu"} <= kinds
+    assert {"DynamicQuantizeMatMul", "MultiHeadAttention", "Gelu"} <= kinds
     assert not {"SkipLayerNormalization", "BiasGelu"} & kinds
-    assert exported.manifest.variant("int8").scheme == "dynamic-int8-fused"
+    assert not kinds & {"MatMul", "Gemm", "MatMulInteger"}
+    variant = exported.manifest.variant("int8")
+    assert (variant.scheme, variant.session) == ("dynamic-int8-fused", {"graph_optimization_level": "disable"})
 
 
 @pytest.mark.parametrize("scheme", list(registry.SCHEMES))

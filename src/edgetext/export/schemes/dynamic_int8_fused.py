@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
+from edgetext.export.graph.ahead import LOAD_AS_IT_IS, optimize_ahead
 from edgetext.export.graph.embeddings import quantize_embeddings
 from edgetext.export.graph.first_token import keep_first_token
 from edgetext.export.graph.fusion import FUSES_AS_BERT, SLOW_ON_CPU, fuse
@@ -49,5 +50,6 @@ def build(fp32: Path, target: Path, model_type: str) -> Mapping[str, Any]:
         )
         whole = onnx.load(quantized)
         quantize_embeddings(whole)
-        onnx.save(whole, target)
-    return {"disabled_optimizers": list(SLOW_ON_CPU)}
+        onnx.save(whole, quantized)
+        optimize_ahead(quantized, target, SLOW_ON_CPU)
+    return LOAD_AS_IT_IS
