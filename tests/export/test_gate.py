@@ -34,7 +34,7 @@ def test_equal_answers_on_400_texts_pass_at_one_point():
     assert verdict.agreement == 1.0
     assert verdict.sentence == (
         "passed: int8 lost 0.00 points of accuracy on 400 held-out texts "
-        "(95 % interval -0.95 to 0.95 points, margin 1.00 point)"
+        "(95 % interval of the loss -0.95 to 0.95 points, margin 1.00 point)"
     )
 
 
@@ -54,6 +54,12 @@ def test_a_loss_above_the_margin_fails():
     assert verdict.decision == "failed"
     assert verdict.loss == pytest.approx(0.015)
     assert verdict.rows_to_settle is None
+
+
+def test_a_gain_is_called_one():
+    verdict = judge(answers(with_errors(TRUTH, range(3))), answers(TRUTH), TRUTH)
+    assert verdict.sentence.startswith("passed: int8 gained 0.75 points of accuracy on 400 held-out texts")
+    assert (verdict.loss, verdict.decision) == (pytest.approx(-0.0075), "passed")
 
 
 def test_a_loss_at_the_margin_cannot_be_settled_by_more_texts():

@@ -103,6 +103,7 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
         "tokenizer": str(bundle.file(TOKENIZER_FILE)),
         "labels": list(bundle.manifest.labels),
         "max_length": bundle.manifest.max_length,
+        "session": dict(variant.session),
         "threads": threads,
     }
     return RowPlan(backend, variant.name, spec, _bytes(bundle, variant, model), {"scheme": variant.scheme})

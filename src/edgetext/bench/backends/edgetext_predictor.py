@@ -10,15 +10,18 @@ from edgetext.measure.environment import cpu_model
 
 
 class PredictorRunner:
-    """The predictor in its default profile.
+    """The predictor, in its default profile unless the spec names another.
 
     Args:
-        spec: ``bundle`` (folder), ``variant``, ``threads``.
+        spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``profile``.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._threads = spec["threads"]
-        self._predictor = Predictor(spec["bundle"], variant=spec["variant"], threads=spec["threads"])
+        self._profile = spec.get("profile", "latency")
+        self._predictor = Predictor(
+            spec["bundle"], variant=spec["variant"], profile=self._profile, threads=spec["threads"]
+        )
 
     def one(self, text: str) -> str:
         """Gives the label of one text."""
@@ -35,7 +38,7 @@ class PredictorRunner:
         return {
             "device_name": cpu_model(),
             "threads": self._threads,
-            "profile": "latency",
+            "profile": self._profile,
             "batches": "by the predictor itself",
         }
 

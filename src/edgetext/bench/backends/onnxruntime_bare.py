@@ -1,4 +1,4 @@
-"""An ONNX model of the bundle in a plain loop: tokenizers, then ``InferenceSession.run`` with default options."""
+"""An ONNX model of the bundle in a plain loop: tokenizers, then ``InferenceSession.run``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ class BareRunner:
     """The fewest lines that turn a text into a label with onnxruntime.
 
     Args:
-        spec: ``model`` (ONNX file), ``tokenizer`` (file), ``labels``, ``max_length``, ``threads``.
+        spec: ``model`` (ONNX file), ``tokenizer`` (file), ``labels``, ``max_length``, ``threads``, and ``session``:
+            how the manifest says that the graph is to be loaded, so that the loop runs the very graph that edgetext
+            runs and its row shows what the predictor adds.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
@@ -24,7 +26,14 @@ class BareRunner:
         self._threads = spec["threads"]
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = spec["threads"]
-        self._session = onnxruntime.InferenceSession(spec["model"], options, providers=["CPUExecutionProvider"])
+        if spec["session"].get("graph_optimization_level") == "disable":
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._session = onnxruntime.InferenceSession(
+            spec["model"],
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=spec["session"].get("disabled_optimizers"),
+        )
         self._inputs = [entry.name for entry in self._session.get_inputs()]
         self._tokenizer = Tokenizer.from_file(spec["tokenizer"])
         self._tokenizer.enable_truncation(spec["max_length"])
