@@ -172,11 +172,11 @@ def test_an_interrupted_bench_leaves_no_process_and_no_folder(tmp_path):
         "'torch-cpu', 'bench_runners:Interrupting', 'checkpoint', ('fp32',), 'cpu', 1),)\n"
         "from edgetext.cli.bench import run as command\n"
         "import argparse\n"
-        "from edgetext.cli.main import _parser\n"
+        "from edgetext.cli.main import build_parser\n"
         "run.open_bundle = lambda path: None\n"
         f"words = ['bench', 'x', '--baseline', {str(tmp_path)!r}, '--data', {str(tmp_path / 'rows.csv')!r}, "
         f"'-o', {str(output)!r}]\n"
-        "command(_parser(words).parse_args(words))\n"
+        "command(build_parser(words).parse_args(words))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "BENCH_TEST_MARKER": marker}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE)

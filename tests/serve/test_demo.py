@@ -56,7 +56,7 @@ def page(address: str) -> Iterator[tuple[Page, list[str]]]:
         page = browser.new_page()
         page.on("request", lambda request: _note_outside(request.url, address, wrong))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("pageerror", lambda error: wrong.append(f"{error}\n{error.stack}"))
         page.goto(address)
         yield page, wrong
         browser.close()

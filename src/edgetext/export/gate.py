@@ -61,9 +61,10 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict for people."""
+        verb = "lost" if self.loss >= 0 else "gained"
         lost = (
-            f"int8 {'lost' if self.loss >= 0 else 'gained'} {_points(abs(self.loss))} of accuracy "
-            f"on {self.rows} held-out texts (95 % interval of the loss {_points(self.loss_low, False)} to {_points(self.loss_high)}, "
+            f"int8 {verb} {_points(abs(self.loss))} of accuracy on {self.rows} held-out texts "
+            f"(95 % interval of the loss {_points(self.loss_low, False)} to {_points(self.loss_high)}, "
             f"margin {_points(self.max_drop)})"
         )
         if self.decision != "undecided":

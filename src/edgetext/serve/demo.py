@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,12 @@ def build(classify: Predictor) -> Any:
         }
         gr.on([button.click, box.submit], **common)
         box.change(**common, trigger_mode="always_last")
-        gr.Examples([[text] for text in examples(classify)], box)
+        # Buttons rather than gr.Examples, whose table throws errors in the browser while it is still loading.
+        gr.HTML("<p class='try'>Examples</p>")
+        with gr.Row(elem_id="examples"):
+            for text in examples(classify):
+                chosen = gr.Button(text, size="sm", min_width=0)
+                chosen.click(partial(str, text), outputs=box, show_progress="hidden", api_name=False)
     return page
 
 
