@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
+NODE_MODULES := tests/interop/node_modules
 
 .PHONY: install run test test-fast check bench docs clean
 
@@ -17,8 +18,18 @@ $(READY): pyproject.toml constraints.txt
 run: install
 	$(BIN)/edgetext run
 
-test: install
+test: install $(NODE_MODULES)
 	$(BIN)/python -m pytest
+
+# transformers.js, to see that it opens our bundles. Its processor's library comes inside the package, so that the
+# install scripts, which download others, are not needed. Without npm or a network that test is skipped, and says so.
+$(NODE_MODULES): tests/interop/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  (cd tests/interop && npm ci --no-audit --no-fund --ignore-scripts && touch node_modules) \
+	    || echo "npm could not install transformers.js: its test will be skipped" >&2; \
+	else \
+	  echo "npm is not installed: the test with transformers.js will be skipped" >&2; \
+	fi
 
 test-fast: install
 	$(BIN)/python -m pytest -m "not slow"
@@ -36,4 +47,4 @@ docs: install
 	$(BIN)/python docs/build.py
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(NODE_MODULES) runs .pytest_cache .mypy_cache .ruff_cache

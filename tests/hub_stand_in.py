@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face Hub on loopback: one model, from a folder, at one commit."""
+"""A stand-in for the Hugging Face Hub on loopback: one model, from a folder, at one commit: branch main, tag v1."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 COMMIT = "c0ffee" + "0" * 34
+REVISIONS = ("main", "v1", COMMIT)
 
 
 @contextmanager
@@ -53,12 +54,15 @@ def hub_of(model: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def reply(path: str, model: str, folder: Path) -> tuple[int, dict[str, str], bytes]:
     """Gives status, headers and body; the headers are those by which ``huggingface_hub`` knows a file."""
-    if path == f"/api/models/{model}":
-        files = [{"rfilename": file.name} for file in folder.iterdir()]
+    if path == f"/api/models/{model}/refs":
+        branch, tag = ({"name": name, "ref": name, "targetCommit": COMMIT} for name in ("main", "v1"))
+        return 200, {}, json.dumps({"branches": [branch], "tags": [tag], "converts": []}).encode()
+    if path in (f"/api/models/{model}", *(f"/api/models/{model}/revision/{known}" for known in REVISIONS)):
+        files = [{"rfilename": str(file.relative_to(folder))} for file in folder.rglob("*") if file.is_file()]
         return 200, {}, json.dumps({"id": model, "sha": COMMIT, "siblings": files, "tags": []}).encode()
     if path.startswith(f"/api/models/{model}/tree/"):  # chat templates, of which there are none
         return 404, {"X-Error-Code": "EntryNotFound"}, b""
-    for revision in ("main", "v1", COMMIT):
+    for revision in REVISIONS:
         start = f"/{model}/resolve/{revision}/"
         if path.startswith(start):
             file = folder / path.removeprefix(start)

@@ -125,25 +125,6 @@ def test_quantizing_twice_gives_the_same_bytes(tiny_checkpoint, held_out, tmp_pa
     assert digests[0] == digests[1]
 
 
-def test_optimum_opens_it_with_the_same_labels_and_answers(exported, held_out):
-    from optimum.onnxruntime import ORTModelForSequenceClassification
-    from transformers import AutoTokenizer
-
-    texts = [example.text for example in held_out[:20]]
-    tokenizer = AutoTokenizer.from_pretrained(exported.path)
-    batch = tokenizer(texts, padding=True, return_tensors="np")
-    for variant in exported.manifest.variants:
-        subfolder, _, name = variant.file.partition("/")
-        model = ORTModelForSequenceClassification.from_pretrained(
-            exported.path, subfolder=subfolder, file_name=name
-        )
-        labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
-        assert labels == exported.manifest.labels
-        with Predictor(exported.path, variant=variant.name) as classify:
-            # One batch of all texts, as Optimum runs it: dynamic int8 depends a little on the batch.
-            assert model(**batch).logits.argmax(-1).tolist() == classify.logits(texts).argmax(-1).tolist()
-
-
 def ruined(fp32, target, model_type):
     """A scheme that swaps the two labels' weights."""
     model = onnx.load(fp32 / "model.onnx")

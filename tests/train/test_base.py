@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hub_stand_in import COMMIT, hub_of
 
 from edgetext.cli.main import main
 from edgetext.errors import ModelError
@@ -19,6 +18,7 @@ from edgetext.train import base as base_module
 from edgetext.train.base import MINILM_SHA256, BaseModel, resolve_base
 from edgetext.train.load import length_limit, load_model, load_tokenizer
 from edgetext.train.quiet import quiet
+from hub_stand_in import COMMIT, hub_of
 
 
 @pytest.fixture

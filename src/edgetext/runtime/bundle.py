@@ -12,6 +12,7 @@ from typing import Any
 from edgetext.errors import BundleError, IntegrityError
 from edgetext.runtime.external import external_files
 from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
+from edgetext.runtime.hub import fetch, is_hub_name
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant, check_inside
 from edgetext.runtime.reading import read_bytes, read_json
 
@@ -122,12 +123,13 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     Reads the manifest only; models are opened by ``Predictor``.
 
     Args:
-        path: The folder.
+        path: The folder, or ``hub:OWNER/NAME@REVISION``, which is downloaded unless it is in the Hub's cache.
 
     Raises:
         BundleError: There is no such folder, it is no bundle, or its manifest is damaged.
+        MissingExtraError: It is on the Hub, and ``huggingface_hub`` is not installed.
     """
-    folder = Path(path)
+    folder = _folder(path)
     _check_folder(folder)
     if _exists(folder / MANIFEST_FILE):
         manifest = _read_manifest(folder)
@@ -175,6 +177,11 @@ def _read_manifest(folder: Path) -> Manifest:
         return Manifest.from_json(value)
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from None
+
+
+def _folder(path: str | os.PathLike[str]) -> Path:
+    name = path if isinstance(path, str) else Path(path).as_posix()  # a Path that was made of a name on the Hub
+    return fetch(name) if is_hub_name(name) else Path(path)
 
 
 def _check_folder(folder: Path) -> None:
