@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import InputError
 
 if TYPE_CHECKING:
+    from edgetext.bulk.records import Source
     from edgetext.runtime.predictor import Predictor
-    from edgetext.runtime.rows import Row
-
-_REPORT_SECONDS = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,11 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _allow_options_before_texts(parser)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle, or a Hugging Face ONNX folder")
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts; without any, the lines of stdin")
-    parser.add_argument("--input", "-i", type=Path, metavar="FILE", help=".txt, .csv, .tsv, .jsonl or .ndjson")
-    parser.add_argument(
-        "--output", "-o", type=Path, metavar="FILE", help=".csv or .jsonl, written whole or not at all"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace the output file if it exists")
+    _add_file_arguments(parser)
     parser.add_argument("--text-column", metavar="NAME", help="column of the input that holds the text")
     parser.add_argument("--json", action="store_true", help="print a JSON object a line")
     parser.add_argument("--top-k", type=int, metavar="K", help="give the K highest scores")
@@ -39,6 +33,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="threads to use; all that this process may by default"
+    )
+
+
+def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input", "-i", type=Path, metavar="FILE", help=".txt, .csv, .tsv, .jsonl, .ndjson or .parquet"
+    )
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=Path,
+        metavar="FILE",
+        help=".csv, .jsonl or .parquet with the input's columns and the predictions, whole or not at all",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the output, and what a stopped run left")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where a stopped run of the same command ended (some thousand rows may be classified again; "
+        "Parquet is kept as JSON Lines beside the output and made from them and the input at the end)",
+    )
+    parser.add_argument(
+        "--rejects",
+        type=Path,
+        metavar="FILE",
+        help="set broken rows aside, as JSON Lines with row, reason and raw line; without it the first one stops",
     )
 
 
@@ -55,20 +75,50 @@ def _allow_options_before_texts(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from edgetext.runtime.answers import check_output
+    _check(arguments)
+    with _open(arguments) as classify:
+        if arguments.output:
+            return _write(classify, arguments)
+        _print(classify, arguments)
+    return 0
 
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuses what cannot work, before anything is loaded."""
     if arguments.texts and arguments.input:
         raise InputError("texts and --input were both given: give one of them")
     if arguments.text_column and not arguments.input:
         raise InputError("--text-column names a column of an input file: give --input too")
+    for option in ("resume", "rejects"):
+        if getattr(arguments, option) and not (arguments.input and arguments.output):
+            raise InputError(f"--{option} is for files: give --input and --output too")
     if arguments.output:
-        check_output(arguments.output, overwrite=arguments.overwrite)
-    with _open(arguments) as classify:
-        if arguments.output:
-            _write(classify, arguments)
-        else:
-            _print(classify, arguments)
-    return 0
+        _check_output(arguments)
+
+
+def _check_output(arguments: argparse.Namespace) -> None:
+    from edgetext.bulk.job import is_placing
+    from edgetext.bulk.write import check_suffix, check_target
+
+    output, rejects = arguments.output, arguments.rejects
+    check_suffix(output)
+    places = [path.resolve() for path in (arguments.input, output, rejects) if path]
+    if len(set(places)) < len(places):
+        raise InputError("--input, --output and --rejects must be different files")
+    if output.suffix.lower() == ".parquet":
+        _check_parquet(arguments)
+    overwrite = arguments.overwrite or (arguments.resume and is_placing(output))
+    check_target(output, "--output", overwrite=overwrite)
+    if rejects:
+        check_target(rejects, "--rejects", overwrite=overwrite)
+
+
+def _check_parquet(arguments: argparse.Namespace) -> None:
+    from edgetext.bulk.parquet import check_parquet
+
+    if not arguments.input:
+        raise InputError("Parquet is made from the input a second time: give --input, or write .csv or .jsonl")
+    check_parquet()
 
 
 def _open(arguments: argparse.Namespace) -> Predictor:
@@ -78,22 +128,33 @@ def _open(arguments: argparse.Namespace) -> Predictor:
     return Predictor(arguments.bundle, variant=arguments.variant, profile=profile, threads=arguments.threads)
 
 
-def _rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    from edgetext.runtime.rows import Row, read_lines, read_rows
+@contextmanager
+def _source(arguments: argparse.Namespace) -> Iterator[Source]:
+    from edgetext.bulk.read import open_rows, stream_of_lines
+    from edgetext.bulk.records import Source
+    from edgetext.runtime.rows import Row
 
-    if arguments.texts:
-        return iter([Row(text, {"text": text}) for text in arguments.texts])
     if arguments.input:
-        return read_rows(arguments.input, arguments.text_column)
+        with open_rows(arguments.input, arguments.text_column) as source:
+            yield source
+    elif arguments.texts:
+        rows = (Row(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
+        yield Source("the command line", rows, 0, lambda: 0, ("text",))
+    else:
+        _explain_typing()
+        yield stream_of_lines(sys.stdin.buffer, "stdin")
+
+
+def _explain_typing() -> None:
     if sys.stdin.isatty():
         print(
             "Type a text a line, and end with Ctrl-D (or give texts as arguments, or --input FILE):",
             file=sys.stderr,
         )
-    return read_lines(sys.stdin.buffer, "stdin")
 
 
 def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
+    from edgetext.bulk.read import good_rows
     from edgetext.runtime.answers import json_line, plain_line
     from edgetext.runtime.batching import WINDOW_TEXTS
     from edgetext.runtime.rows import classify_rows
@@ -103,23 +164,33 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
         sys.stdout.reconfigure(
             errors="backslashreplace"
         )  # a terminal that lacks a letter must not stop the answers
-    for row, prediction in classify_rows(classify, _rows(arguments), arguments.top_k, 1 if typed else WINDOW_TEXTS):
-        line = json_line(row, prediction) if arguments.json else plain_line(row, prediction, arguments.top_k)
-        print(line, flush=typed)
+    window = 1 if typed else WINDOW_TEXTS
+    with _source(arguments) as source:
+        for row, prediction in classify_rows(classify, good_rows(source), arguments.top_k, window):
+            line = json_line(row, prediction) if arguments.json else plain_line(row, prediction, arguments.top_k)
+            print(line, flush=typed)
 
 
-def _write(classify: Predictor, arguments: argparse.Namespace) -> None:
-    from edgetext.runtime.answers import answers_file
-    from edgetext.runtime.rows import classify_rows
+def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
+    from edgetext.bulk.job import FileJob, predict_source
+    from edgetext.cli.main import INTERRUPTED
+    from edgetext.cli.rate import show_rate
 
-    begun = reported = time.monotonic()
-    done = 0
-    with answers_file(arguments.output) as write:
-        for row, prediction in classify_rows(classify, _rows(arguments), arguments.top_k):
-            write(row, prediction)
-            done += 1
-            now = time.monotonic()
-            if now - reported > _REPORT_SECONDS:
-                reported = now
-                print(f"predict: {done:,} texts, {done / (now - begun):,.0f} a second", file=sys.stderr)
-    print(f"{done:,} texts -> {arguments.output}", file=sys.stderr)
+    names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite")
+    job = FileJob(**{name: getattr(arguments, name) for name in names})
+    try:
+        with _source(arguments) as source, show_rate() as report:
+            outcome = predict_source(classify, source, job, report)
+    except KeyboardInterrupt:
+        print(f"\nedgetext predict: interrupted{_kept(job.output)}", file=sys.stderr)
+        return INTERRUPTED
+    aside = f", {outcome.rejected:,} broken rows -> {job.rejects}" if job.rejects else ""
+    print(f"{outcome.rows:,} rows -> {job.output}{aside}", file=sys.stderr)
+    return 0
+
+
+def _kept(output: Path) -> str:
+    from edgetext.bulk.job import rows_kept
+
+    rows = rows_kept(output)
+    return f"; {rows:,} rows are done and kept: --resume goes on from there" if rows else "; nothing was written"

@@ -1,0 +1,259 @@
+"""Classifies a file of rows into a file of predictions: whole or not at all, and able to go on after a stop.
+
+Rows are taken in chunks whose limits depend on the input alone, and each chunk is classified and noted by itself.
+A run that was stopped and went on therefore makes the same batches, and so the same file to the byte, as one that
+was not: the scores of an int8 model depend a little on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgetext.bulk import fingerprint
+from edgetext.bulk.convert import write_parquet
+from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note
+from edgetext.bulk.read import open_rows
+from edgetext.bulk.records import Broken, Record, Source
+from edgetext.bulk.values import json_text
+from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, refuse_taken, reject_line
+from edgetext.errors import InputError, OutputExistsError
+from edgetext.runtime.predictor import Predictor
+from edgetext.runtime.rows import Row, classify_rows
+
+CHUNK_ROWS = 4096
+CHUNK_CHARACTERS = 8 << 20
+
+Report = Callable[[int, float, int], None]
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """What to do.
+
+    Attributes:
+        output: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
+        input: The file of rows; ``None`` where the rows come from elsewhere, and nobody can go on later.
+        rejects: Where broken rows go, as JSON Lines; without it the first one stops the run.
+        text_column: The column of the input that holds the text.
+        top_k: How many scores to keep; all if not given.
+        resume: Whether to go on from what an earlier run left.
+        overwrite: Whether to begin again although an earlier run left something.
+    """
+
+    output: Path
+    input: Path | None = None
+    rejects: Path | None = None
+    text_column: str | None = None
+    top_k: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The suffix of the output."""
+        return self.output.suffix.lower()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done: rows in the output and rows set aside, those of earlier runs included."""
+
+    rows: int
+    rejected: int
+
+
+def is_placing(output: Path) -> bool:
+    """Says whether an earlier run was stopped while it renamed its finished files."""
+    note = Journal(output, None).note()
+    return note is not None and note.placing
+
+
+def rows_kept(output: Path) -> int:
+    """Says how many rows of the input an interrupted run has dealt with for good."""
+    note = Journal(output, None).note()
+    return note.read if note else 0
+
+
+def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
+    """Classifies the rows of a file into another one.
+
+    Args:
+        classify: The predictor.
+        job: What to do; ``input`` is given.
+        report: Called with the rows done, how much of the input is read, and its size (see ``Source``).
+
+    Raises:
+        InputError: The input cannot be used, a row is broken, or an earlier run was about something else.
+        OutputExistsError: An earlier run left something, and neither ``resume`` nor ``overwrite`` is set.
+    """
+    assert job.input is not None
+    with open_rows(job.input, job.text_column) as source:
+        return predict_source(classify, source, job, report)
+
+
+def predict_source(classify: Predictor, source: Source, job: FileJob, report: Report) -> Outcome:
+    """Does the same for rows from anywhere; see ``predict_file``."""
+    refuse_taken(source.columns or (), job.kind)
+    journal = Journal(job.output, job.rejects)
+    try:
+        note = _start(journal, job, _identity(classify, job))
+        if not note.placing:
+            _work(_Work(classify, source, job, journal, note, report), keep=job.input is not None)
+        journal.place(note)
+    finally:
+        journal.close()
+    return Outcome(note.read - note.rejected, note.rejected)
+
+
+def _work(work: _Work, *, keep: bool) -> None:
+    """Runs it, and removes what it left if it fails with nothing that a later run could go on from."""
+    try:
+        work.run()
+    except BaseException as error:
+        if not (keep and work.note.read):
+            work.journal.discard()
+        elif isinstance(error, InputError):
+            kept = f"{work.note.read:,} rows are done and kept: --resume goes on from there"
+            raise InputError(f"{error}; {kept}") from None
+        raise
+
+
+class _Work:
+    """One run, from where its note says."""
+
+    def __init__(
+        self, classify: Predictor, source: Source, job: FileJob, journal: Journal, note: Note, report: Report
+    ) -> None:
+        self._classify = classify
+        self._source = source
+        self._job = job
+        self.journal = journal
+        self.note = note
+        self._report = report
+
+    def run(self) -> None:
+        """Does what is left, and makes the finished file."""
+        if self.note.columns is None and self._source.columns is not None:
+            self._write_header(self._source.columns)
+        self._skip()
+        before = float(self._source.position())
+        for taken, chunk in self._chunks():
+            after = float(self._source.position())
+            self._classify_chunk(chunk, before, after)
+            before = after
+            self.note.read += taken
+            self.journal.commit(self.note)
+        self._finish()
+
+    def _skip(self) -> None:
+        for _ in range(self.note.read):
+            if next(self._source.records, None) is None:
+                raise InputError(
+                    f"{self._source.name} has fewer rows than an earlier run has read: has it changed?"
+                )
+
+    def _write_header(self, columns: Sequence[str]) -> None:
+        if self._job.kind == ".csv":
+            self.note.columns = list(columns)
+            self.journal.write("output", csv_header(columns))
+
+    def _chunks(self) -> Iterator[tuple[int, list[Row]]]:
+        """Gives how many records were taken, and the good rows among them."""
+        taken, characters, chunk = 0, 0, list[Row]()
+        for record in self._source.records:
+            taken += 1
+            characters += _characters(record)
+            row = self._checked(record)
+            if row is not None:
+                chunk.append(row)
+            if taken >= CHUNK_ROWS or characters >= CHUNK_CHARACTERS:
+                yield taken, chunk
+                taken, characters, chunk = 0, 0, []
+        if taken:
+            yield taken, chunk
+
+    def _checked(self, record: Record) -> Row | None:
+        """Gives a row that can be written; sets it aside, or stops the run, if it is broken."""
+        if isinstance(record, Row):
+            refuse_taken(record.columns, self._job.kind)
+            record = self._fitting(record)
+        if isinstance(record, Row):
+            return record
+        if self._job.rejects is None:
+            hint = "; --rejects FILE sets such rows aside" if self._job.input else ""
+            raise InputError(record.sentence(self._source.name) + hint)
+        self.journal.write("rejects", reject_line(record))
+        self.note.rejected += 1
+        return None
+
+    def _fitting(self, row: Row) -> Record:
+        """Refuses a row whose columns the header of CSV lacks; the first row of JSON Lines makes the header."""
+        if self._job.kind != ".csv":
+            return row
+        if self.note.columns is None:
+            self._write_header(list(row.columns))
+        known = self.note.columns or ()
+        more = next((name for name in row.columns if name not in known), None)
+        if more is None:
+            return row
+        reason = f"the first row has no column {more!r}, and CSV has the same columns in every row"
+        return Broken(row.number, reason, json_text(row.columns))
+
+    def _classify_chunk(self, chunk: list[Row], before: float, after: float) -> None:
+        begun = self.note.read - self.note.rejected
+        for done, (row, prediction) in enumerate(classify_rows(self._classify, chunk, self._job.top_k), 1):
+            self.journal.write("output", self._line(row, prediction))
+            self._report(begun + done, before + (after - before) * done / len(chunk), self._source.size)
+
+    def _line(self, row: Row, prediction: Any) -> str:
+        if self._job.kind == ".csv":
+            return csv_row(row, prediction, self.note.columns or ())
+        return json_row(row, prediction) if self._job.kind == ".jsonl" else numbered_row(row, prediction)
+
+    def _finish(self) -> None:
+        if self._job.input is None:
+            return
+        if fingerprint.of_input(self._job.input) != self.note.job["input"]:
+            raise InputError(f"{self._job.input} has changed since the run began: {BEGIN_AGAIN}")
+        if self._job.kind == ".parquet":
+            write_parquet(self._job.input, self._job.text_column, self.journal.side, self.journal.whole)
+
+
+def _characters(record: Record) -> int:
+    if isinstance(record, Broken):
+        return len(record.raw)
+    return sum(len(value) for value in record.columns.values() if isinstance(value, str | bytes | list | dict))
+
+
+def _identity(classify: Predictor, job: FileJob) -> dict[str, Any]:
+    options = {
+        "text-column": job.text_column,
+        "top-k": job.top_k,
+        "profile": classify.profile.name,
+        "rejects": str(job.rejects.absolute()) if job.rejects else None,
+    }
+    source = fingerprint.of_input(job.input) if job.input else None
+    return {"input": source, "bundle": fingerprint.of_bundle(classify), "options": options}
+
+
+def _start(journal: Journal, job: FileJob, identity: dict[str, Any]) -> Note:
+    """Begins, or goes on."""
+    old = journal.note() if job.resume or not job.overwrite else None
+    if old and job.resume:
+        fingerprint.refuse_other_job(old.job, identity, journal.side)
+        old.job = identity
+        if not old.placing:
+            journal.go_on(old)
+        return old
+    left = journal.leftover()
+    if left and not job.overwrite:
+        raise OutputExistsError(
+            f"{left} was left by an interrupted run ({old.read if old else 0:,} rows done): add --resume to go on "
+            "from there, or --overwrite to begin again"
+        )
+    note = Note(identity, 0, 0, None, {})
+    journal.begin(note)
+    return note

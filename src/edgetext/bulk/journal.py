@@ -1,0 +1,174 @@
+"""The unfinished output beside its target, with a note of how far it is good: what ``--resume`` goes on from.
+
+Beside ``out.csv`` stand, while the work lasts, ``.out.csv.unfinished`` (rows) and ``.out.csv.unfinished.json``
+(the note). Rows are written first, then the note is replaced as a whole; whatever stands after the length that
+the note gives is cut off when the work goes on, so that a process killed at any moment loses and repeats no row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+from edgetext.errors import InputError, OutputExistsError
+from edgetext.files import write_json
+
+FORMAT_VERSION = 1
+BEGIN_AGAIN = "begin again with --overwrite, without --resume"
+
+
+@dataclass
+class Note:
+    """How far the work has come.
+
+    Attributes:
+        job: What must be the same when it goes on: the input, the bundle, the options.
+        read: Rows of the input that are dealt with, broken ones included.
+        rejected: How many of them were broken.
+        columns: Columns of the input, where the output has a header.
+        lengths: Bytes that are good of the side file of ``output``, and of ``rejects``.
+        placing: Whether all is done, and the files are being renamed.
+        format_version: Of this note.
+    """
+
+    job: Mapping[str, Any]
+    read: int
+    rejected: int
+    columns: list[str] | None
+    lengths: dict[str, int]
+    placing: bool = False
+    format_version: int = FORMAT_VERSION
+
+
+class Journal:
+    """The side files of one output.
+
+    Args:
+        output: What will appear.
+        rejects: What will appear beside it, where broken rows are set aside.
+    """
+
+    def __init__(self, output: Path, rejects: Path | None) -> None:
+        """See the class for the arguments."""
+        self.output = output
+        self.targets = {"output": output, **({"rejects": rejects} if rejects else {})}
+        self._note_file = side_file(output).with_suffix(".unfinished.json")
+        self._streams: dict[str, IO[bytes]] = {}
+
+    @property
+    def side(self) -> Path:
+        """The side file of the output."""
+        return side_file(self.output)
+
+    @property
+    def whole(self) -> Path:
+        """The finished output under another name: Parquet can be written only when all rows are known."""
+        if self.output.suffix.lower() != ".parquet":
+            return self.side
+        return self.side.with_name(f"{self.side.name}.parquet")
+
+    def note(self) -> Note | None:
+        """Gives the note of an earlier run, if there is one.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        try:
+            value = json.loads(self._note_file.read_text("utf-8"))
+            if value["format_version"] != FORMAT_VERSION or set(value) != {field.name for field in fields(Note)}:
+                raise ValueError
+            return Note(**value)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError):
+            raise InputError(f"{self._note_file} is damaged: {BEGIN_AGAIN}") from None
+
+    def begin(self, note: Note) -> None:
+        """Starts the side files afresh."""
+        for role in self.targets:
+            self._open(role).truncate(0)
+        self.commit(note)
+
+    def go_on(self, note: Note) -> None:
+        """Opens the side files of an earlier run, and cuts off what was written after its note.
+
+        Raises:
+            InputError: One of them is missing or shorter than the note says.
+        """
+        for role, target in self.targets.items():
+            length = note.lengths.get(role, 0)
+            side = side_file(target)
+            if length and (not side.is_file() or side.stat().st_size < length):
+                raise InputError(f"{side} is not what the earlier run left: {BEGIN_AGAIN}")
+            stream = self._open(role)
+            stream.truncate(length)
+            stream.seek(length)
+
+    def write(self, role: str, text: str) -> None:
+        """Adds to the side file of ``output`` or of ``rejects``."""
+        self._streams[role].write(text.encode("utf-8"))
+
+    def commit(self, note: Note) -> None:
+        """Makes sure that all that was written stays, and says so in the note."""
+        for role, stream in self._streams.items():
+            stream.flush()
+            os.fsync(stream.fileno())
+            note.lengths[role] = stream.tell()
+        write_json(self._note_file, asdict(note))
+
+    def place(self, note: Note) -> None:
+        """Renames everything to its target; done again after an interruption, it does the rest."""
+        self.close()
+        write_json(self._note_file, asdict(note) | {"placing": True})
+        for role, target in self.targets.items():
+            source = self.whole if role == "output" else side_file(target)
+            if source.exists():
+                source.chmod(0o644)
+                source.replace(target)
+        self.discard()
+
+    def leftover(self) -> Path | None:
+        """Gives a side file of an earlier run, if there is one."""
+        return next((path for path in (self._note_file, self.side) if path.exists()), None)
+
+    def discard(self) -> None:
+        """Removes the side files."""
+        self.close()
+        for path in (*map(side_file, self.targets.values()), self.whole, self._note_file):
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Closes the side files."""
+        while self._streams:
+            self._streams.popitem()[1].close()
+
+    def _open(self, role: str) -> IO[bytes]:
+        side = side_file(self.targets[role])
+        try:
+            stream: IO[bytes] = side.open("r+b" if side.exists() else "w+b")
+        except OSError as error:
+            raise InputError(f"cannot write to {side.parent}: {error.strerror}; choose another place") from None
+        self._streams[role] = stream
+        _lock(stream, side)
+        return stream
+
+
+def side_file(target: Path) -> Path:
+    """Gives the name that a target has while it is unfinished."""
+    return target.with_name(f".{target.name}.unfinished")
+
+
+def _lock(stream: IO[bytes], side: Path) -> None:
+    """Refuses a side file that another process is writing; the lock ends with the process."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows refuses to rename or remove what is open, which is noticed later
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise OutputExistsError(f"{side} is being written by another run: wait for it to end") from None

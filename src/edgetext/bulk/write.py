@@ -1,0 +1,113 @@
+"""Predictions as lines of a file: CSV or JSON Lines, the columns of the input first."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgetext.bulk.records import Broken
+from edgetext.bulk.values import csv_text, json_text
+from edgetext.errors import InputError, OutputExistsError
+from edgetext.runtime.prediction import Prediction
+from edgetext.runtime.rows import Row
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+ADDED_TO_CSV = ("predicted_label", "predicted_score")
+ADDED = (*ADDED_TO_CSV, "predicted_scores")
+
+
+def added(prediction: Prediction) -> dict[str, Any]:
+    """Gives the columns that a prediction adds; for multi label the label is a list with commas."""
+    return {
+        "predicted_label": ",".join(prediction.labels),
+        "predicted_score": prediction.score,
+        "predicted_scores": dict(prediction.scores),
+    }
+
+
+def csv_header(columns: Sequence[str]) -> str:
+    """Gives the first line of the CSV file."""
+    return csv_line([*columns, *ADDED_TO_CSV])
+
+
+def csv_row(row: Row, prediction: Prediction, columns: Sequence[str]) -> str:
+    """Gives the line of one row; a column that it lacks is empty."""
+    values = added(prediction)
+    return csv_line([*(row.columns.get(name) for name in columns), *(values[name] for name in ADDED_TO_CSV)])
+
+
+def json_row(row: Row, prediction: Prediction) -> str:
+    """Gives the line of one row."""
+    return json_text({**row.columns, **added(prediction)}) + "\n"
+
+
+def numbered_row(row: Row, prediction: Prediction) -> str:
+    """Gives the number of a row and what is added to it, for the side file of Parquet."""
+    return json.dumps([row.number, added(prediction)], ensure_ascii=False) + "\n"
+
+
+def reject_line(broken: Broken) -> str:
+    """Gives ``row``, ``reason`` and ``raw`` of a row that was set aside."""
+    where = f"{broken.place}: " if broken.place else ""
+    value = {"row": broken.number, "reason": f"{where}{broken.reason}", "raw": broken.raw}
+    return json.dumps(value, ensure_ascii=not _is_unicode(broken)) + "\n"
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """Gives one line of CSV, ended by a line feed."""
+    cells = [csv_text(value) for value in values]
+    # Up to Python 3.12 the module leaves a carriage return without quotes, and then cannot read it back.
+    returns = any("\r" in cell for cell in cells)
+    stream = io.StringIO()
+    csv.writer(stream, quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL, lineterminator="\n").writerow(cells)
+    return stream.getvalue()
+
+
+def refuse_taken(columns: Iterable[str] | Mapping[str, Any], suffix: str) -> None:
+    """Raises if the input has a column of a name that is to be added.
+
+    Raises:
+        InputError: It has.
+    """
+    taken = next((name for name in (ADDED_TO_CSV if suffix == ".csv" else ADDED) if name in columns), None)
+    if taken is not None:
+        raise InputError(f"the input has a column {taken!r}, which is to be added: rename it first")
+
+
+def check_target(target: Path, option: str, *, overwrite: bool) -> None:
+    """Refuses a place that cannot be written to, before any work is done.
+
+    Raises:
+        InputError: The folder is missing.
+        OutputExistsError: Something stands there, and ``overwrite`` is off.
+    """
+    if target.is_dir():
+        raise OutputExistsError(f"{target} is a folder: name a file for {option}")
+    if target.exists() and not overwrite:
+        raise OutputExistsError(
+            f"{target} already exists: add --overwrite to replace it, or choose another {option}"
+        )
+    if not target.parent.is_dir():
+        raise InputError(f"{target.parent} is not a folder: make it, or choose another {option}")
+
+
+def check_suffix(target: Path) -> None:
+    """Refuses a kind of file that cannot be written.
+
+    Raises:
+        InputError: The suffix is not known.
+    """
+    if target.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{target} has the suffix {target.suffix!r}: expected one of {', '.join(SUFFIXES)}")
+
+
+def _is_unicode(broken: Broken) -> bool:
+    try:
+        f"{broken.place}{broken.reason}{broken.raw}".encode()
+    except UnicodeEncodeError:
+        return False
+    return True
