@@ -144,7 +144,7 @@ def test_32_threads_get_the_answers_of_one(classify: Predictor) -> None:
             ["fine"] * 50 + ["ok \ud83d"],
             r"text 50 is no valid Unicode: character 3 is the lone surrogate '\\ud83d'",
         ),
-        (["fine", ("a", "b")], "text 1 is .* of type tuple"),
+        (["fine", ["a", "b"]], "text 1 is .* of type list: expected a string; a pair is a tuple"),
         (["fine", ["a"] * 999], "text 1 is .* of type list"),
         ("one text", "expected several texts, found 'one text'"),
         (3, "expected several texts, found 3"),

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from edgetext.runtime.pairs import Text
+
 WINDOW_TEXTS = 1024
 WINDOW_CHARACTERS = 4 << 20
 BATCH_TOKENS = 512  # padding included; bigger batches fall out of the processor's caches
 BATCH_TEXTS = 32
 
 
-def windows(texts: Iterable[str], size: int = WINDOW_TEXTS) -> Iterator[list[str]]:
+def windows(texts: Iterable[Text], size: int = WINDOW_TEXTS) -> Iterator[list[Text]]:
     """Cuts a stream of any length into lists that fit in memory, in order.
 
     The first ones are short, so that the first results are there soon.
 
     Args:
-        texts: The texts; what is no string is passed on, to be refused by its place.
+        texts: The texts, or pairs of texts; what is neither is passed on, to be refused by its place.
         size: The most texts in a window.
     """
-    window: list[str] = []
+    window: list[Text] = []
     characters, limit = 0, min(size, BATCH_TEXTS)
     for text in texts:
         window.append(text)
-        characters += len(text) if isinstance(text, str) else 0
+        characters += _characters(text)
         if len(window) >= limit or characters >= WINDOW_CHARACTERS:
             yield window
             window, characters, limit = [], 0, min(size, limit * 2)
@@ -49,3 +51,9 @@ def batches(lengths: Sequence[int], tokens: int = BATCH_TOKENS, texts: int = BAT
         cut.append(order[:count])
         order = order[count:]
     return cut
+
+
+def _characters(text: object) -> int:
+    if isinstance(text, str):
+        return len(text)
+    return sum(len(part) for part in text if isinstance(part, str)) if isinstance(text, tuple) else 0

@@ -11,27 +11,26 @@ from tokenizers import Tokenizer
 
 from edgetext.errors import BundleError, InputError
 from edgetext.runtime.graph import Graph
+from edgetext.runtime.long_texts import FIRST_CUT, LongText, Reader, make_reader
+from edgetext.runtime.pairs import Text, check_pair, explain, shorten
 
 IntArray = NDArray[np.signedinteger[Any]]
 
-# Characters a token: a text is cut there before it is tokenized, since the tokenizer would read all of it first.
-_FIRST_CUT = 8
-_LAST_CUT = 512
-_GROWTH = 8
-
 
 class Encoded(NamedTuple):
-    """One text in tokens.
+    """One text, or one pair of texts, in tokens.
 
     Attributes:
         ids: Token ids, special tokens included, at most ``max_length``.
         type_ids: The segment of each token, all 0 for most models; empty where the graph takes none.
-        truncated: Whether the text was longer.
+        truncated: Whether something of the text was left out.
+        more: The windows of the same text that follow this one; empty but for ``truncation="windows"``.
     """
 
     ids: list[int]
     type_ids: list[int]
     truncated: bool
+    more: tuple[Encoded, ...] = ()
 
 
 class Encoder:
@@ -42,12 +41,15 @@ class Encoder:
         max_length: The longest input in tokens, special tokens included.
         graph: What the arrays are for.
         padding_id: The token to fill up with, where the tokenizer does not say; the attention mask hides it.
+        truncation: What is read of a longer text; one of ``long_texts.TRUNCATIONS``.
 
     Raises:
         BundleError: The tokenizer is damaged, or leaves no room for text in ``max_length`` tokens.
     """
 
-    def __init__(self, tokenizer: bytes, max_length: int, graph: Graph, padding_id: int = 0) -> None:
+    def __init__(
+        self, tokenizer: bytes, max_length: int, graph: Graph, padding_id: int = 0, truncation: str = "head"
+    ) -> None:
         """Loads the tokenizer; see the class for the arguments."""
         self._tokenizer = _load(tokenizer)
         padding = self._tokenizer.padding
@@ -58,35 +60,41 @@ class Encoder:
             raise BundleError(
                 f"max_length is {max_length}, and the tokenizer adds {special} special tokens to each text"
             )
-        self._tokenizer.enable_truncation(max_length)
+        self._reader: Reader = make_reader(truncation, self._tokenizer, max_length)
+        self._truncation = truncation
         self._max_length = max_length
         self._dtype = np.dtype(graph.dtype)
         self._has_mask = "attention_mask" in graph.inputs
         self._has_types = "token_type_ids" in graph.inputs
         self._ones = np.ones((1, min(max_length, 512)), self._dtype)
 
-    def encode(self, text: str, index: int | None = None) -> Encoded:
-        """Tokenizes one text.
+    def encode(self, text: Text, index: int | None = None) -> Encoded:
+        """Tokenizes one text, or one pair of texts.
 
         Time and memory are bounded: of a text of more than ``8 * max_length`` characters only as much is read as
-        gives ``max_length`` tokens, and never more than ``512 * max_length`` characters.
+        fills the model's input, and never more than ``512 * max_length`` characters from either end.
 
         Args:
-            text: The text; it may be empty.
+            text: The text; it may be empty. A tuple of two is a pair, cut as transformers does by default
+                (``longest_first``).
             index: Its place among others, for the error.
 
         Raises:
-            InputError: It is no string, or no valid Unicode.
+            InputError: It is no string and no pair of two, or no valid Unicode; or it is a pair where
+                ``truncation`` is not ``head``.
         """
         try:
-            if len(text) > _FIRST_CUT * self._max_length:
-                return self._encode_long(text)
+            if isinstance(text, tuple):
+                return self._pair(text, _name(index))
+            if len(text) > FIRST_CUT * self._max_length:
+                return self._long(text)
             encoding = self._tokenizer.encode(text)
         except TypeError:
-            raise InputError(explain(text, "the text" if index is None else f"text {index}")) from None
+            raise InputError(explain(text, _name(index))) from None
         ids = encoding.ids
-        truncated = len(ids) == self._max_length and bool(encoding.overflowing)
-        return Encoded(ids, encoding.type_ids if self._has_types else [], truncated)
+        if len(ids) == self._max_length and encoding.overflowing:
+            return self._long(text)
+        return Encoded(ids, encoding.type_ids if self._has_types else [], False)
 
     def single(self, encoded: Encoded) -> dict[str, IntArray]:
         """Gives the arrays for one text, of shape (1, tokens), without padding."""
@@ -118,30 +126,31 @@ class Encoder:
                 arrays["token_type_ids"][number, :length] = row.type_ids
         return arrays
 
-    def _encode_long(self, text: str) -> Encoded:
+    def _long(self, text: str) -> Encoded:
         if not isinstance(text, str):
             raise TypeError
-        cut = _FIRST_CUT * self._max_length
-        while True:
-            encoding = self._tokenizer.encode(text[:cut])
-            full = bool(encoding.overflowing)
-            if full or cut >= min(len(text), _LAST_CUT * self._max_length):
-                break
-            cut *= _GROWTH
-        return Encoded(encoding.ids, encoding.type_ids if self._has_types else [], full or cut < len(text))
+        return self._encoded(self._reader(text))
+
+    def _pair(self, pair: tuple[str, str], name: str) -> Encoded:
+        check_pair(pair, name)
+        special = self._tokenizer.num_special_tokens_to_add(True)
+        if self._truncation != "head":
+            raise InputError(f"{name} is a pair, which truncation={self._truncation!r} cannot cut: choose 'head'")
+        if self._max_length <= special:
+            raise InputError(f"{name} is a pair, and the model reads {self._max_length} tokens: too few for two")
+        first, second = (shorten(self._tokenizer, text, self._max_length) for text in pair)
+        encoding = self._tokenizer.encode(first, second)
+        cut = bool(encoding.overflowing) or len(first) + len(second) < len(pair[0]) + len(pair[1])
+        return self._encoded(LongText([(encoding.ids, encoding.type_ids)], cut))
+
+    def _encoded(self, long: LongText) -> Encoded:
+        """Drops the type ids where the graph takes none."""
+        rows = [Encoded(ids, types if self._has_types else [], long.truncated) for ids, types in long.rows]
+        return rows[0]._replace(more=tuple(rows[1:])) if len(rows) > 1 else rows[0]
 
 
-def explain(text: object, name: str) -> str:
-    """Says in a sentence why what goes by that name cannot be tokenized."""
-    if not isinstance(text, str):
-        return f"{name} is {text!r:.40} of type {type(text).__name__}: expected a string"
-    place = next((number for number, letter in enumerate(text) if "\ud800" <= letter <= "\udfff"), None)
-    if place is None:
-        return f"{name} cannot be tokenized"
-    return (
-        f"{name} is no valid Unicode: character {place} is the lone surrogate {text[place]!a}; decode its bytes "
-        "as UTF-8, or replace it with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
-    )
+def _name(index: int | None) -> str:
+    return "the text" if index is None else f"text {index}"
 
 
 def _load(content: bytes) -> Tokenizer:

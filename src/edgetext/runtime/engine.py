@@ -10,14 +10,22 @@ from typing import Any
 import numpy as np
 
 from edgetext.errors import BundleError, InputError
-from edgetext.runtime.batching import batches, windows
+from edgetext.runtime.averaging import average
+from edgetext.runtime.batching import BATCH_TEXTS, batches, windows
 from edgetext.runtime.bundle import Bundle
+from edgetext.runtime.calls import CLOSED
 from edgetext.runtime.encode import Encoded, Encoder, IntArray
 from edgetext.runtime.graph import check_graph
 from edgetext.runtime.manifest import Variant
+from edgetext.runtime.pairs import Text
 from edgetext.runtime.prediction import FloatArray
 from edgetext.runtime.reading import read_object
 from edgetext.runtime.session import Profile, one_line, open_session
+from edgetext.runtime.window import Window
+
+_FORKED = "the process was forked while this stream was read: begin it again in the child"
+_LONE_TEXTS = 4  # run one by one, they make the work that one thread takes at a time
+_left_behind: list[object] = []
 
 
 class Engine:
@@ -28,34 +36,51 @@ class Engine:
         variant: Which of its models.
         profile: How many threads, and how they wait.
         verify: Whether to compare checksums.
+        truncation: What is read of a long text.
+        deterministic: Whether to run every text alone.
 
     Raises:
         BundleError: A file is missing, damaged, or not of a text classifier with these labels.
         IntegrityError: A file is not the one that was exported.
     """
 
-    def __init__(self, bundle: Bundle, variant: Variant, profile: Profile, *, verify: bool) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        variant: Variant,
+        profile: Profile,
+        *,
+        verify: bool,
+        truncation: str = "head",
+        deterministic: bool = False,
+    ) -> None:
         """Loads the model and its tokenizer; see the class for the arguments."""
         model = bundle.model_file(variant, verify=verify)
         self._session: Any = open_session(model, variant, profile)
         graph = check_graph(self._session, bundle.manifest, str(model))
         tokenizer = bundle.tokenizer_bytes(verify=verify)
-        self._encoder = Encoder(tokenizer, bundle.manifest.max_length, graph, _padding_id(bundle))
+        self._encoder = Encoder(tokenizer, bundle.manifest.max_length, graph, _padding_id(bundle), truncation)
+        self._deterministic = deterministic
+        self.batch_texts = _LONE_TEXTS if deterministic else BATCH_TEXTS
+        self._multi_label = bundle.manifest.thresholds is not None
+        self._refusal = CLOSED
         self._name = str(model)
         self._outputs = [graph.output]
         self._labels = len(bundle.manifest.labels)
         self._pool = ThreadPoolExecutor(profile.callers, "edgetext") if profile.callers > 1 else None
 
-    def one(self, text: str) -> tuple[FloatArray, bool]:
-        """Gives the logits of one text, of shape (labels,), and whether it was cut.
+    def one(self, text: Text) -> tuple[FloatArray, bool]:
+        """Gives the logits of one text or pair, of shape (labels,), and whether it was cut.
 
         Raises:
             InputError: It is no string or no valid Unicode.
         """
         encoded = self._encoder.encode(text)
+        if encoded.more:
+            return self._joined_rows([encoded, *encoded.more]), encoded.truncated
         return self._run(self._encoder.single(encoded))[0], encoded.truncated
 
-    def many(self, texts: Iterable[str], window: int) -> Iterator[tuple[FloatArray, list[bool]]]:
+    def many(self, texts: Iterable[Text], window: int) -> Iterator[tuple[FloatArray, list[bool]]]:
         """Yields logits of shape (texts, labels), and which texts were cut, window by window, in order.
 
         Where there are several calling threads, one window is in work while the next is read.
@@ -64,13 +89,13 @@ class Engine:
             InputError: A text is no string or no valid Unicode; the message names its index.
         """
         ahead = 1 if self._pool is not None and window > 1 else 0
-        started: deque[_Window] = deque()
+        started: deque[Window] = deque()
         first = 0
         try:
             for taken in windows(texts, window):
                 encoded = [self._encoder.encode(text, first + place) for place, text in enumerate(taken)]
                 first += len(taken)
-                started.append(_Window(self, encoded))
+                started.append(Window(self, encoded))
                 if len(started) > ahead:
                     yield started.popleft().finish()
             while started:
@@ -81,13 +106,21 @@ class Engine:
 
     def run_rows(self, rows: Sequence[Encoded]) -> FloatArray:
         """Gives the logits of one batch, of shape (rows, labels)."""
-        return self._run(self._encoder.single(rows[0]) if len(rows) == 1 else self._encoder.batch(rows))
+        if len(rows) == 1:
+            return self._run(self._encoder.single(rows[0]))
+        if self._deterministic:
+            return np.concatenate([self._run(self._encoder.single(row)) for row in rows])
+        return self._run(self._encoder.batch(rows))
+
+    def joined(self, logits: FloatArray) -> FloatArray:
+        """Makes the logits of one text's windows, of shape (windows, labels), those of the text."""
+        return logits[0] if len(logits) == 1 else average(logits, multi_label=self._multi_label)
 
     def empty(self, rows: int) -> FloatArray:
         """Gives an array for the logits of so many texts."""
         return np.empty((rows, self._labels), np.float32)
 
-    def start(self, window: _Window, places: list[int]) -> Future[None] | None:
+    def start(self, window: Window, places: list[int]) -> Future[None] | None:
         """Has a batch of a window run by the pool, or at once where there is none."""
         pool = self._pool
         if pool is None:
@@ -96,18 +129,38 @@ class Engine:
         try:
             return pool.submit(window.run, places)
         except RuntimeError:
-            raise InputError(_CLOSED) from None
+            raise InputError(self._refusal) from None
 
     def close(self) -> None:
-        """Lets go of the session; calls that run are finished, later ones raise an error."""
+        """Lets go of the session; batches that run are finished, later ones raise an error."""
         self._session = None
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
+    def abandon(self) -> None:
+        """In a forked process: keeps what the parent's threads worked on from being used or freed."""
+        _left_behind.extend((self._session, self._encoder, self._pool))
+        self._session, self._refusal = None, _FORKED
+
+    def check_process(self) -> None:
+        """Raises where the threads that are waited for stayed in the parent.
+
+        Raises:
+            InputError: The process was forked.
+        """
+        if self._refusal == _FORKED:
+            raise InputError(_FORKED)
+
+    def _joined_rows(self, rows: list[Encoded]) -> FloatArray:
+        logits = self.empty(len(rows))
+        for places in batches([len(row.ids) for row in rows]):
+            logits[places] = self.run_rows([rows[place] for place in places])
+        return self.joined(logits)
+
     def _run(self, arrays: dict[str, IntArray]) -> FloatArray:
         session = self._session
         if session is None:
-            raise InputError(_CLOSED)
+            raise InputError(self._refusal)
         try:
             logits: FloatArray = session.run(self._outputs, arrays)[0]
         except Exception as error:  # onnxruntime's exceptions share no base but this one
@@ -118,39 +171,6 @@ class Engine:
                 f"expected {self._labels} finite ones; export it again"
             )
         return logits
-
-
-class _Window:
-    """The texts of one window, and the batches that they were cut into."""
-
-    def __init__(self, engine: Engine, encoded: list[Encoded]) -> None:
-        self._engine = engine
-        self._encoded = encoded
-        self._logits = engine.empty(len(encoded))
-        started = [engine.start(self, places) for places in batches([len(item.ids) for item in encoded])]
-        self._futures = [future for future in started if future is not None]
-
-    def run(self, places: list[int]) -> None:
-        """Runs one batch and puts its logits where they belong."""
-        self._logits[places] = self._engine.run_rows([self._encoded[place] for place in places])
-
-    def finish(self) -> tuple[FloatArray, list[bool]]:
-        """Waits for the batches; gives logits, and which texts were cut."""
-        try:
-            for future in self._futures:
-                future.result()
-        except BaseException:
-            self.cancel()
-            raise
-        return self._logits, [item.truncated for item in self._encoded]
-
-    def cancel(self) -> None:
-        """Drops the batches that have not begun."""
-        for future in self._futures:
-            future.cancel()
-
-
-_CLOSED = "this Predictor was closed: open a new one"
 
 
 def _padding_id(bundle: Bundle) -> int:

@@ -66,7 +66,7 @@ class Prediction:
         score: Its probability, 0 to 1.
         scores: Probability by label, the highest first; the ``top_k`` highest where that was asked for.
         labels: Single label: ``(label,)``. Multi label: those that reach their thresholds, possibly none.
-        truncated: Whether the text was longer than the model reads, so that its end did not count.
+        truncated: Whether something of the text was left out, since it is longer than what is read.
     """
 
     label: str

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from edgetext.errors import InputError
 from edgetext.runtime.batching import WINDOW_TEXTS
 from edgetext.runtime.bundle import open_bundle
+from edgetext.runtime.calls import Calls
 from edgetext.runtime.engine import Engine
+from edgetext.runtime.forks import ReopenedEngine, watch
+from edgetext.runtime.long_texts import check_truncation
 from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.pairs import Text
 from edgetext.runtime.prediction import FloatArray, Prediction, Scoring, check_top_k
 from edgetext.runtime.session import make_profile
 
 
 class Predictor:
-    """Classifies texts with the model of a bundle; one serves any number of threads.
+    """Classifies texts, or pairs of texts, with the model of a bundle; one serves any number of threads.
+
+    A pair is a tuple of two strings, such as ``("premise", "hypothesis")``, wherever a text may stand. A list of
+    two strings is two texts.
+
+    It may be pickled, and sent to processes that were spawned: what travels is the path and the arguments, and the
+    copy opens the bundle again. After ``os.fork`` the child opens a session of its own at its first call. It should
+    leave by ``os._exit``, as ``multiprocessing`` does: onnxruntime 1.32 hangs in the exit handlers of a forked
+    process, used or not, unless ``ORT_DISABLE_TELEMETRY=1`` stood in the environment before it was imported.
 
     Args:
         path: A bundle, or a Hugging Face ONNX folder.
@@ -28,11 +42,20 @@ class Predictor:
             (one thread that never spins).
         threads: How many threads to use; by default what the CPU affinity and the cgroup quota allow.
         verify: Whether to compare the files with the checksums of the manifest.
+        truncation: What is read of a text longer than ``max_length`` tokens. ``head``: its beginning, as in
+            training. ``head_tail``: its first and its last part, half of the tokens each. ``windows``: all of it,
+            as windows of ``max_length`` tokens that share a quarter with the one before, at most 32 of them; the
+            probabilities are the mean over the windows, so that each has the same say however large its logits.
+            Each window costs as much as a text. Pairs are cut by ``head`` alone.
+        deterministic: Whether a text gets the same scores in any company, which are those of a call with it alone.
+            A dynamic int8 model chooses one scale for a whole batch, so that its scores depend a little on the
+            other texts. The cost: texts are run one at a time, so that ``predict`` and ``stream`` lose what batches
+            gain; calls with one text are no slower. Several threads keep working in the ``throughput`` profile.
 
     Raises:
         BundleError: The folder is no bundle, or damaged.
         IntegrityError: A file is not the one that was exported.
-        InputError: There is no such profile, or ``threads`` is no positive whole number.
+        InputError: There is no such profile or truncation, or ``threads`` is no positive whole number.
 
     Example:
         >>> classify = Predictor("bundle/")  # doctest: +SKIP
@@ -48,14 +71,24 @@ class Predictor:
         profile: str = "latency",
         threads: int | None = None,
         verify: bool = True,
+        truncation: str = "head",
+        deterministic: bool = False,
     ) -> None:
         """Loads the model; see the class for the arguments."""
         self.profile = make_profile(profile, threads)
+        check_truncation(truncation)
         bundle = open_bundle(path)
         self.path = bundle.path
         self.manifest: Manifest = bundle.manifest
         self.variant = self.manifest.variant(variant)
-        self._engine = Engine(bundle, self.variant, self.profile, verify=verify)
+        how: dict[str, Any] = {"verify": verify, "truncation": truncation, "deterministic": deterministic}
+        self._engine: Engine | ReopenedEngine = Engine(bundle, self.variant, self.profile, **how)
+        # Another process may stand in another folder.
+        place = bundle.path.absolute()
+        self._opener = partial(Engine, replace(bundle, path=place), self.variant, self.profile, **how)
+        self._copy = partial(type(self), place, variant=variant, profile=profile, threads=threads, **how)
+        self._calls = Calls()
+        watch(self)
         self._scoring = Scoring(self.labels, self.manifest.thresholds)
 
     @property
@@ -70,29 +103,31 @@ class Predictor:
 
     @property
     def max_length(self) -> int:
-        """The longest input in tokens, special tokens included; the rest of a longer text does not count."""
+        """The longest input in tokens, special tokens included; see ``truncation`` for longer texts."""
         return self.manifest.max_length
 
-    def __call__(self, text: str, top_k: int | None = None) -> Prediction:
-        """Classifies one text.
+    def __call__(self, text: Text, top_k: int | None = None) -> Prediction:
+        """Classifies one text, or one pair of texts.
 
         Args:
-            text: The text.
+            text: The text, or a tuple of two.
             top_k: How many scores to keep, the highest; all by default.
 
         Raises:
-            InputError: The text is no string or no valid Unicode, or ``top_k`` is no positive whole number.
+            InputError: The text is no string and no pair, or no valid Unicode; ``top_k`` is no positive whole
+                number; or the predictor was closed.
         """
         if top_k is not None:
             check_top_k(top_k)
-        logits, truncated = self._engine.one(text)
+        with self._calls:
+            logits, truncated = self._engine.one(text)
         return self._scoring.prediction(self._scoring.probabilities(logits), truncated, top_k)
 
-    def predict(self, texts: Iterable[str], top_k: int | None = None) -> list[Prediction]:
+    def predict(self, texts: Iterable[Text], top_k: int | None = None) -> list[Prediction]:
         """Classifies many texts, in batches of similar length.
 
         Args:
-            texts: The texts.
+            texts: The texts or pairs.
             top_k: How many scores to keep of each, the highest; all by default.
 
         Returns:
@@ -101,10 +136,27 @@ class Predictor:
         Raises:
             InputError: As for one text; the message names its index.
         """
-        return list(self.stream(texts, top_k))
+        with self._calls:
+            return list(self.stream(texts, top_k))
+
+    async def apredict(self, texts: Iterable[Text], top_k: int | None = None) -> list[Prediction]:
+        """As ``predict``, in a thread of the event loop's, so that the loop goes on meanwhile.
+
+        When the task is cancelled the thread still finishes its texts.
+
+        Args:
+            texts: The texts or pairs; an iterator is read in that thread.
+            top_k: How many scores to keep of each, the highest; all by default.
+
+        Raises:
+            InputError: As for ``predict``.
+        """
+        import asyncio  # slow to import, and whoever awaits this has it loaded
+
+        return await asyncio.to_thread(self.predict, texts, top_k)
 
     def stream(
-        self, texts: Iterable[str], top_k: int | None = None, *, window: int = WINDOW_TEXTS
+        self, texts: Iterable[Text], top_k: int | None = None, *, window: int = WINDOW_TEXTS
     ) -> Iterator[Prediction]:
         """Classifies texts as they come, in bounded memory, in order.
 
@@ -114,12 +166,13 @@ class Predictor:
             window: How many texts are taken before their results are given; 1 answers each at once.
 
         Raises:
-            InputError: As for ``predict``; raised when the text is reached.
+            InputError: As for ``predict``; raised when the text is reached. A stream that is left open when the
+                predictor is closed raises it too.
         """
         check_top_k(top_k)
         return self._stream(_texts(texts), top_k, window)
 
-    def predict_proba(self, texts: Iterable[str]) -> FloatArray:
+    def predict_proba(self, texts: Iterable[Text]) -> FloatArray:
         """Gives the probabilities, float32 of shape (texts, labels), as scikit-learn's classifiers do.
 
         Raises:
@@ -127,18 +180,34 @@ class Predictor:
         """
         return self._scoring.probabilities(self.logits(texts))
 
-    def logits(self, texts: Iterable[str]) -> FloatArray:
+    def logits(self, texts: Iterable[Text]) -> FloatArray:
         """Gives the raw scores, float32 of shape (texts, labels).
+
+        For a text of several windows these are logits that give the mean of the windows' probabilities.
 
         Raises:
             InputError: As for ``predict``.
         """
-        parts = [logits for logits, _ in self._engine.many(_texts(texts), WINDOW_TEXTS)]
+        with self._calls:
+            parts = [logits for logits, _ in self._engine.many(_texts(texts), WINDOW_TEXTS)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def close(self) -> None:
-        """Lets go of the model and its threads; calls that run are finished, later ones raise an error."""
+        """Waits for the calls that run, then lets go of the model and its threads; later calls raise an error."""
+        self._calls.close()
         self._engine.close()
+
+    def _after_fork(self) -> None:
+        """Leaves the parent's model alone; called by the interpreter in a forked process."""
+        self._engine.abandon()
+        self._engine = ReopenedEngine(self._opener)
+        self._calls = self._calls.in_child()
+        if self._calls.closed:
+            self._engine.close()
+
+    def __reduce__(self) -> tuple[Callable[[], Predictor], tuple[()]]:
+        """Travels as the path and the arguments; the copy is open, even where this one was closed."""
+        return self._copy, ()
 
     def __enter__(self) -> Self:
         """Gives itself, to be closed at the end of a ``with`` block."""
@@ -154,14 +223,14 @@ class Predictor:
         """Names the folder, the model and the profile."""
         return f"Predictor({str(self.path)!r}, variant={self.variant.name!r}, profile={self.profile.name!r})"
 
-    def _stream(self, texts: Iterable[str], top_k: int | None, window: int) -> Iterator[Prediction]:
+    def _stream(self, texts: Iterable[Text], top_k: int | None, window: int) -> Iterator[Prediction]:
         for logits, cut in self._engine.many(texts, window):
             probabilities = self._scoring.probabilities(logits)
             for row, truncated in zip(probabilities, cut, strict=True):
                 yield self._scoring.prediction(row.copy(), truncated, top_k)  # a view would keep the window
 
 
-def _texts(texts: Iterable[str]) -> Iterable[str]:
+def _texts(texts: Iterable[Text]) -> Iterable[Text]:
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise InputError(f"expected several texts, found {texts!r:.40}: call the predictor itself for a single one")
     return texts
