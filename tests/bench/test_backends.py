@@ -151,6 +151,7 @@ def test_the_bare_loop_pads_with_the_tokenizers_own_token(tiny_bundle):
         "tokenizer": str(Path(tiny_bundle) / "tokenizer.json"),
         "labels": list(bundle.manifest.labels),
         "max_length": bundle.manifest.max_length,
+        "session": {},
         "threads": 1,
     }
     runner = load(spec)
