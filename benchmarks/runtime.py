@@ -33,7 +33,6 @@ from edgetext.runtime.threads import usable_threads
 HERE = Path(__file__).resolve().parent
 BACKENDS = "edgetext.bench.backends"
 LATENCY_TEXTS = 300
-STREAM_LINES = 1_000_000
 
 
 @dataclass
@@ -86,6 +85,11 @@ def take_turn(program: Program, texts: list[str], threads: int) -> None:
         program.texts_per_s.append(max(worker.throughput(texts, batch) for batch in program.batches))
 
 
+def _figures(program: Program) -> dict[str, Any]:
+    """Gives what is recorded of a program; its spec names folders of this machine and stays out."""
+    return {name: value for name, value in vars(program).items() if name != "spec"}
+
+
 def ratio(over: list[float], under: list[float]) -> dict[str, float]:
     """Gives the median of the turns' ratios, with the lowest and the highest."""
     found = [a / b for a, b in zip(over, under, strict=True)]
@@ -104,9 +108,9 @@ def ratios(ours: Program, bulk: Program, others: list[Program]) -> dict[str, Any
     }
 
 
-def stream(bundle: Path) -> dict[str, float]:
+def stream(bundle: Path, lines: int) -> dict[str, float]:
     """Gives the growth of memory over a long stream, from a process of its own."""
-    command = [sys.executable, str(HERE / "stream_memory.py"), str(bundle), str(STREAM_LINES)]
+    command = [sys.executable, str(HERE / "stream_memory.py"), str(bundle), str(lines)]
     found: dict[str, float] = json.loads(
         subprocess.run(command, check=True, capture_output=True, env=os.environ).stdout
     )
@@ -121,6 +125,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--lines", type=int, default=1_000_000, help="of the stream (default: a million)")
     arguments = parser.parse_args()
     threads = usable_threads()
     texts = [example.text for example in load(arguments.data).examples]
@@ -132,9 +137,9 @@ def main() -> None:
     value = {
         "environment": capture_environment(threads, threads),
         "texts": len(texts),
-        "programs": [vars(program) | {"spec": None} for program in measured],
+        "programs": [_figures(program) for program in measured],
         "ratios": ratios(ours, bulk, others),
-        "stream": stream(arguments.bundle),
+        "stream": stream(arguments.bundle, arguments.lines),
     }
     write_json(arguments.output, value)
     for program in measured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 from importlib.util import module_from_spec, spec_from_file_location
@@ -16,12 +17,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")] + sorted(
     (ROOT / "docs").glob("*.md")
 )
-BLOCK = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def commands(program):
     for page in PAGES:
-        for block in BLOCK.findall(page.read_text("utf-8")):
+        blocks = [text for language, text in BLOCK.findall(page.read_text("utf-8")) if language in ("", "sh")]
+        for block in blocks:
             for line in block.replace("\\\n", " ").splitlines():
                 if line.partition(" ")[0].rpartition("/")[2] == program:
                     words = shlex.split(line, comments=True)
@@ -55,6 +57,21 @@ def test_tree_and_tables_are_those_of_the_code_and_the_recorded_results():
     spec.loader.exec_module(build)
     for page in build.PAGES:
         assert page.read_text("utf-8") == build.filled(page.read_text("utf-8")), f"{page.name}: run  make docs"
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_examples_of_the_runtime_page_run(tiny_bundle, number):
+    snippet = re.findall(r"```python\n(.*?)```", (ROOT / "docs/runtime.md").read_text("utf-8"), re.DOTALL)[number]
+    names = {"__name__": "example"}
+    exec(snippet.replace("runs/food_not_food/bundle", str(tiny_bundle)), names)
+    if number == 0:
+        assert names["answer"].label in names["classify"].labels
+    elif number == 1:
+        found = asyncio.run(names["answer"]("a bowl of ramen"))
+        assert found["label"] == names["classify"]("a bowl of ramen").label
+        assert "/classify" in {route.path for route in names["app"].routes}
+    else:
+        assert 0 <= names["food"] <= 5000
 
 
 def test_the_readme_shows_how_to_predict_and_it_works(tiny_bundle, monkeypatch, capsys):
