@@ -159,7 +159,7 @@ def test_a_ruined_candidate_is_refused_and_fp32_stays(tiny_checkpoint, held_out,
 @pytest.mark.usefixtures("sabotage")
 def test_the_command_says_so_and_exits_with_3(tiny_checkpoint, tmp_path, capsys, held_out):
     data = tmp_path / "rows.jsonl"
-    data.write_text("".join(json.dumps({"text": row.text, "label": row.label}) + "\n" for row in held_out))
+    data.write_text("".join(json.dumps({"words": row.text, "verdict": row.label}) + "\n" for row in held_out))
     words = [
         "export",
         str(tiny_checkpoint.path),
@@ -170,6 +170,7 @@ def test_the_command_says_so_and_exits_with_3(tiny_checkpoint, tmp_path, capsys,
         "--scheme",
         "ruined",
     ]
+    words += ["--text-column", "words", "--label-column", "verdict"]
     assert main(words) == 3
     assert "no int8 model was good enough, so fp32 is the default" in capsys.readouterr().err
     assert (tmp_path / "out" / "bundle.json").is_file()

@@ -23,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", help="labelled rows for the gate (default: the validation rows that the checkpoint names)"
     )
+    parser.add_argument("--text-column", metavar="NAME", help="the column of --data with the text")
+    parser.add_argument("--label-column", metavar="NAME", help="the column of --data with the label")
     add_export_arguments(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
@@ -66,7 +68,13 @@ def export_from(
     from edgetext.export.settings import ExportSettings
 
     opened = open_checkpoint(checkpoint)
-    rows = evaluation_rows(opened.split, ("validation",), data)
+    rows = evaluation_rows(
+        opened.split,
+        ("validation",),
+        data,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+    )
     settings = ExportSettings(
         max_drop=arguments.max_drop,
         schemes=(arguments.scheme,) if arguments.scheme else tuple(SCHEMES),
