@@ -177,11 +177,9 @@ def _refuse_other_tasks(path: Path, config: Mapping[str, Any]) -> None:
 
 def _labels(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
     id2label = config.get("id2label")
-    try:
-        assert isinstance(id2label, dict)
-        labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
-    except (AssertionError, KeyError):
-        raise ModelError(f"{path / 'config.json'}: id2label must map 0, 1, ... to the labels") from None
+    if not isinstance(id2label, dict) or set(id2label) != {str(index) for index in range(len(id2label))}:
+        raise ModelError(f"{path / 'config.json'}: id2label must map 0, 1, ... to the labels")
+    labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
     if len(labels) < 2:
         raise ModelError(f"{path} knows {len(labels)} label: a classifier needs at least two")
     if len(set(labels)) < len(labels):

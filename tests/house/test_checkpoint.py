@@ -57,6 +57,8 @@ def test_the_split_comes_back_as_it_was_written(folder):
         ({"id2label": {"0": "food"}}, "knows 1 label: a classifier needs at least two"),
         ({"id2label": {"0": "food", "2": "drink"}}, "id2label must map 0, 1"),
         ({"id2label": {"0": "food", "1": "food"}}, "names a label twice"),
+        ({"id2label": None}, "id2label must map 0, 1"),
+        ({"id2label": ["food", "not_food"]}, "id2label must map 0, 1"),
     ],
 )
 def test_what_is_no_classifier_is_named(folder, fields, message, capsys):
