@@ -1,11 +1,12 @@
-# The newcomer's words: install, run, test, check, bench, docs. Each sets up what it needs.
+# The newcomer's words: install, run, test, check, bench, docs. Each sets up what it needs; bench-gpu alone takes the
+# Python that is there, since a machine with a GPU has its own torch and often no network.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 NODE_MODULES := tests/interop/node_modules
 
-.PHONY: install run test test-fast check bench docs clean
+.PHONY: install run test test-fast check bench bench-gpu docs clean
 
 install: $(READY)
 
@@ -42,6 +43,12 @@ check: install
 
 bench: install
 	$(BIN)/edgetext bench runs/food_not_food/bundle --baseline runs/food_not_food/checkpoint --output runs/food_not_food/bench --overwrite
+
+CHECKPOINT ?= runs/food_not_food/checkpoint
+OUTPUT ?= runs/gpu.json
+
+bench-gpu:
+	PYTHONPATH=src $(if $(wildcard $(READY)),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py $(CHECKPOINT) $(if $(DATA),--data $(DATA)) --output $(OUTPUT) --overwrite
 
 docs: install
 	$(BIN)/python docs/build.py

@@ -62,22 +62,29 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
         "labels": list(manifest.labels),
         "session": dict(variant.session),
     }
-    optimum = {**shared, "bundle": str(arguments.optimum.resolve()), "file": "model_quantized.onnx"}
+    peer = open_bundle(arguments.optimum)
+    quantized = peer.manifest.variant()
+    optimum = {
+        **shared,
+        "bundle": str(peer.path.resolve()),
+        "model": str(peer.file(quantized.file).resolve()),
+        "session": dict(quantized.session),
+    }
     torch = {**shared, "model": str(arguments.checkpoint.resolve()), "variant": "fp32"}
     return [
         Program("edgetext", f"{BACKENDS}.edgetext_predictor:load", ours, (32,)),
         Program(
-            "edgetext throughput", f"{BACKENDS}.edgetext_predictor:load", {**ours, "profile": "throughput"}, (32,)
+            "edgetext throughput", f"{BACKENDS}.edgetext_predictor:load", {**ours, "mode": "throughput"}, (32,)
         ),
         Program("bare onnxruntime", f"{BACKENDS}.onnxruntime_bare:load", bare, (16,)),
-        Program("optimum pipeline", "optimum_pipeline:load", optimum, (8, 32, 64)),
+        Program("optimum pipeline", f"{BACKENDS}.optimum_pipeline:load", optimum, (8, 32, 64)),
         Program("torch pipeline", f"{BACKENDS}.transformers_pipeline:load", torch, (32,)),
     ]
 
 
 def take_turn(program: Program, texts: list[str], threads: int) -> None:
     """Measures one program once, in a fresh process."""
-    environment = {"PYTHONPATH": str(HERE), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     with Worker(program.runner, program.spec, threads=threads, environment=environment) as worker:
         program.first_ms.append(worker.start(texts[0]).first_prediction_ms)
         program.first_mb.append((worker.memory()[0] or 0) / 1e6)

@@ -1,8 +1,12 @@
 """Fills the marked blocks of the documentation from what they are about; run it as ``make docs``.
 
 ``<!-- tree -->`` becomes the tree of the package, with the first sentence of each file's docstring.
+``<!-- schemes -->`` becomes the table of the export's recipes.
 ``<!-- results: FILE -->`` becomes the table of a recorded results file, with the machine and the date named.
 ``<!-- runtime: FILE -->`` becomes the tables of what ``benchmarks/runtime.py`` wrote.
+``<!-- batch_effect: FILE -->`` and ``<!-- installed_size: FILE -->`` become the tables of what the benchmarks of
+those names wrote.
+``<!-- architectures: FILE -->`` becomes the tables of what ``tests/export/record_architectures.py`` wrote.
 Each block ends at the next ``<!-- end -->``; a test checks that running this changes nothing.
 """
 
@@ -14,14 +18,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from edgetext.bench.report import table_lines
 from edgetext.bench.results import read_results
+from edgetext.export.schemes.registry import describe_schemes
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "edgetext"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-_BLOCK = re.compile(r"(<!-- (tree|results: (\S+)|runtime: (\S+)) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (\w+)(?:: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 _WIDTH = 33  # of the column with the names
 
 
@@ -29,8 +35,10 @@ def filled(text: str) -> str:
     """Gives a page with its blocks filled."""
 
     def fill(found: re.Match[str]) -> str:
-        lines = tree() if found[2] == "tree" else results(ROOT / found[3]) if found[3] else runtime(ROOT / found[4])
-        return f"{found[1]}" + "".join(f"{line}\n" for line in lines) + found[5]
+        makers = {"results": results, "runtime": runtime, "architectures": architectures}
+        makers |= {"batch_effect": batch_effect, "installed_size": installed_size}
+        lines = makers[found[2]](ROOT / found[3]) if found[3] else {"tree": tree, "schemes": schemes}[found[2]]()
+        return f"{found[1]}" + "".join(f"{line}\n" for line in lines) + found[4]
 
     return _BLOCK.sub(fill, text)
 
@@ -41,6 +49,14 @@ def tree() -> Iterator[str]:
     yield "src/edgetext/"
     yield from _branch(PACKAGE, depth=1)
     yield "```"
+
+
+def schemes() -> Iterator[str]:
+    """Gives the recipes, in the order in which a search builds them."""
+    yield "| scheme | what it does |"
+    yield "|---|---|"
+    for name, what in describe_schemes():
+        yield f"| `{name}` | {what} |"
 
 
 def results(file: Path) -> Iterator[str]:
@@ -79,6 +95,73 @@ def runtime(file: Path) -> Iterator[str]:
     grown = found["stream"]
     yield ""
     yield f"A stream of {grown['lines']:,} lines made the peak memory grow by {grown['grown_mb']:.0f} MB."
+
+
+def architectures(file: Path) -> Iterator[str]:
+    """Gives which architectures were tried, which schemes apply to them or why not, and what came of others."""
+    found = json.loads(file.read_text("utf-8"))
+    promised, others = found["architectures"], found["others"]
+    yield "Tried with " + ", ".join(f"{name} {version}" for name, version in found["libraries"].items()) + ":"
+    yield ""
+    yield "| architecture | `model_type` | tokenizer | inputs beside `input_ids` | largest difference of a logit |"
+    yield "|---|---|---|---|---:|"
+    for item in promised:
+        inputs = ", ".join(f"`{name}`" for name in item["inputs"][1:])
+        difference = f"{item['largest_difference']:.0e}"
+        yield f"| {item['name']} | `{item['model_type']}` | {item['tokenizer']} | {inputs} | {difference} |"
+    yield ""
+    yield "| scheme | applies to | skipped |"
+    yield "|---|---|---|"
+    for scheme in dict.fromkeys(name for item in promised for name in (*item["schemes"], *item["skipped"])):
+        fits = [item["name"] for item in promised if scheme in item["schemes"]]
+        reasons: dict[str, list[str]] = {}
+        for item in promised:
+            if reason := item["skipped"].get(scheme):
+                reasons.setdefault(reason.replace(repr(item["model_type"]), "such"), []).append(item["name"])
+        skipped = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+        yield f"| `{scheme}` | {', '.join(fits) if reasons else 'all'} | {skipped} |"
+    yield ""
+    yield "| other architecture | what came of it |"
+    yield "|---|---|"
+    for item in others:
+        yield f"| {item['name']} (`{item['model_type']}`) | {item['said'] or 'every step worked'} |"
+
+
+def batch_effect(file: Path) -> Iterator[str]:
+    """Gives how much the company of a text changes its scores, by scheme."""
+    found = json.loads(file.read_text("utf-8"))
+    environment, data = found["environment"], found["data"]
+    batch = found["schemes"][0]["batch"]
+    yield (
+        f"{environment['cpu']}, {str(environment['date'])[:10]}; {data['rows']:,} texts of {data['name']}, "
+        f"{batch} a call against one a call:"
+    )
+    yield ""
+    yield "| scheme | largest change of a probability | mean change | another label |"
+    yield "|---|---:|---:|---:|"
+    for row in found["schemes"]:
+        figures = f"{row['largest_change']:.2g} | {row['mean_change']:.2g} | {row['labels_flipped']:.2%}"
+        yield f"| `{row['scheme']}` | {figures} |"
+
+
+def installed_size(file: Path) -> Iterator[str]:
+    """Gives what the base install weighs, and what of it a prediction imports."""
+    found = json.loads(file.read_text("utf-8"))
+    used = [package for package in found["packages"] if package["imported"]]
+    left = [package for package in found["packages"] if not package["imported"]]
+    yield "| part | MB |"
+    yield "|---|---:|"
+    for package in used:
+        yield f"| {package['name']} {package['version']} | {package['bytes'] / 1e6:.1f} |"
+    bundle = found["bundle_bytes"]
+    yield f"| a bundle with one int8 model | {bundle / 1e6:.1f} |"
+    yield f"| **all that a prediction needs beside Python** | **{(_bytes(used) + bundle) / 1e6:.0f}** |"
+    names = ", ".join(package["name"] for package in left)
+    yield f"| installed with it and never imported: {names} | {_bytes(left) / 1e6:.1f} |"
+
+
+def _bytes(packages: list[dict[str, Any]]) -> int:
+    return sum(int(package["bytes"]) for package in packages)
 
 
 def _ratio(found: dict[str, float]) -> str:

@@ -26,6 +26,15 @@ SPLIT_FILE = "split.json"
 TRAINING_FILE = "training.json"
 SPLIT_PARTS = ("train", "validation", "test")
 
+# Their positions begin after the padding token's id, so that the table has fewer places than rows.
+_OFFSET_POSITIONS = frozenset(
+    {
+        "camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm",
+        "xlm-roberta", "xlm-roberta-xl", "xmod",
+    }
+)  # fmt: skip
+_DEFAULT_LABELS = {"0": "LABEL_0", "1": "LABEL_1"}  # transformers leaves them out of config.json
+
 
 @dataclass(frozen=True)
 class DataSource:
@@ -151,6 +160,21 @@ def open_checkpoint(path: Path) -> Checkpoint:
     )
 
 
+def position_limit(config: Mapping[str, Any]) -> int | None:
+    """Gives how many tokens a model's table of positions holds, or ``None`` where the config does not say.
+
+    Args:
+        config: What ``config.json`` says.
+    """
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int):
+        return None
+    if str(config.get("model_type")) not in _OFFSET_POSITIONS:
+        return positions
+    padding = config.get("pad_token_id")
+    return positions - (padding if isinstance(padding, int) else 1) - 1
+
+
 def write_split(folder: Path, record: SplitRecord) -> None:
     """Writes the split beside the checkpoint."""
     write_json(folder / SPLIT_FILE, record.to_json())
@@ -176,7 +200,7 @@ def _refuse_other_tasks(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def _labels(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
-    id2label = config.get("id2label")
+    id2label = config.get("id2label", _DEFAULT_LABELS)
     if not isinstance(id2label, dict) or set(id2label) != {str(index) for index in range(len(id2label))}:
         raise ModelError(f"{path / 'config.json'}: id2label must map 0, 1, ... to the labels")
     labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
@@ -191,7 +215,7 @@ def _max_length(path: Path, config: Mapping[str, Any], training: Mapping[str, An
     if isinstance(training.get("max_length"), int):
         return int(training["max_length"])
     tokenizer = path / "tokenizer_config.json"
-    limits = [512, config.get("max_position_embeddings")]
+    limits = [512, position_limit(config)]
     if tokenizer.is_file():
         limits.append(_read_object(tokenizer).get("model_max_length"))
     return min(int(limit) for limit in limits if isinstance(limit, int) and limit > 1)

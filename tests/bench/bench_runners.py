@@ -1,6 +1,7 @@
 """Runners for the tests of the bench: they know the label of a text by its last word."""
 
 import os
+import signal
 import time
 
 
@@ -44,6 +45,19 @@ class Crashing(LastWord):
         Crashing.rounds += 1
         if Crashing.rounds > 4:
             os._exit(7)
+        return super().many(texts, batch)
+
+
+class PressingCtrlC(LastWord):
+    """Presses Ctrl-C for the user in the throughput half of its second turn, and does not answer."""
+
+    calls = 0
+
+    def many(self, texts, batch):
+        PressingCtrlC.calls += 1
+        if PressingCtrlC.calls > 3:  # all texts, then twice a turn
+            os.kill(os.getppid(), signal.SIGINT)
+            time.sleep(600)
         return super().many(texts, batch)
 
 

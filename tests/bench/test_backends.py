@@ -2,17 +2,21 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from edgetext.bench.heldout import find_held_out
-from edgetext.bench.report import markdown
+from edgetext.bench.report import table_lines
 from edgetext.bench.run import run_bench
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.environment import has_bf16
+from edgetext.measure.runner import CannotMeasureError
 from edgetext.runtime.bundle import open_bundle
 
 SETTINGS = BenchSettings(threads=1, rounds=1, latency_texts=10, throughput_texts=32, batch=8, starts=1)
@@ -36,7 +40,8 @@ def exported(tiny_checkpoint, tmp_path_factory):
 
     rows = find_held_out(tiny_checkpoint).examples
     output = tmp_path_factory.mktemp("bench") / "bundle"
-    return export_bundle(tiny_checkpoint, rows, output, ExportSettings(max_drop=0.9)).path
+    settings = ExportSettings(max_drop=0.9, schemes=("dynamic-int8-fused",))
+    return export_bundle(tiny_checkpoint, rows, output, settings).path
 
 
 @pytest.mark.slow
@@ -58,7 +63,42 @@ def test_every_backend_has_its_row(tiny_checkpoint, exported, tiny_rows):
         assert by_name["torch-cuda", "fp32"].reason == "no CUDA device on this machine"
     assert by_name["torch-cpu", "bf16"].status == ("measured" if has_bf16() else "not_measured")
     check_figures(by_name, exported)
-    assert markdown(results).count("\n| ") == 11
+    assert len([*table_lines(results)]) == 11
+
+
+@pytest.mark.slow
+def test_the_backends_that_are_asked_for_by_name(tiny_checkpoint, exported):
+    names = ["torch-cpu", "tfidf-logreg", "optimum-pipeline", "openvino", "edgetext:throughput"]
+    settings = replace(SETTINGS, scenarios=("single_stream", "server"), scenario_seconds=0.2)
+    results = run_bench(
+        exported, tiny_checkpoint.path, find_held_out(tiny_checkpoint), settings=settings, backends=names
+    )
+    rows = {(row.backend, row.variant): row for row in results.rows}
+    reference = rows["torch-cpu", "fp32"]
+    for name in (("optimum-pipeline", "fp32"), ("edgetext", "fp32 throughput")):
+        assert rows[name].predictions == reference.predictions
+    assert rows["edgetext", "int8 throughput"].about["profile"] == "throughput"
+    floor = rows["tfidf-logreg", "fp64"]
+    assert floor.accuracy.value > 0.5 and floor.about["training_rows"] == 42
+    assert floor.about["fit_s"] > 0 and floor.about["installed_bytes"]["scikit-learn"] > 10_000_000
+    openvino = rows["openvino", "fp32"]
+    if find_spec("openvino") is None:
+        assert (openvino.status, openvino.reason) == ("not_measured", "the package 'openvino' is not installed")
+    else:
+        assert openvino.predictions == reference.predictions
+    light = rows["edgetext", "fp32 throughput"].about["installed_bytes"]
+    assert light.keys() == {"numpy", "onnxruntime", "tokenizers"}
+    assert reference.scenarios["note"] == "not MLPerf-compliant durations"
+    assert reference.scenarios["single_stream"]["queries"] >= 64 and reference.scenarios["server"]["tried"]
+
+
+def test_a_floor_without_its_training_rows_is_not_measured(tiny_checkpoint, tmp_path):
+    from edgetext.bench.backends.tfidf_logreg import load
+
+    copy = Path(shutil.copytree(tiny_checkpoint.path, tmp_path / "checkpoint"))
+    (copy / "split.json").unlink()
+    with pytest.raises(CannotMeasureError, match="does not say which rows it was trained on"):
+        load({"model": str(copy)})
 
 
 def check_figures(by_name, bundle):

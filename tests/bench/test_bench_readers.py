@@ -66,7 +66,7 @@ def test_a_busy_machine_is_told(recorded):
 
 def test_report_and_results_are_written_together(recorded, tmp_path):
     write_report(tmp_path, recorded)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.md", "results.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.md", "results.json"]
     assert (tmp_path / "report.md").read_text("utf-8") == markdown(read_results(tmp_path))
 
 

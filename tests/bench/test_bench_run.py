@@ -11,8 +11,10 @@ import pytest
 from edgetext.bench import run as bench_run
 from edgetext.bench.heldout import HeldOut
 from edgetext.bench.registry import CHECKPOINT, Backend
-from edgetext.bench.run import run_bench
+from edgetext.bench.results import read_results
+from edgetext.bench.run import BenchInterrupted, run_bench
 from edgetext.bench.settings import BenchSettings
+from edgetext.cli.main import main
 from edgetext.data import Example
 from edgetext.errors import BundleError, DataError, InputError
 
@@ -61,7 +63,9 @@ def test_a_row_holds_every_figure(fakes):
     results = fakes(backend("torch-cpu", "LastWord"), backend("other", "Wrong"))
     reference, other = results.rows
     assert (reference.status, reference.threads, reference.device) == ("measured", 1, "cpu")
-    assert len(reference.latency_ms.samples) == 21
+    assert len(reference.latency_ms.samples) == 21 and reference.latency_ms.rounds == (7, 7, 7)
+    assert len(reference.calibration.alone_ms) == len(reference.calibration.together_ms) == 3
+    assert min(reference.calibration.alone_ms) > 0
     assert (reference.throughput_per_s.batch, reference.throughput_per_s.texts) == (8, 64)
     assert len(reference.throughput_per_s.samples) == 3
     assert reference.model_bytes == 1234
@@ -72,6 +76,9 @@ def test_a_row_holds_every_figure(fakes):
     assert (reference.accuracy.low, reference.accuracy.high) == pytest.approx((0.9124, 1.0), abs=1e-4)
     assert other.accuracy_difference.value == pytest.approx(-0.1)
     assert other.accuracy_difference.low < -0.1 < other.accuracy_difference.high < 0.02
+    assert (other.agreement.value, other.mcnemar_p) == (0.9, 2 / 2**4)
+    assert other.per_label["yes"] == {"rows": 20, "recall": 0.8, "precision": 1.0}
+    assert other.per_label["no"] == {"rows": 20, "recall": 1.0, "precision": 1.0}
 
 
 def test_the_data_is_described_without_its_texts(fakes):
@@ -110,6 +117,38 @@ def test_a_crash_or_a_missing_device_costs_its_own_row_only(fakes):
         "torch-cuda fp32: not measured (no CUDA device on this machine)",
     ]
     assert notes.steps[0] == (0, 16) and notes.steps[-1] == (16, 16)
+
+
+def test_ctrl_c_keeps_what_was_measured(fakes):
+    notes = Notes()
+    with pytest.raises(BenchInterrupted) as caught:
+        fakes(backend("torch-cpu", "LastWord"), backend("pressing", "PressingCtrlC"), progress=notes)
+    reference, pressing = caught.value.results.rows
+    assert (pressing.status, pressing.reason) == ("measured", "unfinished: interrupted after 1 of 3 rounds")
+    assert (pressing.latency_ms.rounds, len(pressing.throughput_per_s.samples)) == ((7, 7), 1)
+    assert (pressing.accuracy.value, pressing.agreement.value, pressing.peak_memory_mb) == (1, 1, None)
+    had = len(reference.throughput_per_s.samples)
+    assert had in (1, 2) and reference.reason == f"unfinished: interrupted after {had} of 3 rounds"
+    assert len(reference.latency_ms.samples) == 7 * had and reference.peak_memory_mb > 5
+    assert notes.notes == ["interrupted: what was measured so far is kept"]
+
+
+def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tmp_path, monkeypatch, capsys):
+    (tmp_path / "config.json").write_text(
+        '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
+    )
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "rows.csv").write_text("text,label\na yes,yes\na no,no\n")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    chosen = (backend("torch-cpu", "PressingCtrlC"),)
+    monkeypatch.setattr(bench_run, "choose_backends", lambda names: chosen)
+    monkeypatch.setattr(bench_run, "open_bundle", lambda path: None)
+    out = tmp_path / "out"
+    words = ["bench", "x", "--baseline", tmp_path, "--data", tmp_path / "rows.csv", "-o", out, "--threads", "1"]
+    assert main([str(word) for word in words]) == 130
+    assert "unfinished: interrupted after 1 of 5 rounds" in capsys.readouterr().out
+    assert "**torch-cpu fp32 is unfinished: interrupted after 1 of 5 rounds.**" in (out / "report.md").read_text()
+    assert read_results(out).rows[0].latency_ms.rounds == (60, 60)
 
 
 def test_without_the_cpu_the_gpu_is_the_baseline(fakes):

@@ -4,8 +4,10 @@ from importlib.util import find_spec
 
 import pytest
 
+from edgetext.bench.plan import plan_rows
 from edgetext.bench.registry import BACKENDS, choose_backends
 from edgetext.errors import InputError
+from edgetext.runtime.bundle import open_bundle
 
 
 def test_every_backend_is_a_file_with_a_factory():
@@ -16,12 +18,37 @@ def test_every_backend_is_a_file_with_a_factory():
 
 def test_backends_are_chosen_in_the_registrys_order():
     assert [backend.name for backend in choose_backends(["edgetext", "torch-cpu"])] == ["torch-cpu", "edgetext"]
-    assert choose_backends(None) == BACKENDS
+    assert choose_backends(["all"]) == BACKENDS
+
+
+def test_the_default_bench_is_the_short_one():
+    assert [(backend.key, backend.variants) for backend in choose_backends(None)] == [
+        ("torch-cuda", ("fp32", "fp16")),
+        ("torch-cpu", ("fp32", "bf16")),
+        ("transformers-pipeline", ("fp32",)),
+        ("onnxruntime", ()),
+        ("edgetext", ()),
+    ]
+
+
+def test_a_mode_is_asked_for_behind_a_colon():
+    (backend,) = choose_backends(["edgetext:throughput"])
+    assert (backend.name, backend.mode, backend.default) == ("edgetext", "throughput", False)
+    assert [backend.variants for backend in choose_backends(["torch-cuda"])] == [("fp32", "fp16"), ("bf16",)]
+
+
+def test_a_mode_stands_behind_the_variant_of_its_rows(tiny_bundle):
+    plans = plan_rows(open_bundle(tiny_bundle), None, choose_backends(["edgetext:throughput", "openvino"]), 3)
+    assert [(plan.name, plan.spec["mode"], plan.spec["variant"]) for plan in plans] == [
+        ("openvino fp32", "", "fp32"),
+        ("edgetext fp32 throughput", "throughput", "fp32"),
+        ("edgetext int8 throughput", "throughput", "int8"),
+    ]
 
 
 def test_an_unknown_backend_is_refused_with_the_list():
     with pytest.raises(
-        InputError, match=r"no backend 'tensorrt': choose from torch-cuda, torch-cpu, transformers-pip"
+        InputError, match=r"no backend 'tensorrt': choose from torch-cuda, torch-cuda:compile, torch-cpu"
     ):
         choose_backends(["tensorrt"])
 

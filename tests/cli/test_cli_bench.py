@@ -35,6 +35,8 @@ def test_report_prints_or_writes_markdown(capsys, tmp_path):
     assert text.startswith("# Bench\n")
     assert main(["bench", "report", str(RECORDED), "-o", str(tmp_path / "r.md")]) == 0
     assert (tmp_path / "r.md").read_text("utf-8") == text
+    assert main(["bench", "report", str(RECORDED), "-o", str(tmp_path / "r.html")]) == 0
+    assert '<section id="frontier">' in (tmp_path / "r.html").read_text("utf-8")
     assert "r.md already exists: add --overwrite" in refusal(capsys, "report", RECORDED, "-o", tmp_path / "r.md")
 
 
@@ -65,7 +67,7 @@ def test_a_bundle_may_have_the_name_of_a_reader(capsys, tmp_path, monkeypatch):
     [
         (
             ["BUNDLE", "more", "-o", "out"],
-            "expected one bundle, found also 'more' (readers are show, report, merge)",
+            "expected one bundle, found also 'more' (readers are show, report, compare, merge)",
         ),
         (["BUNDLE"], "say where the results go: -o DIR"),
         (
@@ -129,5 +131,5 @@ def test_a_bundle_alone_is_measured(tiny_bundle, tmp_path, monkeypatch, capsys):
     ]
     assert "| edgetext | int8 | cpu | 1 |" in Path("out/report.md").read_text("utf-8")
     assert captured.out.count("\nedgetext ") == 2 and "bench: 0/8" in captured.err
-    assert captured.err.endswith("written: out/results.json, out/report.md\n")
+    assert captured.err.endswith("written: out/report.html, out/report.md, out/results.json\n")
     assert {row["accuracy_difference"] for row in rows} == {None}

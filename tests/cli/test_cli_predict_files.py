@@ -179,7 +179,7 @@ def test_a_leftover_is_named_and_overwritten_only_when_asked(
     assert len(target.read_text().splitlines()) == 27
 
 
-@pytest.mark.parametrize("what", ["input", "bundle", "option", "side", "note"])
+@pytest.mark.parametrize("what", ["input", "bundle", "option", "truncation", "deterministic", "side", "note"])
 def test_going_on_with_something_else_is_refused(
     tiny_bundle: Path, stopped: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
@@ -194,6 +194,12 @@ def test_going_on_with_something_else_is_refused(
     elif what == "option":
         words += ["--top-k", "1"]
         expected = "--top-k differs from the run that is to go on, which was begun without it"
+    elif what == "truncation":
+        words += ["--truncation", "windows"]
+        expected = "--truncation differs from the run that is to go on, which was begun with head"
+    elif what == "deterministic":
+        words += ["--deterministic"]
+        expected = "--deterministic differs from the run that is to go on, which was begun without it"
     elif what == "side":
         (tmp_path / ".out.csv.unfinished").write_text("id")
         expected = ".out.csv.unfinished is not what the earlier run left"

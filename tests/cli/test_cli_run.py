@@ -9,7 +9,7 @@ import pytest
 from edgetext.cli import run as run_module
 from edgetext.cli.main import main
 
-WORDS = ["--epochs", "1", "--max-drop", "0.9", "--threads", "1"]
+WORDS = ["--epochs", "1", "--max-drop", "0.9", "--threads", "1", "--scheme", "dynamic-int8-fused"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def test_it_leaves_three_whole_parts_and_nothing_else(finished):
     assert sorted(entry.name for entry in output.iterdir()) == ["bundle", "checkpoint", "report"]
     assert (output / "checkpoint" / "model.safetensors").is_file()
     assert (output / "bundle" / "onnx" / "model_quantized.onnx").is_file()
-    assert sorted(entry.name for entry in (output / "report").iterdir()) == ["report.md", "results.json"]
+    report = sorted(entry.name for entry in (output / "report").iterdir())
+    assert report == ["report.html", "report.md", "results.json"]
 
 
 @pytest.mark.slow

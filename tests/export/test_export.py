@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -15,15 +16,18 @@ import pytest
 
 from edgetext.cli.main import main
 from edgetext.data.example import Example
-from edgetext.errors import InputError, ModelError, OutputExistsError
-from edgetext.export import candidates
-from edgetext.export import export as export_module
+from edgetext.errors import DataError, InputError, ModelError, OutputExistsError
+from edgetext.export import candidates, choosing, onnx_export, workshop
+from edgetext.export.calibration import Calibration
 from edgetext.export.export import export_bundle
 from edgetext.export.schemes import registry
+from edgetext.export.schemes.source import Source
 from edgetext.export.settings import ExportSettings
 from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.predictor import Predictor
 
+FUSED = ("dynamic-int8-fused",)
+TRIED = ("dynamic-int8-fused", "static-int8-minmax", "dynamic-int8")  # test_architectures has them all
 TEXTS = ["a bowl of ramen with egg", "a red car on the road", "fried rice and salad", "the old bridge in winter"]
 
 
@@ -49,7 +53,7 @@ def held_out(tiny_checkpoint):
 @pytest.fixture(scope="module")
 def exported(tiny_checkpoint, held_out, tmp_path_factory):
     output = tmp_path_factory.mktemp("export") / "bundle"
-    settings = ExportSettings(max_drop=0.2, command="edgetext export x -o y")
+    settings = ExportSettings(max_drop=0.2, schemes=FUSED, command="edgetext export x -o y")
     return export_bundle(tiny_checkpoint, held_out, output, settings)
 
 
@@ -59,11 +63,14 @@ def test_the_bundle_holds_what_the_design_says(exported):
         "README.md",
         "bundle.json",
         "config.json",
+        "export.json",
         "onnx/model.onnx",
         "onnx/model_quantized.onnx",
         "special_tokens_map.json",
         "tokenizer.json",
         "tokenizer_config.json",
+        "tuning/calibration.jsonl",
+        "tuning/gate.jsonl",
     }
 
 
@@ -104,8 +111,8 @@ def test_int8_is_fused_and_truly_int8(exported):
     assert (variant.scheme, variant.session) == ("dynamic-int8-fused", {"graph_optimization_level": "disable"})
 
 
-@pytest.mark.parametrize("scheme", list(registry.SCHEMES))
-def test_every_scheme_answers_nearly_like_fp32(tiny_checkpoint, held_out, tmp_path, scheme):
+@pytest.mark.parametrize("scheme", TRIED)
+def test_a_scheme_answers_nearly_like_fp32(tiny_checkpoint, held_out, tmp_path, scheme):
     settings = ExportSettings(max_drop=0.2, schemes=(scheme,))
     made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", settings)
     assert made.manifest.variant().scheme == scheme
@@ -115,7 +122,7 @@ def test_every_scheme_answers_nearly_like_fp32(tiny_checkpoint, held_out, tmp_pa
     assert 0 < change.max() < 0.1
 
 
-@pytest.mark.parametrize("scheme", list(registry.SCHEMES))
+@pytest.mark.parametrize("scheme", TRIED)
 def test_quantizing_twice_gives_the_same_bytes(tiny_checkpoint, held_out, tmp_path, scheme):
     digests = []
     for name in ("one", "other"):
@@ -125,9 +132,9 @@ def test_quantizing_twice_gives_the_same_bytes(tiny_checkpoint, held_out, tmp_pa
     assert digests[0] == digests[1]
 
 
-def ruined(fp32, target, model_type):
+def ruined(source, target):
     """A scheme that swaps the two labels' weights."""
-    model = onnx.load(fp32 / "model.onnx")
+    model = onnx.load(source.model)
     for tensor in model.graph.initializer:
         if tensor.name.startswith("classifier."):
             array = onnx.numpy_helper.to_array(tensor)
@@ -138,9 +145,10 @@ def ruined(fp32, target, model_type):
 
 @pytest.fixture
 def sabotage(monkeypatch):
-    schemes = {"ruined": SimpleNamespace(HELP="", build=ruined)}
+    schemes = {"ruined": SimpleNamespace(precision="int8", build=ruined)}
     monkeypatch.setattr(registry, "SCHEMES", schemes)
-    monkeypatch.setattr(candidates, "find_scheme", schemes.__getitem__)
+    for module in (candidates, choosing):
+        monkeypatch.setattr(module, "find_scheme", schemes.__getitem__)
 
 
 @pytest.mark.usefixtures("sabotage")
@@ -148,7 +156,8 @@ def test_a_ruined_candidate_is_refused_and_fp32_stays(tiny_checkpoint, held_out,
     settings = ExportSettings(schemes=("ruined",))
     made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", settings)
     assert made.refused
-    assert made.attempts[0].verdict.decision == "failed"
+    assert made.record.row("ruined").verdict.decision == "failed"
+    assert made.record.rescue["kept"] == []
     assert made.manifest.default_variant == "fp32"
     assert not (made.path / "onnx/model_quantized.onnx").exists()
     with Predictor(made.path) as classify:
@@ -178,12 +187,12 @@ def test_the_command_says_so_and_exits_with_3(tiny_checkpoint, tmp_path, capsys,
 
 def test_strict_refuses_what_is_undecided(tiny_checkpoint, held_out, tmp_path):
     few = held_out[:50]
-    lenient = export_bundle(tiny_checkpoint, few, tmp_path / "lenient")
-    assert lenient.attempts[0].verdict.decision == "undecided"
+    lenient = export_bundle(tiny_checkpoint, few, tmp_path / "lenient", ExportSettings(schemes=FUSED))
+    assert lenient.record.row(*FUSED).verdict.decision == "undecided"
     assert lenient.manifest.default_variant == "int8"
-    strict = export_bundle(tiny_checkpoint, few, tmp_path / "strict", ExportSettings(strict=True))
+    strict = export_bundle(tiny_checkpoint, few, tmp_path / "strict", ExportSettings(schemes=FUSED, strict=True))
     assert strict.manifest.default_variant == "fp32"
-    assert [attempt.scheme for attempt in strict.attempts] == list(registry.SCHEMES)
+    assert strict.record.row(*FUSED).status == "undecided"
 
 
 def test_a_recipe_that_does_not_fit_is_skipped_and_said(tiny_checkpoint, held_out, tmp_path):
@@ -191,19 +200,67 @@ def test_a_recipe_that_does_not_fit_is_skipped_and_said(tiny_checkpoint, held_ou
         replace(tiny_checkpoint, model_type="mobilebert"),
         held_out,
         tmp_path / "bundle",
-        ExportSettings(max_drop=0.2),
+        ExportSettings(max_drop=0.2, schemes=("dynamic-int8-fused", "dynamic-int8"), objective="size"),
     )
-    assert made.attempts[0].sentence == "not applicable: onnxruntime has no CPU fusion for 'mobilebert' models"
+    row = made.record.row("dynamic-int8-fused")
+    assert (row.status, row.reason) == ("not_applicable", "onnxruntime has no CPU fusion for 'mobilebert' models")
     assert made.manifest.variant("int8").scheme == "dynamic-int8"
+    assert row.reason in (made.path / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "model.onnx"),
+        RuntimeError("write: No space left on device"),
+    ],
+)
+def test_a_full_disk_is_told_in_a_line_and_leaves_nothing(tiny_checkpoint, held_out, tmp_path, monkeypatch, error):
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(candidates, "sha256", full)
+    with pytest.raises(InputError, match=r"no space left on the disk, at .*choose another --output"):
+        export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", ExportSettings(schemes=FUSED))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_calibration_text_is_named_before_any_work(tiny_checkpoint, held_out, tmp_path, capsys):
+    with pytest.raises(DataError, match=r"calibration text 2 of 3 \(mine\) is empty"):
+        Calibration(("a red car", " ", "fried rice"), "mine")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\na red car,not_food\n,food\n")
+    words = ["export", str(tiny_checkpoint.path), "-o", str(tmp_path / "out"), "--calibration", str(rows)]
+    assert main(words) == 2
+    assert "rows.csv: row 2 (line 3): column 'text': the text is empty" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_architecture_that_optimum_cannot_export_is_named_with_those_it_can():
+    said = onnx_export._cannot_export("canine", "Trying to export a canine model, that is not supported.\nmore")
+    assert said.startswith("Optimum cannot export a 'canine' model: Trying to export a canine model, that is not ")
+    assert " It can export albert, bart, bert, " in said
+    assert "more" not in said
+    assert "It can export" not in onnx_export._cannot_export("bert", "some other fault")
+
+
+def test_no_texts_leaves_every_text_out(tiny_checkpoint, held_out, tmp_path):
+    settings = ExportSettings(max_drop=0.2, schemes=FUSED, texts=False)
+    made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", settings)
+    assert not (made.path / "tuning").exists()
+    assert made.examples == ()
+    for file in made.path.rglob("*.*"):
+        if file.suffix in (".json", ".md") and file.name != "tokenizer.json":
+            assert held_out[0].text not in file.read_text("utf-8")
 
 
 def test_an_interruption_leaves_nothing(tiny_checkpoint, held_out, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(candidates, "judge", interrupted)
+    monkeypatch.setattr(choosing, "judge", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle")
+        export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", ExportSettings(schemes=FUSED))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -221,8 +278,10 @@ def test_a_taken_output_is_refused_before_any_work(tiny_checkpoint, held_out, tm
         ({"max_drop": 0.0}, "--max-drop is a share between 0 and 1"),
         (
             {"schemes": ("int3",)},
-            "there is no scheme 'int3': choose one of dynamic-int8-fused, dynamic-int8",
+            f"there is no scheme 'int3': choose one of {', '.join(registry.SCHEMES)}",
         ),
+        ({"objective": "price"}, "there is no objective 'price': choose one of latency, throughput, size"),
+        ({"search_seconds": 0.0}, "--search-seconds must be above 0, found 0"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):
@@ -239,12 +298,12 @@ def test_a_label_that_the_model_does_not_know_is_named(tiny_checkpoint, held_out
 def test_a_graph_that_is_not_the_model_is_refused(tiny_checkpoint, held_out, tmp_path, monkeypatch):
     def wrong(checkpoint, folder):
         inputs = export_module_fp32(checkpoint, folder)
-        ruined(folder, folder / "other.onnx", "bert")
+        ruined(Source(folder, "bert", 64), folder / "other.onnx")
         shutil.move(folder / "other.onnx", folder / "model.onnx")
         return inputs
 
-    export_module_fp32 = export_module.export_fp32
-    monkeypatch.setattr(export_module, "export_fp32", wrong)
+    export_module_fp32 = workshop.export_fp32
+    monkeypatch.setattr(workshop, "export_fp32", wrong)
     with pytest.raises(ModelError, match="away from torch's on 64 texts, allowed are 0"):
         export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []

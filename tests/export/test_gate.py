@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from edgetext.export.gate import judge
+from edgetext.metrics.paired import PairedCounts, score_difference
 
 
 def answers(classes, labels=2, confidence=0.9):
@@ -89,17 +94,118 @@ def test_a_swapped_label_is_refused():
     assert (verdict.decision, verdict.accuracy) == ("failed", 0.0)
 
 
-@pytest.mark.parametrize("lost", [0.0102, 0.0152])
-def test_at_most_five_percent_pass_with_a_true_loss_just_over_the_margin(lost):
-    rng = np.random.default_rng(11)
-    passed = 0
-    truth = np.zeros(1500, dtype=int)
-    for _ in range(1000):
-        draw = rng.random(1500)
-        reference = (draw >= 0.95).astype(int)  # wrong on 5 %
-        candidate = np.where(draw < lost, 1, np.where(draw >= 1 - (lost - 0.0101), 0, reference))
-        passed += judge(answers(reference), answers(candidate), truth).decision == "passed"
-    assert passed <= 50
+def share_that_pass(rows, lost, won, comparisons=1, draws=1000, seed=11):
+    """The share of simulated pairs that pass at one point; what the gate decides depends on these counts alone."""
+    rng = np.random.default_rng(seed)
+    changed = rng.multinomial(rows, [lost, won, 1 - lost - won], size=draws)
+    confidence = 1 - 0.05 / comparisons
+    kinds, times = np.unique(changed[:, :2], axis=0, return_counts=True)
+    counts = [PairedCounts(rows - int(a) - int(b), int(a), int(b), 0) for a, b in kinds]
+    passed = [-score_difference(table, confidence).low < 0.01 for table in counts]
+    return times[passed].sum() / draws
+
+
+@pytest.mark.parametrize("rows", [400, 1000, 3000])
+@pytest.mark.parametrize("won", [0.0, 0.002, 0.01, 0.03])
+def test_at_most_five_percent_pass_with_a_true_loss_just_over_the_margin(rows, won):
+    assert share_that_pass(rows, lost=0.0101 + won, won=won) <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost", "won"), [(1000, 0.0005, 0.0005), (3000, 0.004, 0.004), (3000, 0.002, 0.0)]
+)
+def test_a_harmless_candidate_mostly_passes_where_there_are_texts_enough(rows, lost, won):
+    assert share_that_pass(rows, lost, won) >= 0.8
+
+
+@pytest.mark.parametrize("rows", [400, 1000, 3000])
+def test_the_best_of_eight_bad_candidates_rarely_passes(rows):
+    each = [share_that_pass(rows, 0.0121, 0.002, comparisons=8, draws=250, seed=number) for number in range(8)]
+    assert sum(each) <= 0.05  # no less than the share of searches in which any of the eight passes
+
+
+def test_the_simulation_counts_what_the_gate_decides():
+    wrong = with_errors(TRUTH, [7])
+    counts = PairedCounts(399, 1, 0, 0)
+    verdict = judge(answers(TRUTH), answers(wrong), TRUTH, comparisons=4)
+    assert verdict.loss_high == pytest.approx(-score_difference(counts, 1 - 0.05 / 4).low)
+
+
+def test_more_looks_at_the_same_texts_take_more_texts_to_pass():
+    alone, among = (judge(answers(TRUTH), answers(TRUTH), TRUTH, comparisons=count) for count in (1, 4))
+    assert (alone.decision, among.decision) == ("passed", "undecided")
+    assert (among.comparisons, among.confidence) == (4, 0.9875)
+    assert among.sentence.startswith(
+        "undecided: int8 lost 0.00 points of accuracy on 400 held-out texts (98.75 % interval of the loss -1.54 to "
+        "1.54 points, margin 1.00 point, one of 4 looks at these texts); about "
+    )
+    assert judge(*[answers(TRUTH * 2)] * 2, TRUTH * 2, comparisons=4).decision == "passed"
+
+
+def test_calibration_is_told_before_and_after():
+    verdict = judge(answers(TRUTH, confidence=0.9), answers(TRUTH, confidence=0.6), TRUTH)
+    assert verdict.calibration_error_reference == pytest.approx(0.1, abs=1e-6)
+    assert verdict.calibration_error == pytest.approx(0.4, abs=1e-6)
+
+
+def labels_of(texts, labels=3, seed=2):
+    return np.random.default_rng(seed).random((texts, labels)) < 0.4
+
+
+def sure(given, confidence=0.9):
+    return np.where(given, confidence, 1 - confidence).astype(np.float32)
+
+
+def test_multi_label_is_held_to_macro_f1():
+    truth = labels_of(1000)
+    lost = truth.copy()
+    lost[:30] = False
+    passed = judge(sure(truth), sure(truth, 0.8), truth, thresholds=[0.5] * 3)
+    failed = judge(sure(truth), sure(lost), truth, thresholds=[0.5] * 3)
+    assert (passed.decision, failed.decision) == ("passed", "failed")
+    assert passed.metric == "macro F1"
+    assert (passed.accuracy_reference, passed.accuracy, passed.agreement) == (1.0, 1.0, 1.0)
+    assert failed.accuracy == pytest.approx(f1_score(truth, lost, average="macro"))
+    assert failed.agreement == pytest.approx(1 - truth[:30].any(axis=1).sum() / 1000)
+    assert failed.sentence.startswith("failed: int8 lost 1.")
+    assert "points of macro F1 on 1000 held-out texts (95 % interval" in failed.sentence
+    assert passed.calibration_error == pytest.approx(0.2, abs=1e-6)
+    assert passed.to_json()["method"].startswith("paired non-inferiority, BCa bootstrap over texts")
+
+
+def test_multi_label_uses_the_threshold_of_each_label():
+    truth = labels_of(1000)
+    candidate = sure(truth)
+    candidate[:, 1] *= 0.6  # 0.9 becomes 0.54
+    assert judge(sure(truth), candidate, truth, thresholds=[0.5, 0.5, 0.5]).decision == "passed"
+    assert judge(sure(truth), candidate, truth, thresholds=[0.5, 0.6, 0.5]).decision == "failed"
+
+
+def test_multi_label_with_few_texts_is_undecided_and_says_how_many_would_settle_it():
+    truth = labels_of(60)
+    verdict = judge(sure(truth), sure(truth), truth, thresholds=[0.5] * 3)
+    assert (verdict.decision, verdict.loss) == ("undecided", 0.0)
+    assert f"about {verdict.rows_to_settle} texts would settle it" in verdict.sentence
+    more = np.tile(truth, (math.ceil(verdict.rows_to_settle / 60), 1))
+    assert judge(sure(more), sure(more), more, thresholds=[0.5] * 3).decision == "passed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"comparisons": 0}, "comparisons must be at least 1"),
+        ({"thresholds": [0.5, 0.5]}, "shapes differ"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        judge(answers([0, 1]), answers([0, 1]), [0, 1], **arguments)
+
+
+def test_a_threshold_for_each_label_is_needed():
+    truth = labels_of(10)
+    with pytest.raises(ValueError, match="expected 3 thresholds, found 2"):
+        judge(sure(truth), sure(truth), truth, thresholds=[0.5, 0.5])
 
 
 @pytest.mark.parametrize("max_drop", [0.0, 1.0, -0.1])
@@ -119,3 +225,7 @@ def test_the_manifest_keeps_the_interval():
     assert kept["loss"]["value"] == pytest.approx(0.0025)
     assert kept["loss"]["low"] < 0 < kept["loss"]["value"] < kept["loss"]["high"] < 0.02
     assert (kept["accuracy_fp32"], kept["accuracy"], kept["rows"]) == (1.0, 0.9975, 400)
+    assert (kept["metric"], kept["comparisons"], kept["loss"]["confidence"]) == ("accuracy", 1, 0.95)
+    assert kept["calibration_error_fp32"] == pytest.approx(0.1, abs=1e-6)
+    assert kept["calibration_error"] == pytest.approx(0.0975, abs=1e-6)
+    assert json.loads(json.dumps(kept)) == kept

@@ -38,6 +38,26 @@ def test_a_checkpoint_that_others_made_opens(folder):
     assert (found.base_model, found.split) == ("", None)
 
 
+def test_labels_that_transformers_leaves_out_have_its_names(folder):
+    (folder / "config.json").write_text(json.dumps({name: CONFIG[name] for name in CONFIG if name != "id2label"}))
+    assert open_checkpoint(folder).labels == ("LABEL_0", "LABEL_1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"model_type": "roberta", "max_position_embeddings": 130, "pad_token_id": 1}, 128),
+        ({"model_type": "mpnet", "max_position_embeddings": 130}, 128),
+        ({"model_type": "ibert", "max_position_embeddings": 130, "pad_token_id": 0}, 129),
+        ({"model_type": "modernbert", "max_position_embeddings": 8192, "pad_token_id": 50283}, 512),
+        ({"model_type": "xlnet", "max_position_embeddings": None}, 512),
+    ],
+)
+def test_positions_that_begin_after_the_padding_are_fewer(folder, fields, expected):
+    change(folder, **fields)
+    assert open_checkpoint(folder).max_length == expected
+
+
 def test_the_split_comes_back_as_it_was_written(folder):
     record = SplitRecord(
         (DataSource("/a.csv", "ab" * 32, 9, "text", "label"), DataSource("hub:x", "cd" * 32, 3, "t", "l", "split")),

@@ -22,4 +22,5 @@ def exported_bundle(tiny_checkpoint: Checkpoint, tiny_rows: Path, tmp_path_facto
             Example(row["text"], row["label"], number) for number, row in enumerate(csv.DictReader(stream), 1)
         ]
     output = tmp_path_factory.mktemp("interop") / "bundle"
-    return export_bundle(tiny_checkpoint, held_out, output, ExportSettings(max_drop=0.5)).path
+    settings = ExportSettings(max_drop=0.5, schemes=("dynamic-int8-fused",))
+    return export_bundle(tiny_checkpoint, held_out, output, settings).path

@@ -75,6 +75,15 @@ class Hoarder(Length):
         return super().one(text) + str(len(bytearray(os.urandom(1) * 50_000_000)))[:0]
 
 
+class Trained(Length):
+    """Takes 200 ms to be made ready, and says so."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        time.sleep(0.2)
+        self.preparation_s = 0.2
+
+
 def unable(spec):
     from edgetext.measure.runner import CannotMeasureError
 

@@ -26,12 +26,36 @@ def test_bf16_is_read_from_the_processors_flags(monkeypatch, flags, expected):
 
 def test_a_gpu_is_what_nvidia_smi_says(monkeypatch):
     monkeypatch.setattr(
-        measured, "_output", lambda *words: "NVIDIA H200, 570.1, 143771 MiB\nNVIDIA H200, 570.1, 1 MiB"
+        measured, "_output", lambda *words: "NVIDIA H200, 570.1, 143771 MiB, 9.0\nNVIDIA H200, 570.1, 1 MiB, 9.0"
     )
-    assert measured.gpu_name() == {"name": "NVIDIA H200", "driver": "570.1", "memory": "143771 MiB"}
+    assert measured.gpu_name() == {
+        "name": "NVIDIA H200",
+        "driver": "570.1",
+        "memory": "143771 MiB",
+        "compute_capability": "9.0",
+    }
 
 
 def test_no_gpu_is_none(monkeypatch):
     monkeypatch.setattr(measured, "_output", lambda *words: None)
     assert measured.gpu_name() is None
     assert measured.git_revision() is None
+
+
+def test_affinity_quota_and_governor_are_told(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 1}, raising=False)
+    monkeypatch.setattr(
+        measured, "_read", lambda path: "performance\n" if path.name == "scaling_governor" else "flags : avx2 sse\n"
+    )
+    found = measured.capture_environment(threads=1, usable_cores=2, quota=1.5)
+    assert (found["affinity"], found["quota"], found["governor"], found["isa"]) == (
+        [1, 5],
+        1.5,
+        "performance",
+        ["avx2"],
+    )
+
+
+def test_a_governor_that_linux_does_not_tell_is_none(monkeypatch):
+    monkeypatch.setattr(measured, "_read", lambda path: "")
+    assert measured.governor() is None and measured.isa_flags() == ()

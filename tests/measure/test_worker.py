@@ -1,6 +1,7 @@
 """The protocol between ``measure.process`` and ``measure.worker``, with small fake runners."""
 
 import os
+import sys
 import threading
 import time
 from importlib.metadata import PackageNotFoundError
@@ -10,8 +11,10 @@ from pathlib import Path
 import fake_runners
 import pytest
 
+from edgetext.measure.loadgen import LoadTest
 from edgetext.measure.process import Worker, WorkerError
 from edgetext.measure.runner import CannotMeasureError, load_runner
+from edgetext.measure.worker import Session
 
 TEXTS = ["a", "bb", "ccc"]
 
@@ -167,6 +170,42 @@ def test_only_packages_of_others_may_be_missing(monkeypatch, error, kind):
     monkeypatch.setattr(fake_runners, "unable", factory)
     with pytest.raises(kind):
         load_runner("fake_runners:unable", {})
+
+
+def test_training_is_no_part_of_a_cold_start(monkeypatch):
+    session = Session()
+    monkeypatch.setattr("edgetext.measure.worker.perf_counter", iter([0.0, 1.0, 1.5]).__next__)
+    answer = session.answer({"command": "start", "runner": "fake_runners:Trained", "spec": {}, "text": "four"})
+    assert answer == {"label": "4", "load_ms": 800.0, "first_ms": 500.0, "prepared_ms": 200.0}
+
+
+def test_the_cost_names_what_the_runner_imported_and_the_energy_a_text(monkeypatch):
+    monkeypatch.setattr("edgetext.measure.worker.Energy.joules", lambda self: {"cpu": 6.0})
+    session = Session()
+    session._modules = frozenset(sys.modules) - {"pytest"}
+    session.answer({"command": "start", "runner": "fake_runners:Length", "spec": {}, "text": "x"})
+    for _ in range(2):
+        assert "seconds" in session.answer({"command": "throughput", "texts": TEXTS, "batch": 2})
+    cost = session.answer({"command": "cost"})
+    assert cost["joules_per_text"] == {"cpu": 2.0}
+    assert cost["installed_bytes"].keys() == {"pytest"}
+    assert 500_000 < cost["installed_bytes"]["pytest"] < 20_000_000
+
+
+def test_a_machine_that_does_not_count_energy_tells_none():
+    with make_worker("Length") as worker:
+        worker.start("x")
+        cost = worker.cost()
+    assert cost["joules_per_text"].keys() <= {"cpu", "gpu"} and cost["installed_bytes"] == {}
+
+
+def test_loadgen_asks_the_runner_in_its_process(tmp_path):
+    notes = tmp_path / "notes"
+    with make_worker("Slow", {"notes": str(notes)}) as worker:
+        worker.start("x")
+        found = worker.load(["x"], LoadTest("single_stream", 0.1, 100.0))
+    assert found["queries"] == len(notes.read_text().splitlines()) - 1 >= 64
+    assert found["percentiles_ms"]["50"] >= 20
 
 
 def test_a_path_without_a_colon_is_refused():

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
-from edgetext.metrics.paired import PairedCounts, count_pairs, paired_difference, score_difference, wilson_interval
+from edgetext.metrics.paired import (
+    PairedCounts,
+    count_pairs,
+    mcnemar_exact,
+    paired_difference,
+    score_difference,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +73,9 @@ def test_pairs_are_counted_cell_by_cell():
 
 def test_scaled_counts_round_against_the_candidate():
     assert PairedCounts(95, 1, 1, 3).scaled(150) == PairedCounts(142, 2, 1, 5)
+
+
+@pytest.mark.parametrize(("lost", "won"), [(0, 0), (0, 5), (3, 9), (7, 7), (1200, 1310), (0, 2000)])
+def test_mcnemars_p_is_that_of_the_binomial_test(lost, won):
+    expected = binomtest(won, won + lost).pvalue if won + lost else 1.0
+    assert mcnemar_exact(PairedCounts(5, lost, won, 3)) == pytest.approx(expected, rel=1e-9)

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from edgetext import InputError, Predictor
-from edgetext.runtime.encode import Encoder
+from edgetext.runtime.encode import Encoder, load_tokenizer
 from edgetext.runtime.graph import KNOWN_INPUTS, Graph
 
 LONG = " ".join(["pizza", "and", "soup"] * 20)
@@ -20,6 +20,11 @@ PAIRS = [
     ("a dog", LONG),
     (LONG, "the road to the mountain near the river by the sea and the park"),
     (LONG, LONG + " bread"),
+    # The longer part has the odd token, also where both are cut before they are tokenized together.
+    ("a dog " * 40, "the road to the mountain " * 30),
+    ("the road to the mountain " * 30, "a dog " * 40),
+    ("a dog " * 90, "a dog " * 91),
+    ("a dog " * 91, "a dog " * 90),
 ]
 
 
@@ -30,7 +35,8 @@ def classify(tiny_bundle: Path) -> Iterator[Predictor]:
 
 
 def encoder(bundle: Path) -> Encoder:
-    return Encoder((bundle / "tokenizer.json").read_bytes(), 32, Graph(KNOWN_INPUTS, "int64", "logits"))
+    tokenizer = load_tokenizer((bundle / "tokenizer.json").read_bytes())
+    return Encoder(tokenizer, 32, Graph(KNOWN_INPUTS, "int64", "logits"))
 
 
 def by_transformers(bundle: Path, pair: tuple[str, str]) -> dict[str, list[int]]:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgetext.bench.accuracy import baseline
+from edgetext.bench.disturbance import disturbed_share
 from edgetext.bench.results import MEASURED, NOT_MEASURED, Estimate, Results, Row
+from edgetext.bench.rounds import speedup as paired_speedup
+from edgetext.measure.ratios import Ratio
 
 ABSENT = "–"
 _BUSY_SHARE = 0.1
@@ -64,11 +67,30 @@ def difference(results: Results, row: Row) -> str:
     return points(row.accuracy_difference)
 
 
-def speedup(row: Row, reference: Row | None) -> str:
-    """Gives how many times lower the row's median latency is than that of the reference."""
+def speedup(results: Results, row: Row, reference: Row | None) -> str:
+    """Gives how many times lower the row's median latency is, such as ``10.9× [10.4, 11.4]``.
+
+    Without rounds in common it is the ratio of the two medians, and has no interval.
+    """
     if row.latency_ms is None or reference is None or reference.latency_ms is None:
         return ABSENT
-    return f"{number(reference.latency_ms.p50 / row.latency_ms.p50)}×"
+    found = None if row is reference else paired_speedup(results, row, reference)
+    return f"{number(reference.latency_ms.p50 / row.latency_ms.p50)}×" if found is None else times(found)
+
+
+def times(ratio: Ratio) -> str:
+    """Gives a ratio with its interval; one whose interval holds 1 shows no difference, and says so."""
+    if not ratio.bounded:
+        return f"{number(ratio.value)}×"
+    text = f"{number(ratio.value)}× [{number(ratio.low)}, {number(ratio.high)}]"
+    return text if ratio.shows_difference else f"{text}, no difference shown"
+
+
+def warnings(results: Results) -> list[str]:
+    """Gives what a reader must know before believing the times: sentences, none where there is nothing."""
+    machines = [results.environment, *(row.environment for row in results.rows if row.environment)]
+    found = [disturbance(machine) for machine in machines] + [str(disturbed_share(results))]
+    return [sentence for sentence in dict.fromkeys(found) if sentence]
 
 
 def figures(results: Results, row: Row) -> list[str]:
@@ -86,8 +108,8 @@ def figures(results: Results, row: Row) -> list[str]:
         megabytes(row.model_bytes),
         number(row.peak_memory_mb),
         number(row.first_prediction_ms),
-        speedup(row, baseline(results.rows)),
-        speedup(row, results.row(*PIPELINE)),
+        speedup(results, row, baseline(results.rows)),
+        speedup(results, row, results.row(*PIPELINE)),
     ]
 
 

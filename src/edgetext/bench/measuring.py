@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean, median
 from typing import Any, TypeVar
 
 from edgetext.bench.plan import RowPlan
+from edgetext.bench.scenarios.registry import run_scenarios
+from edgetext.bench.scenarios.scenario import Known, ScenarioSettings
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import Start, Worker, WorkerError
 
@@ -32,7 +35,8 @@ class Measurement:
         rates_per_s: Texts per second, one a round.
         throughput_texts: Texts in a throughput turn.
         peak_bytes: Peak resident memory of the process.
-        about: What the program says of itself.
+        about: What the program says of itself, and what it costs beside time (see ``measure.process.Worker.cost``).
+        scenarios: What MLPerf's scenarios found, by name; empty where none was asked for.
         error: Why the row is given up, if it is.
     """
 
@@ -45,11 +49,14 @@ class Measurement:
     throughput_texts: int = 0
     peak_bytes: int | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    scenarios: dict[str, Any] = field(default_factory=dict)
     error: WorkerError | None = None
+    _texts: Sequence[str] = ()
     _worker: Worker | None = None
 
     def begin(self, texts: Sequence[str]) -> None:
         """Times the cold starts, then lets the last process predict every text."""
+        self._texts = texts
         for _ in range(self.settings.starts):
             self._attempt(lambda: self._start(texts[0]))
         self._attempt(lambda: self._predict(texts))
@@ -65,8 +72,10 @@ class Measurement:
         self._attempt(lambda: self._throughput(_window(texts, number, self.throughput_texts)))
 
     def end(self) -> None:
-        """Asks for the peak memory and ends the process."""
+        """Asks for the peak memory, puts the row through the scenarios, and ends the process."""
         self._attempt(self._memory)
+        if self.settings.scenarios and self.rates_per_s:
+            self._attempt(self._scenarios)
         self.stop()
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -110,7 +119,15 @@ class Measurement:
         self.rates_per_s.append(self._running(self._worker).throughput(texts, self.settings.batch))
 
     def _memory(self) -> None:
-        self.peak_bytes, self.about = self._running(self._worker).memory()
+        worker = self._running(self._worker)
+        self.peak_bytes, about = worker.memory()
+        self.about = {**about, **worker.cost()}
+
+    def _scenarios(self) -> None:
+        worker, settings = self._running(self._worker), self.settings
+        how = ScenarioSettings(settings.scenario_seconds, settings.p99_bound_ms, settings.batch, seed=settings.seed)
+        known = Known(fmean(self.latencies_ms), median(self.rates_per_s))
+        self.scenarios = run_scenarios(settings.scenarios, lambda test: worker.load(self._texts, test), known, how)
 
     @staticmethod
     def _running(worker: Worker | None) -> Worker:

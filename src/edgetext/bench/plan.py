@@ -23,7 +23,7 @@ class RowPlan:
 
     Attributes:
         backend: The program.
-        variant: Precision, or name of the bundle's variant.
+        variant: Precision, or name of the bundle's variant, with the backend's mode behind it where there is one.
         spec: What the program's factory takes, as JSON values.
         model_bytes: Size of the model's files; ``None`` where the program itself tells.
         about: What a reader should know beforehand, such as the scheme.
@@ -62,7 +62,11 @@ def plan_rows(
     rows: list[RowPlan] = []
     for backend in backends:
         if backend.source == BUNDLE and bundle is not None:
-            rows += [_bundle_row(backend, bundle, variant, threads) for variant in bundle.manifest.variants]
+            rows += [
+                _bundle_row(backend, bundle, variant, threads)
+                for variant in bundle.manifest.variants
+                if variant.name in backend.variants or not backend.variants
+            ]
         elif backend.source != BUNDLE and checkpoint is not None:
             rows += [_checkpoint_row(backend, checkpoint, variant, threads) for variant in backend.variants]
     if not rows:
@@ -90,8 +94,9 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
         "variant": variant,
         "max_length": checkpoint.max_length,
         "threads": threads,
+        "mode": backend.mode,
     }
-    return RowPlan(backend, variant, spec)
+    return RowPlan(backend, _title(variant, backend), spec)
 
 
 def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int) -> RowPlan:
@@ -105,8 +110,14 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
         "max_length": bundle.manifest.max_length,
         "session": dict(variant.session),
         "threads": threads,
+        "mode": backend.mode,
     }
-    return RowPlan(backend, variant.name, spec, _bytes(bundle, variant, model), {"scheme": variant.scheme})
+    title = _title(variant.name, backend)
+    return RowPlan(backend, title, spec, _bytes(bundle, variant, model), {"scheme": variant.scheme})
+
+
+def _title(variant: str, backend: Backend) -> str:
+    return f"{variant} {backend.mode}" if backend.mode else variant
 
 
 def _bytes(bundle: Bundle, variant: Variant, model: Path) -> int:

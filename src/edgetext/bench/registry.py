@@ -22,10 +22,12 @@ class Backend:
         name: What users call it.
         runner: Dotted path of its factory, ``"package.module:factory"``.
         source: What it loads: ``checkpoint`` or ``bundle``.
-        variants: The precisions to measure; empty for those that the bundle has.
+        variants: The precisions to measure; for a bundle those of its variants' names, all of them where empty.
         device: ``cpu`` or ``cuda``.
         answers_in_batches: How many texts are predicted at once when its accuracy is measured. 1 for those that
             are served text by text: with dynamic int8 a text's scores depend on its neighbours in the batch.
+        mode: A way of running it that is asked for by ``name:mode``, and stands behind the variant in its rows.
+        default: Whether it is measured when no backend is named.
     """
 
     name: str
@@ -34,30 +36,54 @@ class Backend:
     variants: tuple[str, ...]
     device: str
     answers_in_batches: int
+    mode: str = ""
+    default: bool = True
+
+    @property
+    def key(self) -> str:
+        """What users ask for: the name, with the mode behind a colon where there is one."""
+        return f"{self.name}:{self.mode}" if self.mode else self.name
 
 
 _HERE = "edgetext.bench.backends"
 
 BACKENDS = (
     Backend("torch-cuda", f"{_HERE}.torch_cuda:load", CHECKPOINT, ("fp32", "fp16"), "cuda", 32),
+    Backend("torch-cuda", f"{_HERE}.torch_cuda:load", CHECKPOINT, ("bf16",), "cuda", 32, default=False),
+    Backend(
+        "torch-cuda", f"{_HERE}.torch_cuda:load", CHECKPOINT, ("fp32", "fp16"), "cuda", 32, "compile", default=False
+    ),
     Backend("torch-cpu", f"{_HERE}.torch_cpu:load", CHECKPOINT, ("fp32", "bf16"), "cpu", 32),
+    Backend("torch-cpu", f"{_HERE}.torch_cpu:load", CHECKPOINT, ("fp32",), "cpu", 32, "compile", default=False),
     Backend("transformers-pipeline", f"{_HERE}.transformers_pipeline:load", CHECKPOINT, ("fp32",), "cpu", 32),
+    Backend("tfidf-logreg", f"{_HERE}.tfidf_logreg:load", CHECKPOINT, ("fp64",), "cpu", 32, default=False),
+    Backend("optimum-pipeline", f"{_HERE}.optimum_pipeline:load", BUNDLE, (), "cpu", 1, default=False),
+    Backend("openvino", f"{_HERE}.openvino_direct:load", BUNDLE, ("fp32",), "cpu", 1, default=False),
     Backend("onnxruntime", f"{_HERE}.onnxruntime_bare:load", BUNDLE, (), "cpu", 1),
     Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1),
+    Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1, "throughput", default=False),
 )
+
+ALL = "all"
+"""The word that asks for every backend."""
 
 BASELINES = (("torch-cpu", "fp32"), ("torch-cuda", "fp32"))
 """What accuracy and speed are compared with: the first of these that was measured."""
 
 
 def choose_backends(names: Sequence[str] | None) -> tuple[Backend, ...]:
-    """Gives the backends of those names, in the registry's order; all of them by default.
+    """Gives the backends of those names, in the registry's order.
+
+    Args:
+        names: Names, or ``name:mode``; ``all`` asks for every backend, ``None`` for those of the default bench.
 
     Raises:
         InputError: A name is not in the registry.
     """
-    known = [backend.name for backend in BACKENDS]
-    for name in names or ():
-        if name not in known:
-            raise InputError(f"there is no backend {name!r}: choose from {', '.join(known)}")
-    return tuple(backend for backend in BACKENDS if not names or backend.name in names)
+    if not names:
+        return tuple(backend for backend in BACKENDS if backend.default)
+    known = list(dict.fromkeys(backend.key for backend in BACKENDS))
+    for name in names:
+        if name not in (*known, ALL):
+            raise InputError(f"there is no backend {name!r}: choose from {', '.join(known)}, or {ALL}")
+    return tuple(backend for backend in BACKENDS if ALL in names or backend.key in names)

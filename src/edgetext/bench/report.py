@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.cells import ABSENT, FIGURES, disturbance, figures
-from edgetext.bench.results import RESULTS_FILE, Results, Row, write_results
+from edgetext.bench.cells import ABSENT, FIGURES, figures, percent, warnings
+from edgetext.bench.disturbance import disturbed_share
+from edgetext.bench.results import MEASURED, RESULTS_FILE, Results, Row, write_results
+from edgetext.bench.rounds import latency_rounds
 from edgetext.files import write_atomically
+from edgetext.measure.noise import TOLERANCE
 
 REPORT_FILE = "report.md"
+_LEAST = 3
 
 
 def write_report(folder: Path, results: Results) -> None:
-    """Writes ``results.json`` and ``report.md`` into a folder that exists.
+    """Writes ``results.json``, ``report.md`` and, where jinja2 is installed, ``report.html``.
 
     Args:
-        folder: Where to.
+        folder: Where to; it exists.
         results: What was measured.
     """
     write_results(folder / RESULTS_FILE, results)
     write_atomically(folder / REPORT_FILE, markdown(results).encode("utf-8"))
+    if find_spec("jinja2"):  # a GPU machine may have what is measured and nothing else
+        from edgetext.bench.page.page import PAGE_FILE, write_page
+
+        write_page(folder / PAGE_FILE, results)
 
 
 def markdown(results: Results) -> str:
@@ -31,7 +40,14 @@ def markdown(results: Results) -> str:
     Args:
         results: What was measured, or read from a file.
     """
-    sections = (_head(results), table_lines(results), _how(results), _machines(results), _libraries(results))
+    sections = (
+        _head(results),
+        table_lines(results),
+        _answers(results),
+        how(results),
+        _machines(results),
+        _libraries(results),
+    )
     return "\n".join(line for section in sections for line in (*section, ""))
 
 
@@ -45,10 +61,13 @@ def _head(results: Results) -> Iterator[str]:
         else f"Data: {data.rows} rows of {data.name}."
     )
     yield f"Fingerprint of the rows: `{data.fingerprint[:16]}`."
-    for environment in _environments(results):
-        if warning := disturbance(environment):
+    for warning in warnings(results):
+        yield ""
+        yield f"**{warning}**"
+    for row in results.rows:
+        if row.status == MEASURED and row.reason:
             yield ""
-            yield f"**{warning}**"
+            yield f"**{row.backend} {row.variant} is {row.reason}.**"
 
 
 def table_lines(results: Results) -> Iterator[str]:
@@ -62,11 +81,35 @@ def table_lines(results: Results) -> Iterator[str]:
         yield _line([*_names(row), *figures(results, row), *where])
 
 
+def _answers(results: Results) -> Iterator[str]:
+    """Gives how the answers differ from the baseline's; nothing where no row says."""
+    rows = [row for row in results.rows if row.agreement is not None]
+    if not rows:
+        return
+    yield "## Answers"
+    yield ""
+    columns = ("backend", "variant", "same label as the baseline [95 %]", "McNemar p", "labels found least")
+    yield _line(columns)
+    yield _line(["---", "---", "---:", "---:", "---"])
+    for row in rows:
+        p = ABSENT if row.mcnemar_p is None else f"{row.mcnemar_p:.3g}"
+        yield _line([row.backend, row.variant, percent(row.agreement), p, _least(row)])
+
+
+def _least(row: Row) -> str:
+    """Names the labels with the lowest recall, at most three."""
+    known = [(entry["recall"], label) for label, entry in row.per_label.items() if entry.get("recall") is not None]
+    return (
+        ", ".join(f"{label} {recall:.0%}".replace("%", " %") for recall, label in sorted(known)[:_LEAST]) or ABSENT
+    )
+
+
 def _names(row: Row) -> list[str]:
     return [row.backend, row.variant, row.device, str(row.threads)]
 
 
-def _how(results: Results) -> Iterator[str]:
+def how(results: Results) -> Iterator[str]:
+    """Gives the lines that say how each figure was measured."""
     settings = results.settings
     reference = baseline(results.rows)
     yield "## How it was measured"
@@ -94,6 +137,22 @@ def _how(results: Results) -> Iterator[str]:
             "in percentage points, with the paired 95 % score interval (Tango 1998). "
             "The latency of the same row is what **faster than baseline** divides by."
         )
+    if any(latency_rounds(row) for row in results.rows):
+        yield (
+            "- **faster than**: the ratio of the two median latencies of a round, both on the same texts: its "
+            "geometric mean over the rounds with Student's 95 % interval of the rounds' logarithms (Kalibera and "
+            "Jones 2013). By the undisturbed rounds of both rows where they are enough, else by all."
+        )
+    if disturbed_share(results).turns:
+        yield (
+            f"- **disturbed**: a fixed piece of work, timed between the turns, took more than {TOLERANCE - 1:.0%} "
+            "longer around the turn than at its best in this run. The percentiles are of all turns."
+        ).replace("%", " %")
+    if any(row.mcnemar_p is not None for row in results.rows):
+        yield (
+            "- **McNemar p**: how likely changes from right to wrong and back, so unequal in number, are by chance "
+            "alone; two-sided and exact."
+        )
     yield (
         f"- **first ms**: from the start of the process to its first label, imports and loading included; the "
         f"fastest of {_setting(settings, 'starts')} starts, so that files are in the disk's cache."
@@ -106,7 +165,7 @@ def _how(results: Results) -> Iterator[str]:
 
 def _machines(results: Results) -> Iterator[str]:
     yield "## Machine"
-    for environment in _environments(results):
+    for environment in environments(results):
         yield ""
         for name in (
             "cpu",
@@ -121,19 +180,19 @@ def _machines(results: Results) -> Iterator[str]:
             "python",
             "date",
         ):
-            yield f"- {name.replace('_', ' ')}: {_said(environment.get(name))}"
-        yield f"- git revision: {_said(environment.get('git_revision'))}"
+            yield f"- {name.replace('_', ' ')}: {said(environment.get(name))}"
+        yield f"- git revision: {said(environment.get('git_revision'))}"
 
 
 def _libraries(results: Results) -> Iterator[str]:
     yield "## Libraries"
     yield ""
-    for environment in _environments(results):
+    for environment in environments(results):
         versions = environment.get("libraries", {})
         yield ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or "not recorded"
 
 
-def _environments(results: Results) -> list[Mapping[str, Any]]:
+def environments(results: Results) -> list[Mapping[str, Any]]:
     """Gives each machine once, in the order of the rows."""
     found: list[Mapping[str, Any]] = []
     for row in results.rows:
@@ -161,7 +220,8 @@ def _setting(settings: Mapping[str, Any], name: str) -> str:
     return str(settings.get(name, "an unrecorded number of"))
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
+    """Gives an entry of the environment as text."""
     if isinstance(value, Mapping):
         return ", ".join(str(entry) for entry in value.values())
     if isinstance(value, list):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from edgetext.bench.fields import LATER, json_object, read_part, write_part
 from edgetext.errors import InputError
 from edgetext.files import write_atomically
 
@@ -21,17 +22,25 @@ MEASURED, NOT_MEASURED, FAILED = "measured", "not_measured", "failed"
 _NUMBERS = re.compile(r"\[\n([-+\d.,eE\s]+)\]")  # a raw line break stands outside of every string
 STATUSES = (MEASURED, NOT_MEASURED, FAILED)
 
-_Part = TypeVar("_Part", bound="Latency | Throughput | Estimate | DataInfo | Row")
-
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from a text to its label, tokenization inside, one text at a time."""
+    """Milliseconds from a text to its label, tokenization inside, one text at a time.
+
+    Attributes:
+        p50: The median of ``samples``.
+        p90: Nine in ten samples are at or below it.
+        p99: Ninety-nine in a hundred samples are at or below it.
+        samples: One a timed text, in the order in which they were timed.
+        rounds: How many of the samples are each round's; empty in a file from before rounds were kept.
+        extra: Fields of newer versions.
+    """
 
     p50: float
     p90: float
     p99: float
     samples: tuple[float, ...]
+    rounds: tuple[int, ...] = field(default=(), metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,6 +70,21 @@ class Estimate:
     value: float
     low: float
     high: float
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the machine gave around each of a row's turns: the slower of the readings before and after it.
+
+    Attributes:
+        alone_ms: Milliseconds that a fixed piece of work took on one core, one number a round.
+        together_ms: Milliseconds that it took on every used core at once (see ``measure.noise``).
+        extra: Fields of newer versions.
+    """
+
+    alone_ms: tuple[float, ...]
+    together_ms: tuple[float, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -97,7 +121,7 @@ class Row:
         device: ``cpu`` or ``cuda``.
         threads: Threads that it was given.
         status: ``measured``, ``not_measured`` (the machine lacks something) or ``failed``.
-        reason: Why it was not measured, as a sentence.
+        reason: Why it was not measured, or what is missing of a row that was left unfinished, as a sentence.
         latency_ms: Batch-1 latency.
         throughput_per_s: Texts per second in batches.
         accuracy: Share of held-out rows with the right label, with Wilson's interval.
@@ -108,6 +132,11 @@ class Row:
         predictions: The labels given, as indices into the data's ``labels``; -1 for one that is not among them.
         about: What the backend says of itself: scheme, device name, how it forms batches, load time.
         environment: The machine, in a file merged from several; ``None`` for that of the file.
+        agreement: Share of held-out rows with the same label as the baseline's, with Wilson's interval.
+        mcnemar_p: The p-value of McNemar's exact test against the baseline.
+        per_label: ``rows``, ``recall`` and ``precision`` of each label; ``None`` where none is there to count.
+        calibration: What the machine gave around each turn.
+        scenarios: What other ways of asking showed, by name.
         extra: Fields of newer versions.
     """
 
@@ -127,6 +156,11 @@ class Row:
     predictions: tuple[int, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] | None = None
+    agreement: Estimate | None = field(default=None, metadata=LATER)
+    mcnemar_p: float | None = field(default=None, metadata=LATER)
+    per_label: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
+    calibration: Calibration | None = field(default=None, metadata=LATER)
+    scenarios: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -158,9 +192,9 @@ class Results:
         return {
             "schema_version": SCHEMA_VERSION,
             "environment": dict(self.environment),
-            "data": _part_to_json(self.data),
+            "data": write_part(self.data),
             "settings": dict(self.settings),
-            "rows": [_part_to_json(row) for row in self.rows],
+            "rows": [write_part(row) for row in self.rows],
             **self.extra,
         }
 
@@ -175,16 +209,16 @@ class Results:
         Raises:
             InputError: It is no results file, or of a schema newer than this program.
         """
-        document = _object(value, where)
+        document = json_object(value, where)
         _check_version(document, where)
         known = {item.name for item in fields(cls)} | {"schema_version"}
         rows = document.get("rows")
         if not isinstance(rows, list):
             raise InputError(f"{where}: rows must be a list")
         return cls(
-            environment=_object(document.get("environment"), f"{where}: environment"),
-            data=_part(DataInfo, document.get("data"), f"{where}: data"),
-            settings=_object(document.get("settings", {}), f"{where}: settings"),
+            environment=json_object(document.get("environment"), f"{where}: environment"),
+            data=read_part(DataInfo, document.get("data"), f"{where}: data"),
+            settings=json_object(document.get("settings", {}), f"{where}: settings"),
             rows=tuple(_row(entry, f"{where}: row {number}") for number, entry in enumerate(rows, start=1)),
             extra={name: entry for name, entry in document.items() if name not in known},
         )
@@ -224,71 +258,17 @@ def _check_version(document: Mapping[str, Any], where: str) -> None:
 
 
 def _row(value: object, where: str) -> Row:
-    row = _part(Row, value, where)
+    row = read_part(Row, value, where, _NESTED)
     if row.status not in STATUSES:
         raise InputError(f"{where}: status is {row.status!r}, expected one of {', '.join(STATUSES)}")
     return row
 
 
-_NESTED: dict[str, type[Latency | Throughput | Estimate]] = {
+_NESTED: dict[str, type[Any]] = {
     "latency_ms": Latency,
     "throughput_per_s": Throughput,
     "accuracy": Estimate,
     "accuracy_difference": Estimate,
+    "agreement": Estimate,
+    "calibration": Calibration,
 }
-_KINDS: dict[str, tuple[type, ...]] = {"float": (int, float), "int": (int,), "str": (str,)}
-
-
-def _part(kind: type[_Part], value: object, where: str) -> _Part:
-    """Reads one dataclass: objects of known names become their classes, what is unknown is kept in extra."""
-    document = _object(value, where)
-    known = {item.name: str(item.type) for item in fields(kind) if item.name != "extra"}
-    values = {name: _field(name, known[name], document[name], where) for name in known if name in document}
-    extra = {name: entry for name, entry in document.items() if name not in known}
-    try:
-        return kind(**values, extra=extra)
-    except TypeError as error:
-        raise InputError(f"{where}: a field is missing ({str(error).partition('missing ')[2]})") from error
-
-
-def _field(name: str, annotation: str, value: Any, where: str) -> Any:
-    """Checks one field against its annotation, such as ``int | None`` or ``tuple[float, ...]``."""
-    wanted = annotation.removesuffix(" | None")
-    if value is None and wanted != annotation:
-        return None
-    if name in _NESTED:
-        return _part(_NESTED[name], value, f"{where}: {name}")
-    if wanted.startswith("Mapping"):
-        return _object(value, f"{where}: {name}")
-    if wanted.startswith("tuple"):
-        item = wanted.removeprefix("tuple[").partition(",")[0]
-        fits = isinstance(value, list) and all(_fits(entry, item) for entry in value)
-        value = tuple(value) if fits else value
-    else:
-        fits = _fits(value, wanted)
-    if not fits:
-        raise InputError(f"{where}: {name} must be of the kind {annotation}, found {value!r:.60}")
-    return value
-
-
-def _fits(value: object, kind: str) -> bool:
-    return isinstance(value, _KINDS[kind]) and not isinstance(value, bool)
-
-
-def _part_to_json(part: Latency | Throughput | Estimate | DataInfo | Row) -> dict[str, Any]:
-    values = {item.name: _plain(getattr(part, item.name)) for item in fields(part) if item.name != "extra"}
-    return {**values, **part.extra}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Latency | Throughput | Estimate):
-        return _part_to_json(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-
-
-def _object(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InputError(f"{where} must be a JSON object")
-    return value

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edgetext.bench.accuracy import with_differences
-from edgetext.bench.cells import status_text
 from edgetext.bench.heldout import HeldOut
 from edgetext.bench.measuring import Measurement
-from edgetext.bench.plan import plan_rows
+from edgetext.bench.plan import RowPlan, plan_rows
 from edgetext.bench.registry import choose_backends
-from edgetext.bench.results import DataInfo, Results
+from edgetext.bench.results import MEASURED, DataInfo, Results
 from edgetext.bench.rows import make_row
 from edgetext.bench.settings import BenchSettings
+from edgetext.bench.turns import Turns
 from edgetext.checkpoint import open_checkpoint
 from edgetext.data.evaluation import check_labels
 from edgetext.errors import DataError
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad
-from edgetext.measure.turns import shuffled_turns
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.bundle import open_bundle
-from edgetext.runtime.threads import usable_threads
+from edgetext.runtime.threads import cpu_quota, usable_threads
 
-_SETTLE_S = 0.05  # the threads of the program before may still spin for some milliseconds
+
+class BenchInterrupted(KeyboardInterrupt):
+    """Ctrl-C came while rows were measured; whoever does not look at it sees a plain interruption.
+
+    Attributes:
+        results: What was measured so far; unfinished rows say so in their reason.
+    """
+
+    def __init__(self, results: Results) -> None:
+        super().__init__()
+        self.results = results
 
 
 def run_bench(
@@ -50,6 +58,7 @@ def run_bench(
 
     Raises:
         InputError: A model cannot be opened or does not know a row's label, or nothing can be measured.
+        BenchInterrupted: Ctrl-C came after at least one row had a turn; it holds what there is.
     """
     settings = settings or BenchSettings()
     settings = replace(settings, threads=settings.threads or usable_threads())
@@ -58,16 +67,45 @@ def run_bench(
     plans = plan_rows(opened, checkpoint, choose_backends(backends), settings.threads)
     labels = opened.manifest.labels if opened else checkpoint.labels if checkpoint else ()
     data = describe_data(rows, labels, str(bundle or baseline))
+    return measure_plans(plans, rows, data, settings, progress)
+
+
+def measure_plans(
+    plans: Sequence[RowPlan],
+    rows: HeldOut,
+    data: DataInfo,
+    settings: BenchSettings,
+    progress: Progress | None = None,
+) -> Results:
+    """Measures rows that are already planned.
+
+    Args:
+        plans: What is measured.
+        rows: The held-out rows.
+        data: Their description (see ``describe_data``).
+        settings: How much is measured; ``threads`` is above 0.
+        progress: Told of each step, and of each row that could not be measured.
+
+    Raises:
+        BenchInterrupted: Ctrl-C came after at least one row had a turn; it holds what there is.
+    """
     measured = [Measurement(plan, settings) for plan in plans]
-    environment = capture_environment(settings.threads, usable_threads())
+    environment = capture_environment(settings.threads, usable_threads(), cpu_quota())
     others = OtherLoad()
-    _measure(measured, [example.text for example in rows.examples], settings, progress or Silent())
-    return Results(
+    turns = Turns(measured, [example.text for example in rows.examples], settings, progress or Silent())
+    whole = turns.run()
+    found = [make_row(one, log, data) for one, log in zip(measured, turns.logs, strict=True)]
+    results = Results(
         environment={**environment, "other_load_cores": others.cores()},
         data=data,
         settings=settings.to_json(),
-        rows=with_differences([make_row(one, data) for one in measured], data.expected),
+        rows=with_differences(found, data.expected),
     )
+    if whole:
+        return results
+    if any(row.status == MEASURED for row in found):
+        raise BenchInterrupted(results)
+    raise KeyboardInterrupt
 
 
 def describe_data(rows: HeldOut, labels: Sequence[str], owner: str) -> DataInfo:
@@ -93,33 +131,3 @@ def describe_data(rows: HeldOut, labels: Sequence[str], owner: str) -> DataInfo:
         expected=tuple(index[example.label] for example in rows.examples),
         note=rows.note,
     )
-
-
-def _measure(
-    measured: Sequence[Measurement], texts: list[str], settings: BenchSettings, progress: Progress
-) -> None:
-    """Starts every row, gives them their turns, and leaves no process behind, whatever happens."""
-    total = len(measured) * (settings.rounds + 1)
-    try:
-        for done, one in enumerate(measured):
-            progress.step("bench", done, total)
-            one.begin(texts)
-            _tell(one, progress)
-        for done, turn in enumerate(shuffled_turns(measured, settings.rounds, settings.seed), len(measured)):
-            progress.step("bench", done, total)
-            one = measured[turn.index]
-            if one.error is None:
-                time.sleep(_SETTLE_S)
-                one.turn(turn.round, texts)
-                _tell(one, progress)
-        for one in measured:
-            one.end()
-        progress.step("bench", total, total)
-    finally:
-        for one in measured:
-            one.stop(at_once=True)
-
-
-def _tell(one: Measurement, progress: Progress) -> None:
-    if one.error is not None:
-        progress.note(f"{one.plan.name}: {status_text(one.error.status, str(one.error))}")

@@ -24,6 +24,9 @@ class BenchSettings:
         turn_seconds: About how long either half of a turn may last.
         timeout_s: How long a program may take for one request before it is given up, in seconds.
         seed: Of the order of turns, and of the rows that a limit leaves.
+        scenarios: Those of MLPerf's scenarios that each row is put through after its turns; none by default.
+        scenario_seconds: How long LoadGen asks in one test of a scenario.
+        p99_bound_ms: Latency that 99 in 100 queries of the scenario ``server`` must keep.
     """
 
     threads: int = 0
@@ -36,6 +39,9 @@ class BenchSettings:
     turn_seconds: float = 3.0
     timeout_s: float = 600.0
     seed: int = 0
+    scenarios: tuple[str, ...] = ()
+    scenario_seconds: float = 3.0
+    p99_bound_ms: float = 50.0
 
     def __post_init__(self) -> None:
         """Refuses what cannot be measured.
@@ -46,15 +52,19 @@ class BenchSettings:
         for name in ("rounds", "latency_texts", "throughput_texts", "batch", "starts"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("scenario_seconds", "p99_bound_ms"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"{name} must be a positive number, found {getattr(self, name)}")
         if self.threads < 0 or self.warm_up < 0:
             raise InputError("threads and warm_up must not be negative")
 
     def to_json(self) -> dict[str, Any]:
         """Gives the settings as plain JSON values."""
-        return asdict(self)
+        return {**asdict(self), "scenarios": list(self.scenarios)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> BenchSettings:
         """Reads settings; fields that this version does not know are left out."""
         known = {item.name for item in fields(cls)}
-        return cls(**{name: entry for name, entry in value.items() if name in known})
+        values = {name: entry for name, entry in value.items() if name in known}
+        return cls(**{**values, "scenarios": tuple(values.get("scenarios", ()))})

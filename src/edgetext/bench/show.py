@@ -1,13 +1,19 @@
-"""Results as a table on the terminal, which is narrower than the report's."""
+"""Results, and comparisons of them, as tables on the terminal, narrower than the report's."""
 
 from __future__ import annotations
 
-from edgetext.bench.cells import FIGURES, disturbance, figures, status_text
+from edgetext.bench.cells import ABSENT, FIGURES, figures, status_text, warnings
+from edgetext.bench.changes import Change
+from edgetext.bench.compare import Comparison
+from edgetext.bench.limits import METRICS
 from edgetext.bench.results import MEASURED, Results, Row
 
 _LEFT_OUT = ("p90 ms", "faster than baseline")
 _SHOWN = tuple(index for index, name in enumerate(FIGURES) if name not in _LEFT_OUT)
 COLUMNS = ("backend", *(FIGURES[index] for index in _SHOWN))
+
+
+COMPARED = ("row", *METRICS)
 
 
 def title(results: Results) -> str:
@@ -27,16 +33,35 @@ def table_rows(results: Results) -> list[list[str]]:
 
 
 def remarks(results: Results) -> list[str]:
-    """Gives the sentences below the table: why rows have no figures, and whether the machine was busy.
+    """Gives the sentences below the table: why rows have no figures or not all, and what disturbed the machine.
 
     Args:
         results: What was measured.
     """
     reasons = [
-        f"{_name(row)}: {status_text(row.status, row.reason)}" for row in results.rows if row.status != MEASURED
+        f"{_name(row)}: {row.reason if row.status == MEASURED else status_text(row.status, row.reason)}"
+        for row in results.rows
+        if row.status != MEASURED or row.reason
     ]
-    warning = disturbance(results.environment)
-    return [*reasons, warning] if warning else reasons
+    return [*reasons, *warnings(results)]
+
+
+def comparison_rows(comparison: Comparison) -> list[list[str]]:
+    """Gives one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows.
+
+    Args:
+        comparison: Two runs.
+    """
+    return [[pair.name, *(_change(pair.change(metric)) for metric in METRICS)] for pair in comparison.pairs]
+
+
+def _change(change: Change | None) -> str:
+    if change is None:
+        return ABSENT
+    mark = "" if change.low <= 0 <= change.high else "*"
+    if change.low == change.high:
+        return f"{change.worse:+.1f}{mark}"
+    return f"{change.worse:+.1f} [{change.low:+.1f}, {change.high:+.1f}]{mark}"
 
 
 def _cells(results: Results, row: Row) -> list[str]:

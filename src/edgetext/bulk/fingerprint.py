@@ -55,7 +55,7 @@ def refuse_other_job(old: Mapping[str, Any], new: Mapping[str, Any], side: Path)
     for name, value in now.items():
         began = before.get(name)
         if began != value and not (name == "rejects" and began is None):
-            said = "without it" if began is None else f"with {began}"
+            said = "without it" if began is None else "with it" if began is True else f"with {began}"
             raise InputError(
                 f"--{name} differs from the run that is to go on, which was begun {said}: give the same"
             )

@@ -233,6 +233,8 @@ def _identity(classify: Predictor, job: FileJob) -> dict[str, Any]:
         "text-column": job.text_column,
         "top-k": job.top_k,
         "profile": classify.profile.name,
+        "truncation": classify.truncation,
+        "deterministic": classify.deterministic or None,
         "rejects": str(job.rejects.absolute()) if job.rejects else None,
     }
     source = fingerprint.of_input(job.input) if job.input else None

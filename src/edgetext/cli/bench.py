@@ -6,18 +6,22 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
 from edgetext.errors import InputError
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
     from edgetext.cli.console import Console
 
+INTERRUPTED, REGRESSION = 130, 4  # see cli.main
 USAGE = """edgetext bench BUNDLE [--baseline CHECKPOINT] [--data DATA] -o DIR [options]
        edgetext bench show FILE
-       edgetext bench report FILE [-o REPORT.md]
+       edgetext bench report FILE [-o REPORT.md | -o PAGE.html]
+       edgetext bench compare OLD NEW [--fail-if "p50>10%%"] ...
        edgetext bench merge FILE FILE ... -o MERGED.json"""
 
 
@@ -27,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="+",
-        metavar="BUNDLE | show FILE | report FILE | merge FILE ...",
+        metavar="BUNDLE | show FILE | report FILE | compare OLD NEW | merge FILE ...",
         help="the bundle to measure, or a reader and the results files (or their folders) that it reads",
     )
     parser.add_argument(
@@ -36,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="labelled text; default: the held-out rows of the baseline's split")
     parser.add_argument("--text-column", metavar="NAME", help="the column with the text")
     parser.add_argument("--label-column", metavar="NAME", help="the column with the label")
-    parser.add_argument("-o", "--output", type=Path, help="folder for results.json and report.md; file for readers")
+    parser.add_argument("-o", "--output", type=Path, help="folder for results and report; file for readers")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --output")
-    parser.add_argument("--backends", metavar="A,B", help="only these (default: all)")
+    parser.add_argument("--backends", metavar="A,B", help="only these; all for every one (default: the short list)")
     parser.add_argument("--limit", type=int, metavar="N", help="predict so many rows, drawn at random")
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="for every program (default: usable cores)"
@@ -47,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="texts in a batch (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of turns and of --limit (default: 0)")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one request (default: 600)")
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="METRIC>N%",
+        help="compare: exit code 4 when a row got worse by more, with certainty; may be given several times",
+    )
+    add_scenario_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
 
 
@@ -54,18 +66,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Measures, or reads."""
     first, *others = arguments.words
     if first in _READERS and not (others == [] and Path(first).is_dir()):
-        _READERS[first](arguments, [Path(word) for word in others])
-        return 0
+        return _READERS[first](arguments, [Path(word) for word in others])
+    if arguments.fail_if:
+        raise InputError("--fail-if belongs to 'edgetext bench compare OLD NEW'")
     if others:
         raise InputError(f"expected one bundle, found also {others[0]!r} (readers are {', '.join(_READERS)})")
-    _measure(arguments, Path(first))
-    return 0
+    return _measure(arguments, Path(first))
 
 
-def _measure(arguments: argparse.Namespace, bundle: Path) -> None:
+def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.bench.heldout import find_held_out
     from edgetext.bench.report import write_report
-    from edgetext.bench.run import run_bench
+    from edgetext.bench.run import BenchInterrupted, run_bench
     from edgetext.bench.settings import BenchSettings
     from edgetext.checkpoint import open_checkpoint
     from edgetext.cli.console import open_console
@@ -79,6 +91,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> None:
         batch=arguments.batch,
         seed=arguments.seed,
         timeout_s=arguments.timeout,
+        **scenario_settings(arguments),
     )
     with new_folder(arguments.output, overwrite=arguments.overwrite) as folder:
         rows = find_held_out(
@@ -91,33 +104,45 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> None:
         )
         names = arguments.backends.split(",") if arguments.backends else None
         with open_console().progress() as progress:
-            results = run_bench(
-                bundle, arguments.baseline, rows, settings=settings, backends=names, progress=progress
-            )
+            try:
+                results = run_bench(
+                    bundle, arguments.baseline, rows, settings=settings, backends=names, progress=progress
+                )
+                code = 0
+            except BenchInterrupted as interrupted:
+                results, code = interrupted.results, INTERRUPTED
         write_report(folder, results)
     _print(arguments, results)
-    print(f"written: {arguments.output}/results.json, {arguments.output}/report.md", file=sys.stderr)
+    written = sorted(path.name for path in arguments.output.iterdir())
+    print("written: " + ", ".join(f"{arguments.output}/{name}" for name in written), file=sys.stderr)
+    return code
 
 
-def _show(arguments: argparse.Namespace, files: list[Path]) -> None:
+def _show(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.results import read_results
 
     _print(arguments, read_results(_only(files)))
+    return 0
 
 
-def _report(arguments: argparse.Namespace, files: list[Path]) -> None:
+def _report(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.report import markdown
     from edgetext.bench.results import read_results
     from edgetext.files import write_atomically
 
-    text = markdown(read_results(_only(files)))
+    results = read_results(_only(files))
     if arguments.output is None:
-        print(text, end="")
+        print(markdown(results), end="")
+    elif arguments.output.suffix.lower() in (".html", ".htm"):
+        from edgetext.bench.page.page import write_page
+
+        write_page(_free(arguments), results)
     else:
-        write_atomically(_free(arguments), text.encode("utf-8"))
+        write_atomically(_free(arguments), markdown(results).encode("utf-8"))
+    return 0
 
 
-def _merge(arguments: argparse.Namespace, files: list[Path]) -> None:
+def _merge(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.merge import merge
     from edgetext.bench.results import read_results, write_results
 
@@ -125,11 +150,39 @@ def _merge(arguments: argparse.Namespace, files: list[Path]) -> None:
     if arguments.output is not None:
         write_results(_free(arguments), merged)
     _print(arguments, merged)
+    return 0
 
 
-_READERS: dict[str, Callable[[argparse.Namespace, list[Path]], None]] = {
+def _compare(arguments: argparse.Namespace, files: list[Path]) -> int:
+    from edgetext.bench.compare import compare, regressions
+    from edgetext.bench.limits import read_limit
+    from edgetext.bench.results import read_results
+    from edgetext.bench.show import COMPARED, comparison_rows
+    from edgetext.cli.console import open_console
+
+    if len(files) != 2:
+        raise InputError(f"compare takes two results files, the old one and the new one, found {len(files)}")
+    limits = [read_limit(text) for text in arguments.fail_if]
+    old, new = (read_results(file) for file in files)
+    comparison = compare(old, new, (str(files[0]), str(files[1])))
+    found = regressions(comparison, limits)
+    console = open_console()
+    if arguments.json:
+        console.say(json.dumps({**asdict(comparison), "regressions": found}, ensure_ascii=False))
+    else:
+        title = f"{files[1]} against {files[0]}: percent worse [95 %], accuracy in points; * shows a difference"
+        console.table(title, list(COMPARED), comparison_rows(comparison))
+        for sentence in (*comparison.notes, *comparison.lost):
+            console.say(sentence)
+        for sentence in found:
+            console.say(f"regression: {sentence}")
+    return REGRESSION if found else 0
+
+
+_READERS: dict[str, Callable[[argparse.Namespace, list[Path]], int]] = {
     "show": _show,
     "report": _report,
+    "compare": _compare,
     "merge": _merge,
 }
 
@@ -156,6 +209,8 @@ def _print(arguments: argparse.Namespace, results: Results) -> None:
     from edgetext.cli.console import open_console
 
     print_results(results, open_console(), as_json=arguments.json)
+    if not arguments.json:
+        print_costs(arguments, results, open_console())
 
 
 def _only(files: list[Path]) -> Path:

@@ -6,12 +6,31 @@ import argparse
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES
+from edgetext.export.vocabulary import DEFAULT_SIZE
 
 if TYPE_CHECKING:
-    from edgetext.export.export import Exported
+    from edgetext.cli.console import Console
+    from edgetext.export.assembly import Exported
+    from edgetext.export.calibration import Calibration
+    from edgetext.export.settings import ExportSettings
     from edgetext.progress import Progress
+
+
+class ListSchemes(argparse.Action):
+    """Prints the recipes as argparse prints a version: whatever else was typed or left out."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Prints them and ends the program."""
+        from edgetext.export.schemes.registry import describe_schemes
+
+        for name, what in describe_schemes():
+            print(f"{name:<36}  {what}")
+        parser.exit()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,19 +45,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-column", metavar="NAME", help="the column of --data with the text")
     parser.add_argument("--label-column", metavar="NAME", help="the column of --data with the label")
     add_export_arguments(parser)
+    parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which recipes there are, and end")
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
 
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what ``edgetext run`` passes on to the export."""
+    add_search_arguments(parser)
+    parser.add_argument(
+        "--calibration", metavar="DATA", help="labelled rows to calibrate static int8 on (default: training rows)"
+    )
+    parser.add_argument(
+        "--text-model",
+        action="store_true",
+        help="also write onnx/model_text.onnx, which has the tokenizer inside: a string in, a label out",
+    )
+    parser.add_argument(
+        "--trim-vocabulary",
+        type=int,
+        nargs="?",
+        const=DEFAULT_SIZE,
+        metavar="TOKENS",
+        help="drop tokens that the training texts do not have, down to so many (%(const)s if no number follows)",
+    )
+
+
+def add_search_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what decides the search."""
+    parser.add_argument(
+        "--objective",
+        choices=OBJECTIVES,
+        default="latency",
+        help="what to be best at: one text soonest, most texts per second, or the smallest file (default: latency)",
+    )
     parser.add_argument(
         "--max-drop", type=float, default=0.01, help="how much accuracy int8 may lose, as a share (default 0.01)"
     )
     parser.add_argument("--strict", action="store_true", help="refuse int8 unless the gate says 'passed'")
-    parser.add_argument("--scheme", help="try this int8 recipe alone (default: each in turn until one is good)")
+    parser.add_argument("--scheme", metavar="NAME", help="make the model by this recipe, without a search")
     parser.add_argument(
-        "--no-examples", dest="examples", action="store_false", help="keep no example texts in the bundle"
+        "--search-seconds",
+        type=float,
+        metavar="S",
+        default=DEFAULT_SEARCH_SECONDS,
+        help="how long the search may take before it cuts its list short (default %(default)g)",
+    )
+    parser.add_argument(
+        "--no-examples", dest="examples", action="store_false", help="keep no example texts in the manifest"
+    )
+    parser.add_argument(
+        "--no-texts",
+        dest="texts",
+        action="store_false",
+        help="keep no text at all in the bundle; 'edgetext tune' will then need --data",
     )
 
 
@@ -49,10 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = open_console()
     with console.progress() as progress:
         exported = export_from(arguments, arguments.checkpoint, arguments.output, arguments.data, progress)
-    if arguments.json:
-        print(json.dumps(exported.manifest.to_json(), ensure_ascii=False, indent=2))
-    else:
-        console.say(f"wrote {exported.path}: {describe(exported)}")
+    show(exported, console, as_json=arguments.json)
     refuse_without_int8(exported)
     return 0
 
@@ -64,9 +121,10 @@ def export_from(
     from edgetext.checkpoint import open_checkpoint
     from edgetext.data.evaluation import evaluation_rows
     from edgetext.export.export import export_bundle
-    from edgetext.export.schemes.registry import SCHEMES
-    from edgetext.export.settings import ExportSettings
 
+    settings = replace(
+        settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
+    )
     opened = open_checkpoint(checkpoint)
     rows = evaluation_rows(
         opened.split,
@@ -75,14 +133,54 @@ def export_from(
         text_column=arguments.text_column,
         label_column=arguments.label_column,
     )
-    settings = ExportSettings(
+    return export_bundle(
+        opened,
+        rows.examples,
+        output,
+        settings,
+        calibration=_calibration(arguments.calibration),
+        overwrite=arguments.overwrite,
+        progress=progress,
+    )
+
+
+def settings_from(arguments: argparse.Namespace) -> ExportSettings:
+    """Gives the settings of a command line that has ``add_search_arguments``."""
+    from edgetext.export.schemes.registry import SCHEMES
+    from edgetext.export.settings import ExportSettings
+
+    return ExportSettings(
         max_drop=arguments.max_drop,
         schemes=(arguments.scheme,) if arguments.scheme else tuple(SCHEMES),
         strict=arguments.strict,
         examples=arguments.examples,
+        texts=arguments.texts,
+        objective=arguments.objective,
+        search_seconds=arguments.search_seconds,
         command=shlex.join(["edgetext", *sys.argv[1:]]),
     )
-    return export_bundle(opened, rows.examples, output, settings, overwrite=arguments.overwrite, progress=progress)
+
+
+def show(exported: Exported, console: Console, *, as_json: bool) -> None:
+    """Prints what was written: the table of the search and a sentence, or the manifest as JSON."""
+    if as_json:
+        print(json.dumps(exported.manifest.to_json(), ensure_ascii=False, indent=2))
+        return
+    show_search(exported, console)
+    console.say(f"wrote {exported.path}: {describe(exported)}")
+
+
+def show_search(exported: Exported, console: Console) -> None:
+    """Prints the table of the search, if there was one, with its remarks."""
+    from edgetext.export import table
+
+    record = exported.record
+    if len(record.rows) <= 2:  # the reference and the one recipe that was asked for
+        return
+    console.table(table.title(record), list(table.columns(record)), table.cells(record))
+    for remark in table.remarks(record):
+        console.say(remark)
+    console.say("")
 
 
 def describe(exported: Exported) -> str:
@@ -91,7 +189,7 @@ def describe(exported: Exported) -> str:
     size = f"{default.bytes / 1e6:.1f} MB"
     if exported.refused:
         return f"fp32, {size}, since no int8 model was let through"
-    return f"int8 by {default.scheme}, {size}; the gate: {default.evaluation['sentence']}"
+    return f"{default.precision} by {default.scheme}, {size}; the gate: {default.evaluation['sentence']}"
 
 
 def refuse_without_int8(exported: Exported) -> None:
@@ -103,7 +201,19 @@ def refuse_without_int8(exported: Exported) -> None:
     from edgetext.errors import GateRefusedError
 
     if exported.refused:
-        tried = "; ".join(f"{attempt.scheme}: {attempt.sentence}" for attempt in exported.attempts)
+        tried = "; ".join(f"{row.scheme}: {row.reason}" for row in exported.record.rows if row.scheme != "fp32")
         raise GateRefusedError(
             f"no int8 model was good enough, so fp32 is the default of {exported.path} ({tried})"
         )
+
+
+def _calibration(data: str | None) -> Calibration | None:
+    if data is None:
+        return None
+    from edgetext.data.load import load
+    from edgetext.export.calibration import MOST_TEXTS, Calibration, sample
+
+    found = load(data)
+    return Calibration(
+        tuple(row.text for row in sample(found.examples, MOST_TEXTS)), f"{found.name} (--calibration)"
+    )

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "the main job: train, export and bench in one go",
     "train": "labelled text -> checkpoint",
     "export": "checkpoint -> bundle: ONNX, int8, and the gate",
+    "tune": "search again for the best model, on this machine, from a bundle alone",
     "predict": "bundle + texts -> labels",
     "bench": "measure a bundle against torch",
     "inspect": "say what a bundle holds",

@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-column", metavar="NAME", help="column of the input that holds the text")
     parser.add_argument("--json", action="store_true", help="print a JSON object a line")
     parser.add_argument("--top-k", type=int, metavar="K", help="give the K highest scores")
+    _add_model_arguments(parser)
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", metavar="NAME", help="model of the bundle, such as int8 or fp32")
     parser.add_argument(
         "--profile",
@@ -33,6 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="threads to use; all that this process may by default"
+    )
+    parser.add_argument(
+        "--truncation",
+        choices=["head", "head_tail", "windows"],
+        default="head",
+        help="what is read of a text that is too long: its beginning, its two ends, or all of it in windows",
+    )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="the same scores for a text whatever else is in the input; slower in bulk",
+    )
+    parser.add_argument(
+        "--no-verify", dest="verify", action="store_false", help="do not compare the files with their checksums"
     )
 
 
@@ -125,7 +143,15 @@ def _open(arguments: argparse.Namespace) -> Predictor:
     from edgetext.runtime.predictor import Predictor
 
     profile = arguments.profile or ("latency" if arguments.texts else "throughput")
-    return Predictor(arguments.bundle, variant=arguments.variant, profile=profile, threads=arguments.threads)
+    return Predictor(
+        arguments.bundle,
+        variant=arguments.variant,
+        profile=profile,
+        threads=arguments.threads,
+        verify=arguments.verify,
+        truncation=arguments.truncation,
+        deterministic=arguments.deterministic,
+    )
 
 
 @contextmanager

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.cli.bench import print_results
-from edgetext.cli.export import add_export_arguments, describe, export_from, refuse_without_int8
+from edgetext.cli.export import add_export_arguments, describe, export_from, refuse_without_int8, show_search
 from edgetext.cli.train import DATA_HELP, add_data_arguments, add_training_arguments, train_from
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
     from edgetext.cli.console import Console
-    from edgetext.export.export import Exported
+    from edgetext.export.assembly import Exported
     from edgetext.progress import Progress
 
 BUILTIN_DATA = "food_not_food"
+SEARCH_SECONDS = 90.0  # less than export's own default, since training and bench take their time too
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     add_training_arguments(parser)
     add_export_arguments(parser)
+    parser.set_defaults(search_seconds=SEARCH_SECONDS)
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of each measured program")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in the output folder")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
@@ -80,6 +82,8 @@ def _work(arguments: argparse.Namespace, output: Path, progress: Progress) -> tu
 def _show(
     arguments: argparse.Namespace, console: Console, exported: Exported, results: Results, output: Path
 ) -> None:
+    if not arguments.json:
+        show_search(exported, console)
     print_results(results, console, as_json=arguments.json)
     if arguments.json:
         return

@@ -1,7 +1,8 @@
-"""The int8 candidates of an export: made one after another, until the gate lets one through."""
+"""The candidates of an export: made by the recipes in a workshop, which is a bundle with all of them in it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from edgetext.checkpoint import Checkpoint
-from edgetext.export.gate import Probabilities, Verdict, judge
+from edgetext.errors import InputError
+from edgetext.export.gate import Probabilities, Truth
+from edgetext.export.record import Row
+from edgetext.export.schemes import registry
 from edgetext.export.schemes.registry import SchemeNotApplicableError, find_scheme
+from edgetext.export.schemes.source import Source
 from edgetext.export.settings import ExportSettings
+from edgetext.export.space import is_no_space
 from edgetext.files import sha256
 from edgetext.progress import Progress
 from edgetext.runtime.bundle import write_manifest
@@ -21,26 +26,22 @@ from edgetext.runtime.predictor import Predictor
 
 FP32_FILE = "onnx/model.onnx"
 INT8_FILE = "onnx/model_quantized.onnx"  # the name that transformers.js and Optimum expect
+FP32 = "fp32"
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One int8 recipe that was tried.
+class Candidate:
+    """A model that a recipe made.
 
     Attributes:
-        scheme: Its name.
-        verdict: What the gate said; ``None`` where the recipe does not fit the model.
-        reason: Why it does not fit; empty otherwise.
+        scheme: The recipe; also the variant's name in the workshop.
+        variant: The model in the workshop.
+        build_seconds: How long it took.
     """
 
     scheme: str
-    verdict: Verdict | None
-    reason: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """What came of it."""
-        return self.reason if self.verdict is None else self.verdict.sentence
+    variant: Variant
+    build_seconds: float
 
 
 @dataclass(frozen=True)
@@ -48,66 +49,92 @@ class Workshop:
     """What every candidate is made from and judged on.
 
     Attributes:
-        folder: The bundle in the making.
-        graph: Folder with the exported ``model.onnx`` and ``config.json``.
-        checkpoint: What it was exported from.
+        source: The exported graph; its folder is the workshop.
+        manifest: Of the workshop's reference alone, ``fp32``.
         texts: Held-out texts.
-        truth: The right class index of each.
+        truth: The right class index of each; multi label: see ``gate.judge``.
         settings: What the user chose.
-        progress: Told of each text.
+        progress: Told of each step.
+        reference: The answers to hold candidates against where they are not those of the workshop's ``fp32``: of
+            the model before its vocabulary was trimmed.
     """
 
-    folder: Path
-    graph: Path
-    checkpoint: Checkpoint
+    source: Source
+    manifest: Manifest
     texts: Sequence[str]
-    truth: Sequence[int]
+    truth: Truth
     settings: ExportSettings
     progress: Progress
+    reference: Probabilities | None = None
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the workshop."""
+        return self.source.folder
 
-def add_int8(shop: Workshop, manifest: Manifest) -> tuple[Manifest, tuple[Attempt, ...]]:
-    """Tries the recipes in order and keeps the first that the gate lets through.
+    def build(self, scheme: str) -> Candidate | Row:
+        """Makes a candidate, or gives the row that says why there is none.
 
-    Args:
-        shop: What to make them from.
-        manifest: With the fp32 reference.
-
-    Returns:
-        The manifest, with int8 as the default where there is one, and what was tried.
-    """
-    reference = _probabilities(shop, manifest, "fp32")
-    attempts: list[Attempt] = []
-    for name in shop.settings.schemes:
+        Raises:
+            InputError: What was given cannot be used.
+            OSError: There is no space left; what else goes wrong in a recipe is its own failure.
+        """
+        file = f"{scheme}.onnx"
+        begin = time.monotonic()
         try:
-            session = find_scheme(name).build(shop.graph, shop.folder / INT8_FILE, shop.checkpoint.model_type)
+            session = find_scheme(scheme).build(self.source, self.folder / file)
         except SchemeNotApplicableError as error:
-            attempts.append(Attempt(name, None, f"not applicable: {error}"))
-            continue
-        candidate = make_variant(shop.folder, "int8", INT8_FILE, scheme=name, session=session)
-        answers = _probabilities(shop, _with_default(manifest, candidate), "int8")
-        verdict = judge(reference, answers, shop.truth, shop.settings.max_drop)
-        attempts.append(Attempt(name, verdict))
-        shop.progress.note(f"{name}: {verdict.sentence}")
-        if verdict.decision == "passed" or (verdict.decision == "undecided" and not shop.settings.strict):
-            return _with_default(manifest, replace(candidate, evaluation=verdict.to_json())), tuple(attempts)
-        (shop.folder / INT8_FILE).unlink()
-    return manifest, tuple(attempts)
+            return Row(scheme, "not_applicable", str(error))
+        except InputError:
+            raise
+        except Exception as error:  # a library's, of any kind: the other recipes may still do
+            if is_no_space(error):
+                raise
+            return Row(scheme, "failed", f"it could not be built: {type(error).__name__}: {_first_line(error)}")
+        variant = make_variant(
+            self.folder, scheme, file, precision=registry.SCHEMES[scheme].precision, scheme=scheme, session=session
+        )
+        return Candidate(scheme, variant, time.monotonic() - begin)
+
+    def open(self, variants: Sequence[Variant]) -> None:
+        """Makes the workshop a bundle with the reference and these variants."""
+        write_manifest(self.folder, replace(self.manifest, variants=(*self.manifest.variants, *variants)))
+
+    def answers(self, name: str) -> Probabilities:
+        """Gives a variant's probabilities for the held-out texts, one text at a time, as an app would ask.
+
+        With dynamic int8 the answer depends a little on the batch.
+        """
+        rows = []
+        with Predictor(self.folder, variant=name) as classify:
+            for done, text in enumerate(self.texts, start=1):
+                rows.append(classify.predict_proba([text]))
+                self.progress.step(f"gate, {name}", done, len(self.texts))
+        return np.concatenate(rows)
+
+    def answers_of(self, file: Path, session: Mapping[str, Any], texts: Sequence[str]) -> Probabilities:
+        """Gives the probabilities of any model file in the workshop; see ``rescue.Trial``."""
+        relative = file.relative_to(self.folder).as_posix()
+        variant = make_variant(self.folder, "trial", relative, precision="int8", scheme="trial", session=session)
+        self.open([variant])
+        with Predictor(self.folder, variant="trial") as classify:
+            return np.concatenate([classify.predict_proba([text]) for text in texts])
 
 
 def make_variant(
     folder: Path,
-    precision: str,
+    name: str,
     file: str,
     *,
+    precision: str,
     scheme: str,
     session: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | None = None,
 ) -> Variant:
-    """Describes a model file of the bundle, its size and SHA-256 included; its precision is its name."""
+    """Describes a model file of a bundle, its size and SHA-256 included."""
     path = folder / file
     return Variant(
-        name=precision,
+        name=name,
         file=file,
         sha256=sha256(path),
         precision=precision,
@@ -118,16 +145,5 @@ def make_variant(
     )
 
 
-def _probabilities(shop: Workshop, manifest: Manifest, variant: str) -> Probabilities:
-    """Each text by itself, as an app would ask: with dynamic int8 the answer depends a little on the batch."""
-    write_manifest(shop.folder, manifest)
-    rows = []
-    with Predictor(shop.folder, variant=variant) as classify:
-        for done, text in enumerate(shop.texts, start=1):
-            rows.append(classify.predict_proba([text]))
-            shop.progress.step(f"gate, {variant}", done, len(shop.texts))
-    return np.concatenate(rows)
-
-
-def _with_default(manifest: Manifest, variant: Variant) -> Manifest:
-    return replace(manifest, variants=(*manifest.variants, variant), default_variant=variant.name)
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]

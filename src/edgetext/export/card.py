@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgetext.checkpoint import Checkpoint
+from edgetext.export import table
+from edgetext.export.record import Record
 from edgetext.files import write_atomically
-from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.manifest import Manifest, Variant
 
-if TYPE_CHECKING:
-    from edgetext.export.candidates import Attempt
+_TASKS = {"single_label": "Gives each text one of", "multi_label": "Gives each text those that fit of"}
+_NAMED_LABELS = 20
 
 
-def write_card(folder: Path, checkpoint: Checkpoint, manifest: Manifest, attempts: Sequence[Attempt]) -> None:
+def write_card(folder: Path, manifest: Manifest, record: Record) -> None:
     """Writes the card into the bundle's folder."""
     sections = [
-        _front_matter(checkpoint),
-        _title(checkpoint, manifest),
+        _front_matter(manifest),
+        _title(manifest),
         _loading(manifest),
-        _variants(manifest, attempts),
-        _figures(checkpoint.training.get("metrics", {})),
+        _variants(manifest),
+        _search(record),
+        _figures(record.metrics),
         _data(manifest.provenance),
     ]
     write_atomically(folder / "README.md", ("\n\n".join(part for part in sections if part) + "\n").encode("utf-8"))
 
 
-def _front_matter(checkpoint: Checkpoint) -> str:
-    base = checkpoint.base_model
+def _front_matter(manifest: Manifest) -> str:
     lines = ["---", "library_name: edgetext", "pipeline_tag: text-classification", "tags: [onnx, int8]"]
+    base = _base_model(manifest)
     # The Hub takes a model id here; a built-in name or a folder is none.
     if base.count("/") == 1 and not Path(base).exists():
         lines.append(f"base_model: {base.partition('@')[0]}")
     return "\n".join([*lines, "---"])
 
 
-def _title(checkpoint: Checkpoint, manifest: Manifest) -> str:
-    names = ", ".join(f"`{label}`" for label in manifest.labels[:20])
-    more = f" and {len(manifest.labels) - 20} more" if len(manifest.labels) > 20 else ""
-    base = f" It was fine-tuned from `{checkpoint.base_model}`." if checkpoint.base_model else ""
+def _title(manifest: Manifest) -> str:
+    names = ", ".join(f"`{label}`" for label in manifest.labels[:_NAMED_LABELS])
+    rest = len(manifest.labels) - _NAMED_LABELS
+    more = f" and {rest} more" if rest > 0 else ""
+    base = f" It was fine-tuned from `{_base_model(manifest)}`." if _base_model(manifest) else ""
     return (
         f"# A text classifier with {len(manifest.labels)} labels\n\n"
-        f"Gives each text one of: {names}{more}.{base} Texts are read up to {manifest.max_length} tokens."
+        f"{_TASKS[manifest.task]}: {names}{more}.{base} Texts are read up to {manifest.max_length} tokens."
     )
 
 
@@ -55,30 +58,82 @@ def _loading(manifest: Manifest) -> str:
     )
 
 
-def _variants(manifest: Manifest, attempts: Sequence[Attempt]) -> str:
-    rows = ["| variant | file | scheme | size |", "|---|---|---|---|"]
-    rows += [f"| {v.name} | `{v.file}` | {v.scheme} | {v.bytes / 1e6:.1f} MB |" for v in manifest.variants]
-    tried = [f"- `{attempt.scheme}`: {attempt.sentence}." for attempt in attempts]
-    return "## What int8 cost\n\n" + "\n".join(rows) + "\n\n" + "\n".join(tried)
+def _variants(manifest: Manifest) -> str:
+    rows = [f"| {v.name} | `{v.file}` | {v.scheme} | {v.bytes / 1e6:.1f} MB |" for v in manifest.variants]
+    cost = _cost(manifest.variant())
+    return "\n".join(["## What int8 cost", "", *_markdown(("variant", "file", "scheme", "size"), rows), "", cost])
+
+
+def _cost(default: Variant) -> str:
+    if "sentence" not in default.evaluation:
+        return "No int8 model was let through by the gate, so that fp32 is the default."
+    kept = len(default.evaluation.get("kept_fp32", ()))
+    rescued = f" {kept} layers went back to fp32 for it." if kept else ""
+    return f"The default against fp32: {default.evaluation['sentence']}.{rescued}"
+
+
+def _search(record: Record) -> str:
+    if not record.rows:
+        return ""
+    environment = record.environment
+    rows = [f"| {' | '.join(row)} |" for row in table.cells(record)]
+    remarks = [f"- {remark}" for remark in table.remarks(record)]
+    return "\n".join(
+        [
+            "## The search",
+            "",
+            f"For {record.objective}, on {environment.get('cpu')} with {environment.get('threads')} threads "
+            f"(onnxruntime {environment.get('libraries', {}).get('onnxruntime')}), "
+            f"{str(environment.get('date'))[:10]}. `export.json` has all of it; `edgetext tune` repeats it on "
+            "another machine.",
+            "",
+            *_markdown(table.columns(record), rows),
+            *(["", *remarks] if remarks else []),
+        ]
+    )
 
 
 def _figures(metrics: Mapping[str, Any]) -> str:
-    lines = ["## Figures of the torch checkpoint\n"]
-    for part in ("validation", "test"):
-        figures = metrics.get(part)
-        if isinstance(figures, Mapping) and "accuracy" in figures:
-            lines.append(f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {figures['macro_f1']:.4f}")
-    per_label = (metrics.get("test") or metrics.get("validation") or {}).get("per_label", {})
-    if not per_label:
-        return "\n".join(lines) if len(lines) > 1 else ""
-    lines += ["", "| label | precision | recall |", "|---|---|---|"]
-    lines += [f"| {name} | {f['precision']:.3f} | {f['recall']:.3f} |" for name, f in per_label.items()]
-    return "\n".join(lines)
+    parts = {part: metrics[part] for part in ("validation", "test") if isinstance(metrics.get(part), Mapping)}
+    lines = [
+        f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {figures['macro_f1']:.4f}"
+        for part, figures in parts.items()
+        if _numbers(figures, "accuracy", "macro_f1")
+    ]
+    per_label = next((parts[part].get("per_label") for part in ("test", "validation") if part in parts), None)
+    if isinstance(per_label, Mapping) and per_label:
+        lines += ["", "| label | precision | recall |", "|---|---|---|", *_label_rows(per_label)]
+    return "\n".join(["## Figures of the torch checkpoint", "", *lines]) if lines else ""
+
+
+def _label_rows(per_label: Mapping[str, Any]) -> Iterator[str]:
+    for name, figures in per_label.items():
+        if isinstance(figures, Mapping) and _numbers(figures, "precision", "recall"):
+            yield f"| {name} | {figures['precision']:.3f} | {figures['recall']:.3f} |"
+
+
+def _numbers(figures: Mapping[str, Any], *names: str) -> bool:
+    """Whether these are numbers: a bundle that is tuned may have been written by anybody."""
+    return all(isinstance(figures.get(name), int | float) for name in names)
 
 
 def _data(provenance: Mapping[str, Any]) -> str:
-    rows = ", ".join(f"{count} {name}" for name, count in provenance.get("rows", {}).items())
+    data, rows = provenance.get("data"), provenance.get("rows")
+    if not isinstance(data, list) or not data or not isinstance(rows, Mapping):
+        return ""
     lines = [
-        f"- `{d['name']}`, {d['rows']} rows, fingerprint `{d['fingerprint'][:16]}`" for d in provenance["data"]
+        f"- `{entry.get('name')}`, {entry.get('rows')} rows, fingerprint `{str(entry.get('fingerprint'))[:16]}`"
+        for entry in data
+        if isinstance(entry, Mapping)
     ]
-    return "## Data\n\n" + "\n".join([*lines, f"\nUsed as: {rows} rows."]) if lines else ""
+    used = ", ".join(f"{count} {name}" for name, count in rows.items())
+    return "\n".join(["## Data", "", *lines, "", f"Used as: {used} rows."])
+
+
+def _base_model(manifest: Manifest) -> str:
+    base = manifest.provenance.get("base_model")
+    return base if isinstance(base, str) else ""
+
+
+def _markdown(heads: Sequence[str], rows: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *rows]

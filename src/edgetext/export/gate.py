@@ -1,132 +1,184 @@
 """The gate: is the int8 model as good as the fp32 one? A paired non-inferiority test with three verdicts.
 
-Both models answer the same held-out texts. The accuracy lost has a 95 % interval (Tango's score interval for paired
-proportions, see ``edgetext.metrics.paired``), which is held against the margin, ``--max-drop``:
+Both models answer the same held-out texts. What was lost, of accuracy or of macro F1 for multi label, has an
+interval (``edgetext.metrics.paired``, ``edgetext.metrics.macro_f1``), which is held against the margin,
+``--max-drop``:
 
 - *passed*: the whole interval lies below the margin, so the loss is shown to be smaller than it;
 - *failed*: the estimate itself is above the margin;
 - *undecided*: anything else. There were too few texts to tell; the gate never passes for lack of data.
+
+Where several candidates are held against the same texts, the interval is widened for it (Bonferroni), so that the
+chance of letting any bad one through stays what it is for one. ``docs/gate.md`` has the whole method.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from edgetext.metrics.paired import CONFIDENCE, PairedCounts, paired_difference, score_difference
+from edgetext.export.verdict import Decision, Metric, Verdict
+from edgetext.metrics.calibration import calibration_error, multi_label_calibration_error
+from edgetext.metrics.paired import CONFIDENCE, count_pairs, score_difference
+
+__all__ = ["DEFAULT_MAX_DROP", "Probabilities", "Verdict", "judge"]
 
 DEFAULT_MAX_DROP = 0.01
 _MOST_ROWS = 10_000_000  # beyond this, "more rows" is no advice
 
 Probabilities = npt.NDArray[np.float32]
-Decision = Literal["passed", "failed", "undecided"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate says of one candidate, and why.
-
-    Attributes:
-        decision: ``passed``, ``failed`` or ``undecided``.
-        max_drop: The margin, as a share (0.01 is one point).
-        rows: How many held-out texts both models answered.
-        accuracy_reference: Share of texts that the reference has right.
-        accuracy: Share of texts that the candidate has right.
-        loss: ``accuracy_reference - accuracy``; negative where the candidate is better.
-        loss_low: Lower end of the 95 % interval of the loss.
-        loss_high: Upper end of the 95 % interval of the loss.
-        agreement: Share of texts on which both give the same label, right or wrong.
-        mean_change: Mean absolute change of a probability.
-        largest_change: Largest absolute change of a probability.
-        rows_to_settle: Undecided: how many texts would settle it at these rates, ``None`` where no number would.
-    """
-
-    decision: Decision
-    max_drop: float
-    rows: int
-    accuracy_reference: float
-    accuracy: float
-    loss: float
-    loss_low: float
-    loss_high: float
-    agreement: float
-    mean_change: float
-    largest_change: float
-    rows_to_settle: int | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The verdict for people."""
-        verb = "lost" if self.loss >= 0 else "gained"
-        lost = (
-            f"int8 {verb} {_points(abs(self.loss))} of accuracy on {self.rows} held-out texts "
-            f"(95 % interval of the loss {_points(self.loss_low, False)} to {_points(self.loss_high)}, "
-            f"margin {_points(self.max_drop)})"
-        )
-        if self.decision != "undecided":
-            return f"{self.decision}: {lost}"
-        if self.rows_to_settle is None:
-            return f"undecided: {lost}; it is too close to the margin for more texts to settle it"
-        return f"undecided: {lost}; about {self.rows_to_settle} texts would settle it"
-
-    def to_json(self) -> dict[str, Any]:
-        """Gives the verdict as the manifest keeps it."""
-        return {
-            "verdict": self.decision,
-            "sentence": self.sentence,
-            "method": "paired non-inferiority, Tango 1998 score interval, two-sided 95 % interval",
-            "max_drop": self.max_drop,
-            "rows": self.rows,
-            "accuracy_fp32": self.accuracy_reference,
-            "accuracy": self.accuracy,
-            "loss": {"value": self.loss, "low": self.loss_low, "high": self.loss_high, "confidence": CONFIDENCE},
-            "agreement": self.agreement,
-            "probability_change": {"mean": self.mean_change, "largest": self.largest_change},
-            "rows_to_settle": self.rows_to_settle,
-        }
+Truth = Sequence[int] | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 
 
 def judge(
-    reference: Probabilities, candidate: Probabilities, truth: Sequence[int], max_drop: float = DEFAULT_MAX_DROP
+    reference: Probabilities,
+    candidate: Probabilities,
+    truth: Truth,
+    max_drop: float = DEFAULT_MAX_DROP,
+    *,
+    comparisons: int = 1,
+    thresholds: Sequence[float] | None = None,
 ) -> Verdict:
     """Holds a candidate against the reference on texts that the model was not trained on.
 
     Args:
         reference: Probabilities of the fp32 model, float32, shape (texts, labels).
         candidate: Probabilities of the int8 model on the same texts, same shape.
-        truth: The right class index of each text.
-        max_drop: The margin: how much accuracy may be lost, as a share above 0.
+        truth: The right class index of each text; multi label: whether a text bears a label, bool, same shape as
+            the probabilities.
+        max_drop: The margin: how much accuracy, or macro F1, may be lost, as a share above 0.
+        comparisons: How many candidates are held against these texts, this one included.
+        thresholds: Multi label: the probability from which on a label is given, one a label.
 
     Raises:
-        ValueError: The shapes differ, there are no texts, or the margin is not between 0 and 1.
+        ValueError: The shapes differ, there are no texts, the margin is not between 0 and 1, there is less than one
+            comparison, or no text bears any label.
     """
-    if reference.shape != candidate.shape or reference.shape[0] != len(truth):
-        raise ValueError(f"shapes differ: {reference.shape}, {candidate.shape} and {len(truth)} right answers")
-    if not 0 < max_drop < 1:
-        raise ValueError(f"max_drop must lie between 0 and 1, found {max_drop}")
-    right = np.asarray(truth)
-    answers_reference, answers = reference.argmax(axis=1), candidate.argmax(axis=1)
-    difference = paired_difference((answers_reference == right).tolist(), (answers == right).tolist())
-    decision = _decide(-difference.value, -difference.low, max_drop)
+    _check(reference, candidate, truth, max_drop, comparisons, thresholds)
+    confidence = 1 - (1 - CONFIDENCE) / comparisons
+    if thresholds is None:
+        found = _single_label(reference, candidate, np.asarray(truth), confidence)
+    else:
+        found = _multi_label(reference, candidate, np.asarray(truth, bool), thresholds, confidence)
+    decision = _decide(found.loss, found.high, max_drop)
     change = np.abs(reference - candidate)
     return Verdict(
         decision=decision,
         max_drop=max_drop,
         rows=len(truth),
-        accuracy_reference=float((answers_reference == right).mean()),
-        accuracy=float((answers == right).mean()),
-        loss=0.0 - difference.value,
-        loss_low=0.0 - difference.high,
-        loss_high=0.0 - difference.low,
-        agreement=float((answers_reference == answers).mean()),
+        accuracy_reference=found.reference,
+        accuracy=found.candidate,
+        loss=found.loss,
+        loss_low=found.low,
+        loss_high=found.high,
+        agreement=found.agreement,
         mean_change=float(change.mean()),
         largest_change=float(change.max()),
-        rows_to_settle=_rows_to_settle(difference.counts, max_drop) if decision == "undecided" else None,
+        calibration_error_reference=found.calibration[0],
+        calibration_error=found.calibration[1],
+        rows_to_settle=_rows_to_settle(len(truth), found, max_drop) if decision == "undecided" else None,
+        metric=found.metric,
+        comparisons=comparisons,
+        confidence=confidence,
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the texts show.
+
+    Attributes:
+        metric: Of which the rest speaks.
+        reference: The metric of the reference.
+        candidate: The metric of the candidate.
+        loss: The difference of the two, with its interval ``low`` to ``high``.
+        low: See ``loss``.
+        high: See ``loss``.
+        agreement: Share of texts with the same answer.
+        calibration: Calibration error of the reference and of the candidate.
+        high_at: Where the interval would end with so many texts at the same rates.
+    """
+
+    metric: Metric
+    reference: float
+    candidate: float
+    loss: float
+    low: float
+    high: float
+    agreement: float
+    calibration: tuple[float, float]
+    high_at: Callable[[int], float]
+
+
+def _single_label(
+    reference: Probabilities, candidate: Probabilities, right: npt.NDArray[np.int64], confidence: float
+) -> _Found:
+    first, second = reference.argmax(axis=1), candidate.argmax(axis=1)
+    counts = count_pairs((first == right).tolist(), (second == right).tolist())
+    difference = score_difference(counts, confidence)
+    return _Found(
+        metric="accuracy",
+        reference=float((first == right).mean()),
+        candidate=float((second == right).mean()),
+        loss=0.0 - difference.value,
+        low=0.0 - difference.high,
+        high=0.0 - difference.low,
+        agreement=float((first == second).mean()),
+        calibration=(calibration_error(reference, right), calibration_error(candidate, right)),
+        high_at=lambda rows: -score_difference(counts.scaled(rows), confidence).low,
+    )
+
+
+def _multi_label(
+    reference: Probabilities,
+    candidate: Probabilities,
+    truth: npt.NDArray[np.bool_],
+    thresholds: Sequence[float],
+    confidence: float,
+) -> _Found:
+    # Here, since scipy takes a second to load and single-label exports do without it.
+    from edgetext.metrics.macro_f1 import macro_f1_difference
+
+    limits = np.asarray(thresholds, np.float32)
+    first, second = reference >= limits, candidate >= limits
+    difference = macro_f1_difference(truth, first, second, confidence)
+    return _Found(
+        metric="macro F1",
+        reference=difference.reference,
+        candidate=difference.candidate,
+        loss=0.0 - difference.value,
+        low=0.0 - difference.high,
+        high=0.0 - difference.low,
+        agreement=float((first == second).all(axis=1).mean()),
+        calibration=(
+            multi_label_calibration_error(reference, truth),
+            multi_label_calibration_error(candidate, truth),
+        ),
+        high_at=lambda rows: -difference.scaled(rows / len(truth)).low,
+    )
+
+
+def _check(
+    reference: Probabilities,
+    candidate: Probabilities,
+    truth: Truth,
+    max_drop: float,
+    comparisons: int,
+    thresholds: Sequence[float] | None,
+) -> None:
+    right = np.shape(truth)
+    expected = reference.shape[:1] if thresholds is None else reference.shape
+    if reference.shape != candidate.shape or right != expected or not len(reference):
+        raise ValueError(f"shapes differ: {reference.shape}, {candidate.shape} and {right} right answers")
+    if thresholds is not None and len(thresholds) != reference.shape[1]:
+        raise ValueError(f"expected {reference.shape[1]} thresholds, found {len(thresholds)}")
+    if not 0 < max_drop < 1:
+        raise ValueError(f"max_drop must lie between 0 and 1, found {max_drop}")
+    if comparisons < 1:
+        raise ValueError(f"comparisons must be at least 1, found {comparisons}")
 
 
 def _decide(loss: float, loss_high: float, max_drop: float) -> Decision:
@@ -135,18 +187,10 @@ def _decide(loss: float, loss_high: float, max_drop: float) -> Decision:
     return "passed" if loss_high < max_drop else "undecided"
 
 
-def _rows_to_settle(counts: PairedCounts, max_drop: float) -> int | None:
+def _rows_to_settle(rows: int, found: _Found, max_drop: float) -> int | None:
     """The smallest number of texts at which the same rates would pass, to the nearest power of 1.1."""
-    rows = counts.n
     while rows < _MOST_ROWS:
         rows = rows + max(1, rows // 10)
-        if -score_difference(counts.scaled(rows)).low < max_drop:
+        if found.high_at(rows) < max_drop:
             return rows
     return None
-
-
-def _points(share: float, unit: bool = True) -> str:
-    value = f"{round(100 * share, 2) + 0.0:.2f}".replace("-0.00", "0.00")
-    if not unit:
-        return value
-    return f"{value} point" if value == "1.00" else f"{value} points"

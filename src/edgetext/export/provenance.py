@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePath
@@ -40,6 +41,22 @@ def provenance(checkpoint: Checkpoint, command: str) -> dict[str, Any]:
         ],
         "rows": {name: len(part.rows) for name, part in record.parts.items()} if record else {},
         "seed": record.seed if record else None,
+        **_here_and_now(command),
+    }
+
+
+def repeated(before: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """Gives a bundle's origin once its search was repeated: the same model and data, with what ran now.
+
+    Args:
+        before: What the manifest says so far.
+        command: The command line that repeats the search.
+    """
+    return {**before, **_here_and_now(command)}
+
+
+def _here_and_now(command: str) -> dict[str, Any]:
+    return {
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,

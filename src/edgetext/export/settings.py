@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from edgetext.errors import InputError
 from edgetext.export.gate import DEFAULT_MAX_DROP
+from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES, Objective
 from edgetext.export.schemes.registry import SCHEMES, check_scheme
 
 
@@ -15,24 +17,47 @@ class ExportSettings:
 
     Attributes:
         max_drop: The gate's margin, as a share of texts.
-        schemes: The int8 recipes to try, in order; the first that the gate lets through is taken.
+        schemes: The recipes to try; a single one skips the search. Of two equally good ones the earlier is taken.
         strict: Whether an undecided candidate is refused like a failed one.
         examples: Whether a few held-out texts go into the manifest, for the demo page.
+        texts: Whether texts go into the bundle at all: the examples, and those that ``tune`` works with.
+        objective: What the best candidate is best in.
+        search_seconds: How long the search may take before it cuts its list short.
+        text_model: Whether ``onnx/model_text.onnx`` is written, see ``text_model.py``.
+        trim_vocabulary: How many tokens of the vocabulary to keep; all of them where ``None``.
         command: The command line, for the provenance.
 
     Raises:
-        InputError: A margin outside 0 to 1, or a scheme that is not there.
+        InputError: A margin outside 0 to 1, a scheme or an objective that is not there, or no time.
     """
 
     max_drop: float = DEFAULT_MAX_DROP
     schemes: tuple[str, ...] = tuple(SCHEMES)
     strict: bool = False
     examples: bool = True
+    texts: bool = True
+    objective: Objective = "latency"
+    search_seconds: float = DEFAULT_SEARCH_SECONDS
+    text_model: bool = False
+    trim_vocabulary: int | None = None
     command: str = ""
 
     def __post_init__(self) -> None:
         """Refuses values outside their range."""
         if not 0 < self.max_drop < 1:
             raise InputError(f"--max-drop is a share between 0 and 1 (0.01 is one point), found {self.max_drop:g}")
+        if self.objective not in OBJECTIVES:
+            raise InputError(f"there is no objective {self.objective!r}: choose one of {', '.join(OBJECTIVES)}")
+        if not self.search_seconds > 0:
+            raise InputError(f"--search-seconds must be above 0, found {self.search_seconds:g}")
         for scheme in self.schemes:
             check_scheme(scheme)
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives what decides the search, as JSON values."""
+        return {
+            "max_drop": self.max_drop,
+            "strict": self.strict,
+            "schemes": list(self.schemes),
+            "search_seconds": self.search_seconds,
+        }

@@ -21,18 +21,23 @@ ISA_FLAGS = (
 """The instruction sets that decide how fast int8 and bf16 are, as Linux names them."""
 
 LIBRARIES = (
-    "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "transformers", "safetensors",
+    "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "triton", "transformers", "safetensors",
+    "optimum", "optimum-onnx", "openvino", "scikit-learn", "mlcommons-loadgen",
 )  # fmt: skip
 
+_GPU_FIELDS = {
+    "name": "name", "driver": "driver_version", "memory": "memory.total", "compute_capability": "compute_cap",
+}  # fmt: skip
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
-def capture_environment(threads: int, usable_cores: int) -> dict[str, Any]:
+def capture_environment(threads: int, usable_cores: int, quota: float | None = None) -> dict[str, Any]:
     """Gives the environment as JSON values; what the machine does not tell is ``None``.
 
     Args:
         threads: How many threads each measured program may use.
         usable_cores: How many cores this process may use, by its affinity and quota.
+        quota: The cores' worth of time that the cgroups allow, if they limit it.
     """
     gpu = gpu_name()
     cpu, cores = cpu_model(), os.cpu_count()
@@ -42,6 +47,9 @@ def capture_environment(threads: int, usable_cores: int) -> dict[str, Any]:
         "isa": list(isa_flags()),
         "cores": cores,
         "usable_cores": usable_cores,
+        "affinity": affinity(),
+        "quota": quota,
+        "governor": governor(),
         "threads": threads,
         "memory_gb": _memory_gb(),
         "gpu": gpu,
@@ -72,16 +80,26 @@ def isa_flags() -> tuple[str, ...]:
     return ()
 
 
+def affinity() -> list[int] | None:
+    """Gives the numbers of the cores that this process may run on; ``None`` where the system has no such notion."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def governor() -> str | None:
+    """Gives how the first core's clock is governed, such as ``performance``; ``None`` where Linux does not tell."""
+    return _read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
+
+
 def has_bf16() -> bool:
     """Says whether the processor multiplies bfloat16 numbers by itself (AVX512_BF16, AMX, or Arm's bf16)."""
     return bool(_BF16_FLAGS & set(isa_flags()))
 
 
 def gpu_name() -> dict[str, str] | None:
-    """Gives name, driver and memory of the first NVIDIA GPU, as ``nvidia-smi`` tells, or ``None``."""
-    line = _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+    """Gives name, driver, memory and compute capability of the first NVIDIA GPU, by ``nvidia-smi``, or ``None``."""
+    line = _output("nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS.values())}", "--format=csv,noheader")
     fields = [field.strip() for field in (line or "").splitlines()[0].split(",")] if line else []
-    return dict(zip(("name", "driver", "memory"), fields, strict=True)) if len(fields) == 3 else None
+    return dict(zip(_GPU_FIELDS, fields, strict=True)) if len(fields) == len(_GPU_FIELDS) else None
 
 
 def library_versions() -> dict[str, str]:

@@ -14,13 +14,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import IO, Any
 
 from edgetext.errors import EdgetextError
+from edgetext.measure.loadgen import LoadTest
 
 _KILLED = -9  # signal.SIGKILL, which Windows does not name
 _ONE_AT_A_TIME = threading.Lock()
@@ -44,7 +45,8 @@ class Start:
     """How a runner came up.
 
     Attributes:
-        first_prediction_ms: From the start of the process to its first label, imports and loading included.
+        first_prediction_ms: From the start of the process to its first label, imports and loading included; without
+            what the runner was trained for (see ``runner.Runner``).
         load_ms: The part of it that imported and loaded the runner.
         first_ms: The part of it that was the first prediction.
         label: That label.
@@ -79,6 +81,8 @@ class Worker:
         self._runner = runner
         self._spec = dict(spec)
         self._environment = {**os.environ, **thread_environment(threads), **(environment or {})}
+        # pip compiles what it installs; modules in a source tree must not be compiled at every cold start.
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self._environment["PYTHONPATH"] = _python_path(self._environment.get("PYTHONPATH", ""))
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[str] | None = None
@@ -95,7 +99,7 @@ class Worker:
         begin = perf_counter()
         self._spawn()
         answer = self._ask(request)
-        elapsed = (perf_counter() - begin) * 1000
+        elapsed = (perf_counter() - begin) * 1000 - answer["prepared_ms"]
         return Start(round(elapsed, 4), answer["load_ms"], answer["first_ms"], answer["label"])
 
     def latency(self, texts: Sequence[str], *, warm_up: int = 0, seconds: float = 1e9) -> list[float]:
@@ -141,6 +145,25 @@ class Worker:
         """
         answer = self._ask({"command": "memory"})
         return answer["peak_bytes"], answer["about"]
+
+    def cost(self) -> dict[str, Any]:
+        """Gives what the runner costs beside time: ``installed_bytes`` by package, ``joules_per_text`` by device.
+
+        The joules of the whole
+        machine during the throughput turns; a device that does not count is not there.
+
+        Raises:
+            WorkerError: The process died.
+        """
+        return self._ask({"command": "cost"})
+
+    def load(self, texts: Sequence[str], test: LoadTest) -> dict[str, Any]:
+        """Has LoadGen ask the runner (see ``measure.loadgen``), and gives what it found.
+
+        Raises:
+            WorkerError: The runner failed, LoadGen is not installed, or the process died or hung.
+        """
+        return self._ask({"command": "load", "texts": list(texts), "test": asdict(test)})
 
     def close(self) -> None:
         """Ends the process: kindly when it is idle, by force when it does not go within a few seconds."""

@@ -19,7 +19,11 @@ class CannotMeasureError(EdgetextError):
 
 
 class Runner(Protocol):
-    """One program that turns texts into labels."""
+    """One program that turns texts into labels.
+
+    One that has to be trained before it can answer tells how many seconds that took in an attribute
+    ``preparation_s``: training is no part of a cold start.
+    """
 
     def one(self, text: str) -> str:
         """Gives the label of one text, computed by itself."""

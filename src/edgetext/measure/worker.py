@@ -1,8 +1,9 @@
 """The process that is measured: ``python -m edgetext.measure.worker``, started by ``measure.process``.
 
 It reads one JSON object a line and answers each with one line: ``{"command": "start", "runner": ..., "spec": ...,
-"text": ...}`` first, then ``latency``, ``throughput``, ``predict`` and ``memory`` in any order, ``close`` last. An
-answer with ``error`` in it gives the reason as a sentence, and ``status`` says whether it is a failure.
+"text": ...}`` first, then ``latency``, ``throughput``, ``predict``, ``memory``, ``cost`` and ``load`` in any order,
+``close`` last. An answer with ``error`` in it gives the reason as a sentence, and ``status`` says whether it is a
+failure.
 
 The lines travel over copies of standard input and output; the originals are turned away at once, so that a
 library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it.
@@ -12,11 +13,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, TextIO
 
 from edgetext.errors import MissingExtraError
+from edgetext.measure.energy import Energy
+from edgetext.measure.installed import installed_bytes
+from edgetext.measure.loadgen import LoadTest, run_load_test
 from edgetext.measure.memory import peak_memory_bytes
 from edgetext.measure.runner import CannotMeasureError, Runner, load_runner
 
@@ -28,12 +33,17 @@ class Session:
 
     def __init__(self) -> None:
         self._runner: Runner | None = None
+        self._joules: dict[str, float] = {}
+        self._texts = 0
+        self._modules = frozenset(sys.modules)
         self._commands: dict[str, Callable[[Message], dict[str, Any]]] = {
             "start": self._start,
             "latency": self._latency,
             "throughput": self._throughput,
             "predict": self._predict,
             "memory": self._memory,
+            "cost": self._cost,
+            "load": self._load,
             "close": self._close,
         }
 
@@ -59,9 +69,15 @@ class Session:
         begin = perf_counter()
         self._runner = load_runner(request["runner"], request["spec"])
         loaded = perf_counter()
+        prepared = float(getattr(self._runner, "preparation_s", 0.0))
         label = self.runner.one(request["text"])
         first = perf_counter()
-        return {"label": label, "load_ms": _ms(loaded - begin), "first_ms": _ms(first - loaded)}
+        return {
+            "label": label,
+            "load_ms": _ms(loaded - begin - prepared),
+            "first_ms": _ms(first - loaded),
+            "prepared_ms": _ms(prepared),
+        }
 
     def _latency(self, request: Message) -> dict[str, Any]:
         one, texts = self.runner.one, request["texts"]
@@ -81,9 +97,14 @@ class Session:
     def _throughput(self, request: Message) -> dict[str, Any]:
         texts, batch = request["texts"], request["batch"]
         self.runner.many(texts[:batch], batch)  # warm-up: one batch of the size that is timed
+        energy = Energy()
         begin = perf_counter()
         self.runner.many(texts, batch)
-        return {"seconds": perf_counter() - begin}
+        seconds = perf_counter() - begin
+        for device, joules in (energy.joules() or {}).items():
+            self._joules[device] = self._joules.get(device, 0.0) + joules
+        self._texts += len(texts)
+        return {"seconds": seconds}
 
     def _predict(self, request: Message) -> dict[str, Any]:
         begin = perf_counter()
@@ -94,6 +115,13 @@ class Session:
 
     def _memory(self, _: Message) -> dict[str, Any]:
         return {"peak_bytes": peak_memory_bytes(), "about": dict(self.runner.about())}
+
+    def _cost(self, _: Message) -> dict[str, Any]:
+        each = {device: joules / self._texts for device, joules in self._joules.items()}
+        return {"installed_bytes": installed_bytes(self._modules), "joules_per_text": each}
+
+    def _load(self, request: Message) -> dict[str, Any]:
+        return run_load_test(self.runner, request["texts"], LoadTest(**request["test"]))
 
     def _close(self, _: Message) -> dict[str, Any]:
         self.runner.close()

@@ -7,6 +7,8 @@ Sources:
     the paired-sample design", Statistics in Medicine 17 (1998). It inverts the score test, depends on the changed
     answers alone, and keeps its coverage where few or none changed, where the usual normal interval collapses to a
     point. With no changed answer in n texts its end is z^2 / (n + z^2): 1.9 points for 200 texts, 0.95 for 400.
+    McNemar's test: Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+    percentages", Psychometrika 12 (1947), in its exact form.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from statistics import NormalDist
 
 CONFIDENCE = 0.95
@@ -144,6 +147,21 @@ def score_difference(counts: PairedCounts, confidence: float = CONFIDENCE) -> Pa
     low = _root(lambda delta: _score(counts, delta) - z, -1.0, difference)
     high = _root(lambda delta: _score(counts, delta) + z, difference, 1.0)
     return PairedDifference(difference, low, high, counts)
+
+
+def mcnemar_exact(counts: PairedCounts) -> float:
+    """Gives the two-sided p-value of McNemar's exact test: how likely changes so unequal are by chance alone.
+
+    Args:
+        counts: The two-by-two table of right and wrong answers.
+    """
+    changed = counts.only_reference + counts.only_candidate
+    fewer = min(counts.only_reference, counts.only_candidate)
+    ways = total = 1
+    for taken in range(1, fewer + 1):
+        ways = ways * (changed - taken + 1) // taken
+        total += ways
+    return min(1.0, float(Fraction(2 * total, 1 << changed)))
 
 
 def _score(counts: PairedCounts, delta: float) -> float:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgetext.errors import BundleError, InputError
@@ -14,7 +13,10 @@ from edgetext.runtime.graph import Graph
 from edgetext.runtime.long_texts import FIRST_CUT, LongText, Reader, make_reader
 from edgetext.runtime.pairs import Text, check_pair, explain, shorten
 
-IntArray = NDArray[np.signedinteger[Any]]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+IntArray: TypeAlias = "NDArray[np.signedinteger[Any]]"
 
 
 class Encoded(NamedTuple):
@@ -37,21 +39,21 @@ class Encoder:
     """Tokenizes texts and lays them out for one graph; safe to use from many threads.
 
     Args:
-        tokenizer: Content of ``tokenizer.json``; the padding and truncation that it asks for are not used.
+        tokenizer: Of the trained model, see ``load_tokenizer``; its padding and truncation are set anew.
         max_length: The longest input in tokens, special tokens included.
         graph: What the arrays are for.
         padding_id: The token to fill up with, where the tokenizer does not say; the attention mask hides it.
         truncation: What is read of a longer text; one of ``long_texts.TRUNCATIONS``.
 
     Raises:
-        BundleError: The tokenizer is damaged, or leaves no room for text in ``max_length`` tokens.
+        BundleError: The tokenizer leaves no room for text in ``max_length`` tokens.
     """
 
     def __init__(
-        self, tokenizer: bytes, max_length: int, graph: Graph, padding_id: int = 0, truncation: str = "head"
+        self, tokenizer: Tokenizer, max_length: int, graph: Graph, padding_id: int = 0, truncation: str = "head"
     ) -> None:
-        """Loads the tokenizer; see the class for the arguments."""
-        self._tokenizer = _load(tokenizer)
+        """Sets the tokenizer up; see the class for the arguments."""
+        self._tokenizer = tokenizer
         padding = self._tokenizer.padding
         self._padding_id: int = padding["pad_id"] if padding else padding_id
         self._tokenizer.no_padding()
@@ -138,7 +140,7 @@ class Encoder:
             raise InputError(f"{name} is a pair, which truncation={self._truncation!r} cannot cut: choose 'head'")
         if self._max_length <= special:
             raise InputError(f"{name} is a pair, and the model reads {self._max_length} tokens: too few for two")
-        first, second = (shorten(self._tokenizer, text, self._max_length) for text in pair)
+        first, second = shorten(self._tokenizer, pair, self._max_length)
         encoding = self._tokenizer.encode(first, second)
         cut = bool(encoding.overflowing) or len(first) + len(second) < len(pair[0]) + len(pair[1])
         return self._encoded(LongText([(encoding.ids, encoding.type_ids)], cut))
@@ -149,11 +151,15 @@ class Encoder:
         return rows[0]._replace(more=tuple(rows[1:])) if len(rows) > 1 else rows[0]
 
 
-def _name(index: int | None) -> str:
-    return "the text" if index is None else f"text {index}"
+def load_tokenizer(content: bytes) -> Tokenizer:
+    """Gives the tokenizer that a ``tokenizer.json`` describes.
 
+    Args:
+        content: Of the file.
 
-def _load(content: bytes) -> Tokenizer:
+    Raises:
+        BundleError: It is damaged.
+    """
     try:
         return Tokenizer.from_buffer(content)
     except BaseException as error:  # tokenizers raises Exception itself, and a panic that is not even that
@@ -162,3 +168,7 @@ def _load(content: bytes) -> Tokenizer:
         raise BundleError(
             f"tokenizer.json is damaged: {str(error)[:200]}; copy or export the bundle again"
         ) from None
+
+
+def _name(index: int | None) -> str:
+    return "the text" if index is None else f"text {index}"

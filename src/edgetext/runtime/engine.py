@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgetext.errors import BundleError, InputError
+from edgetext.runtime.aside import Aside
 from edgetext.runtime.averaging import average
 from edgetext.runtime.batching import BATCH_TEXTS, batches, windows
 from edgetext.runtime.bundle import Bundle
 from edgetext.runtime.calls import CLOSED
-from edgetext.runtime.encode import Encoded, Encoder, IntArray
+from edgetext.runtime.encode import Encoded, Encoder, IntArray, load_tokenizer
 from edgetext.runtime.graph import check_graph
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.pairs import Text
@@ -23,7 +23,11 @@ from edgetext.runtime.reading import read_object
 from edgetext.runtime.session import Profile, one_line, open_session
 from edgetext.runtime.window import Window
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
 _FORKED = "the process was forked while this stream was read: begin it again in the child"
+_MOST_TOKENS = 1 << 31  # no vocabulary is that large, and some graphs take int32
 _LONE_TEXTS = 4  # run one by one, they make the work that one thread takes at a time
 _left_behind: list[object] = []
 
@@ -55,10 +59,13 @@ class Engine:
         deterministic: bool = False,
     ) -> None:
         """Loads the model and its tokenizer; see the class for the arguments."""
-        model = bundle.model_file(variant, verify=verify)
+        # A checksum leaves the interpreter to others, and allocates nothing: what a thread of its own allocates and
+        # frees, the allocator keeps for that thread.
+        checked = Aside(lambda: bundle.model_file(variant, verify=verify))
+        tokenizer = load_tokenizer(bundle.tokenizer_bytes(verify=verify))
+        model = checked.result()
         self._session: Any = open_session(model, variant, profile)
         graph = check_graph(self._session, bundle.manifest, str(model))
-        tokenizer = bundle.tokenizer_bytes(verify=verify)
         self._encoder = Encoder(tokenizer, bundle.manifest.max_length, graph, _padding_id(bundle), truncation)
         self._deterministic = deterministic
         self.batch_texts = _LONE_TEXTS if deterministic else BATCH_TEXTS
@@ -67,7 +74,7 @@ class Engine:
         self._name = str(model)
         self._outputs = [graph.output]
         self._labels = len(bundle.manifest.labels)
-        self._pool = ThreadPoolExecutor(profile.callers, "edgetext") if profile.callers > 1 else None
+        self._pool = _make_pool(profile.callers) if profile.callers > 1 else None
 
     def one(self, text: Text) -> tuple[FloatArray, bool]:
         """Gives the logits of one text or pair, of shape (labels,), and whether it was cut.
@@ -173,8 +180,16 @@ class Engine:
         return logits
 
 
+def _make_pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import (
+        ThreadPoolExecutor,
+    )  # 5 ms, which the first answer of other profiles need not wait for
+
+    return ThreadPoolExecutor(threads, "edgetext")
+
+
 def _padding_id(bundle: Bundle) -> int:
     """Gives the model's padding token; some architectures look for it in the ids, past the attention mask."""
     config = bundle.path / "config.json"
     found = read_object(config).get("pad_token_id") if config.is_file() else None
-    return found if type(found) is int and found >= 0 else 0
+    return found if type(found) is int and 0 <= found < _MOST_TOKENS else 0

@@ -53,7 +53,7 @@ def _inside(model: Path, parent: PurePosixPath, name: str) -> str:
     joined = posixpath.normpath(posixpath.join(parent.as_posix(), name))
     if name.startswith("/") or "\\" in name or ":" in name or "\0" in name or joined.split("/")[0] == "..":
         raise BundleError(
-            f"{model} reads weights from {name!r}, which leaves the bundle's folder: do not use this model"
+            f"{model} reads weights from {name!r:.200}, which leaves the bundle's folder: do not use this model"
         )
     return joined
 

@@ -8,13 +8,18 @@ from typing import Any
 
 from edgetext.errors import BundleError
 from edgetext.runtime.manifest import Manifest, Variant
-from edgetext.runtime.reading import read_object
+from edgetext.runtime.reading import listed, read_object
 
 _USUAL_LENGTH = 512  # tokens, where the folder says nothing
 _UNSET_LENGTH = 1 << 20  # transformers writes 10**30 for "no limit known"
 _PREFERRED = ("model_quantized", "model_int8", "model")
 # These count positions from the padding token's id + 1 on, so that the table has fewer places than rows.
-_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "data2vec-text"})
+_OFFSET_POSITIONS = frozenset(
+    {
+        "camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm",
+        "xlm-roberta", "xlm-roberta-xl", "xmod",
+    }
+)  # fmt: skip
 _TASKS = {
     None: "single_label",
     "single_label_classification": "single_label",
@@ -76,7 +81,8 @@ def _task(folder: Path, config: Mapping[str, Any]) -> str:
     first = architectures[0] if isinstance(architectures, list) and architectures else None
     if isinstance(first, str) and not first.endswith("ForSequenceClassification"):
         raise BundleError(
-            f"{folder} holds a {first}, not a text classifier: expected one that ends in ForSequenceClassification"
+            f"{folder} holds a {listed([first])}, not a text classifier: expected one that ends in "
+            "ForSequenceClassification"
         )
     problem = config.get("problem_type")
     if not isinstance(problem, str | None) or problem not in _TASKS:
@@ -106,6 +112,7 @@ def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
 
 def _positions(config: Mapping[str, Any]) -> object:
     positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
-    if config.get("model_type") in _OFFSET_POSITIONS and type(positions) is int:
+    model_type = config.get("model_type")
+    if isinstance(model_type, str) and model_type in _OFFSET_POSITIONS and type(positions) is int:
         return positions - (padding if type(padding) is int else 1) - 1
     return positions

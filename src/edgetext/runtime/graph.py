@@ -7,6 +7,7 @@ from typing import Any
 
 from edgetext.errors import BundleError
 from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.reading import listed
 
 KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _NUMPY_TYPES = {"tensor(int64)": "int64", "tensor(int32)": "int32"}
@@ -38,6 +39,15 @@ def check_graph(session: Any, manifest: Manifest, name: str) -> Graph:
     Raises:
         BundleError: The graph is no text classifier with these labels.
     """
+    try:
+        return _signature(session, manifest, name)
+    except UnicodeDecodeError:  # onnxruntime loads such a model, and its names are decoded when they are asked for
+        raise BundleError(
+            f"{name} is damaged: it names things in no valid UTF-8; copy or export it again"
+        ) from None
+
+
+def _signature(session: Any, manifest: Manifest, name: str) -> Graph:
     inputs = session.get_inputs()
     _check_inputs(inputs, manifest, name)
     dtypes = {_NUMPY_TYPES.get(item.type, item.type) for item in inputs}
@@ -52,13 +62,11 @@ def _check_inputs(inputs: list[Any], manifest: Manifest, name: str) -> None:
     names = {item.name for item in inputs}
     if "input_ids" not in names or not names <= set(KNOWN_INPUTS):
         raise BundleError(
-            f"{name} takes {', '.join(sorted(names))}: expected input_ids and, with it, attention_mask "
+            f"{name} takes {listed(sorted(names))}: expected input_ids and, with it, attention_mask "
             "and token_type_ids at most"
         )
     if manifest.inputs and names != set(manifest.inputs):
-        raise BundleError(
-            f"{name} takes {', '.join(sorted(names))}, and bundle.json says {', '.join(manifest.inputs)}"
-        )
+        raise BundleError(f"{name} takes {listed(sorted(names))}, and bundle.json says {listed(manifest.inputs)}")
     fixed = [item.name for item in inputs if len(item.shape) != 2 or any(isinstance(n, int) for n in item.shape)]
     if fixed:
         raise BundleError(f"{name} takes {fixed[0]} in one shape only: export it with dynamic axes")
@@ -70,7 +78,7 @@ def _output(outputs: list[Any], manifest: Manifest, name: str) -> str:
     shape = logits.shape
     if logits.type != "tensor(float)" or len(shape) != 2:
         raise BundleError(
-            f"{name} gives {logits.name} of type {logits.type} and rank {len(shape)}: "
+            f"{name} gives {listed([logits.name])} of type {logits.type} and rank {len(shape)}: "
             "expected float logits of shape (texts, labels)"
         )
     if isinstance(shape[1], int) and shape[1] != wanted:

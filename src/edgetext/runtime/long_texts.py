@@ -16,7 +16,7 @@ OVERLAP = 4  # a window shares a quarter of its tokens with the one before it
 
 # Characters a token: a text is cut there before it is tokenized, since the tokenizer would read all of it first.
 FIRST_CUT = 8
-_LAST_CUT = 512
+LAST_CUT = 512
 _GROWTH = 8
 
 
@@ -81,7 +81,7 @@ def begin(
     Returns:
         The encoding, and how many characters were read.
     """
-    cut, last = FIRST_CUT * reach, min(len(text), last or _LAST_CUT * reach)
+    cut, last = FIRST_CUT * reach, min(len(text), last or LAST_CUT * reach)
     while True:
         encoding = tokenizer.encode(text[:cut], add_special_tokens=add_special_tokens)
         if len(encoding.overflowing) >= pieces or cut >= last:
@@ -95,7 +95,7 @@ def _head(tokenizer: Tokenizer, text: str, max_length: int) -> LongText:
 
 
 def _windows(tokenizer: Tokenizer, text: str, max_length: int, reach: int) -> LongText:
-    last = max(FIRST_CUT * reach, _LAST_CUT * max_length)
+    last = max(FIRST_CUT * reach, LAST_CUT * max_length)
     encoding, read = begin(tokenizer, text, reach, MAX_WINDOWS, last=last)
     pieces = [encoding, *encoding.overflowing]
     rows = [(piece.ids, piece.type_ids) for piece in pieces[:MAX_WINDOWS]]
@@ -122,7 +122,7 @@ def _last_tokens(tokenizer: Tokenizer, text: str, max_length: int, count: int) -
     """Gives the last tokens of a text, without special tokens; no more of it is read than they need."""
     if not text or not count:
         return []
-    cut, last = FIRST_CUT * max_length, min(len(text), _LAST_CUT * max_length)
+    cut, last = FIRST_CUT * max_length, min(len(text), LAST_CUT * max_length)
     while True:
         encoding = tokenizer.encode(text[-cut:], add_special_tokens=False)
         if encoding.overflowing or cut >= last:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Any
 
 from edgetext.errors import BundleError
+from edgetext.runtime.reading import listed
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "bundle.json"
 TASKS = ("single_label", "multi_label")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_INPUT = 1 << 20  # tokens; no text classifier reads more, and arrays are sized by it
 
 
@@ -82,8 +85,8 @@ class Manifest:
         for variant in self.variants:
             if variant.name == wanted:
                 return variant
-        known = ", ".join(variant.name for variant in self.variants)
-        raise BundleError(f"this bundle has no variant {wanted!r}: it has {known}")
+        known = listed(variant.name for variant in self.variants)
+        raise BundleError(f"this bundle has no variant {wanted!r:.60}: it has {known}")
 
     def to_json(self) -> dict[str, Any]:
         """Gives the manifest as plain JSON values, unknown fields included."""
@@ -113,7 +116,7 @@ class Manifest:
         version = document.get("format_version")
         if version != FORMAT_VERSION or isinstance(version, bool):
             raise BundleError(
-                f"{MANIFEST_FILE}: format_version is {version!r} and this edgetext reads {FORMAT_VERSION}: "
+                f"{MANIFEST_FILE}: format_version is {version!r:.60} and this edgetext reads {FORMAT_VERSION}: "
                 "update edgetext, or export again"
             )
         labels = _strings(document, "labels")
@@ -121,7 +124,7 @@ class Manifest:
             raise BundleError(f"{MANIFEST_FILE}: labels must be at least two different names")
         task = _string(document, "task")
         if task not in TASKS:
-            raise BundleError(f"{MANIFEST_FILE}: task is {task!r}, expected one of {', '.join(TASKS)}")
+            raise BundleError(f"{MANIFEST_FILE}: task is {task!r:.60}, expected one of {', '.join(TASKS)}")
         manifest = cls(
             task=task,
             labels=labels,
@@ -150,13 +153,15 @@ def check_inside(path: str) -> str:
     """Gives the path back if it is relative and stays inside the bundle.
 
     Raises:
-        BundleError: It is absolute, names a drive, or climbs out with ``..``.
+        BundleError: It is absolute, names a drive, climbs out with ``..``, or holds a line break or the like.
     """
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or ":" in path or "\0" in path:
         raise BundleError(
-            f"{MANIFEST_FILE}: the path {path!r} leaves the bundle's folder; paths must stay inside it"
+            f"{MANIFEST_FILE}: the path {path!r:.200} leaves the bundle's folder; paths must stay inside it"
         )
+    if not path.isprintable():
+        raise BundleError(f"{MANIFEST_FILE}: the path {path!r:.200} holds characters that no file of a bundle has")
     return path
 
 
@@ -170,7 +175,7 @@ def _variant_from_json(value: object) -> Variant:
     return Variant(
         name=_string(entry, "name"),
         file=check_inside(_string(entry, "file")),
-        sha256=_string(entry, "sha256"),
+        sha256=_recorded(entry),
         precision=_string(entry, "precision"),
         scheme=_string(entry, "scheme"),
         bytes=_positive(entry, "bytes"),
@@ -224,7 +229,23 @@ def _max_length(document: Mapping[str, Any]) -> int:
 
 def _files(document: Mapping[str, Any]) -> dict[str, str]:
     files = _expect(document.get("files", {}), dict, "files")
-    return {check_inside(path): _expect(digest, str, f"files[{path!r}]") for path, digest in files.items()}
+    for path, digest in files.items():
+        what = f"files[{check_inside(path)!r:.200}]"
+        _digest(_expect(digest, str, what), what)
+    return dict(files)
+
+
+def _recorded(entry: Mapping[str, Any]) -> str:
+    digest = _string(entry, "sha256")
+    return _digest(digest, "sha256") if digest else ""
+
+
+def _digest(value: str, what: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise BundleError(
+            f"{MANIFEST_FILE}: {what} must be a SHA-256 of 64 hexadecimal digits, found {value!r:.80}"
+        )
+    return value
 
 
 def _thresholds(document: Mapping[str, Any], labels: int, task: str) -> tuple[float, ...] | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tokenizers import Tokenizer
 
 from edgetext.errors import InputError
-from edgetext.runtime.long_texts import FIRST_CUT, begin
+from edgetext.runtime.long_texts import FIRST_CUT, LAST_CUT, begin
 
 Text: TypeAlias = str | tuple[str, str]
+
+_PIECES = 3  # that must overflow before a part is cut
 
 
 def check_pair(pair: tuple[object, ...], name: str) -> None:
@@ -32,18 +34,35 @@ def check_pair(pair: tuple[object, ...], name: str) -> None:
             raise InputError(explain(part, f"the {which} part of {name}"))
 
 
-def shorten(tokenizer: Tokenizer, text: str, max_length: int) -> str:
-    """Gives as much of one part of a pair as the model can need, so that an enormous one costs little.
+def shorten(tokenizer: Tokenizer, pair: tuple[str, str], max_length: int) -> tuple[str, str]:
+    """Gives as much of each part of a pair as the model can need, so that an enormous one costs little.
 
-    Tokenizing two long parts together makes every combination of their overflowing pieces; two pieces' worth of
-    tokens are left here, where one at most is used.
+    Tokenizing two long parts together makes every combination of their overflowing pieces; a few pieces' worth of
+    tokens are left here, where one at most is used. The part with more tokens stays the longer one: where both are
+    cut and the room is odd, it is the one that gets the odd token.
     """
-    if len(text) <= FIRST_CUT * max_length:
-        return text
-    encoding, read = begin(tokenizer, text, max_length, add_special_tokens=False)
-    if not encoding.overflowing:
-        return text[:read]
-    return text[: max(end for _, end in encoding.overflowing[0].offsets)]
+    if max(map(len, pair)) <= FIRST_CUT * max_length:
+        return pair
+    begun = [begin(tokenizer, part, max_length, _PIECES, add_special_tokens=False) for part in pair]
+    kept = [_PIECES, _PIECES]
+    if all(len(encoding.overflowing) >= _PIECES for encoding, _ in begun):
+        first, second = (_tokens(tokenizer, part, max_length) for part in pair)
+        kept = [_PIECES, 1] if first > second else [1, _PIECES]
+    first_cut, second_cut = (_end(*found, pieces) for found, pieces in zip(begun, kept, strict=True))
+    return pair[0][:first_cut], pair[1][:second_cut]
+
+
+def _tokens(tokenizer: Tokenizer, part: str, max_length: int) -> int:
+    """Counts the tokens of a part, as far as a single text is read too."""
+    encoding = tokenizer.encode(part[: LAST_CUT * max_length], add_special_tokens=False)
+    return sum(map(len, (encoding, *encoding.overflowing)))
+
+
+def _end(encoding: Any, read: int, pieces: int) -> int:
+    """Gives the place in the text after so many overflowing pieces, or after what was read if there are fewer."""
+    if len(encoding.overflowing) < _PIECES:
+        return read
+    return int(max(end for _, end in encoding.overflowing[pieces - 1].offsets))
 
 
 def explain(text: object, name: str) -> str:

@@ -77,6 +77,8 @@ class Predictor:
         """Loads the model; see the class for the arguments."""
         self.profile = make_profile(profile, threads)
         check_truncation(truncation)
+        self.truncation = truncation
+        self.deterministic = deterministic
         bundle = open_bundle(path)
         self.path = bundle.path
         self.manifest: Manifest = bundle.manifest

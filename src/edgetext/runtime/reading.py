@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from edgetext.errors import BundleError
 
 MAX_JSON_BYTES = 16 << 20
+_LONGEST_NAME, _MOST_NAMES = 60, 20
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -60,6 +62,13 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BundleError(f"{path} is damaged: it must hold a JSON object")
     return value
+
+
+def listed(names: Iterable[str]) -> str:
+    """Gives names that anybody may have chosen for a message of one line: line breaks escaped, long ones cut."""
+    shown = [repr(name)[1:-1][:_LONGEST_NAME] for name in names]
+    more = len(shown) - _MOST_NAMES
+    return ", ".join(shown[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING
 
 from edgetext.errors import InputError
@@ -12,6 +11,8 @@ from edgetext.runtime.encode import Encoded
 from edgetext.runtime.prediction import FloatArray
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from edgetext.runtime.engine import Engine
 
 
@@ -72,6 +73,8 @@ class Window:
 
 
 def _wait(future: Future[None]) -> None:
+    from concurrent.futures import CancelledError  # loaded by whoever made the future
+
     try:
         future.result()
     except CancelledError:

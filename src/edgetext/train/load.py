@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from edgetext.checkpoint import position_limit
 from edgetext.errors import ModelError, needs_extra
 from edgetext.train.base import BaseModel
 
-# Their positions begin after the padding token's, so that two of the table's rows hold no token.
-_OFFSET_POSITIONS = {"camembert", "longformer", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"}
 _UNKNOWN_LIMIT = 512
 
 
@@ -60,10 +59,8 @@ def load_model(base: BaseModel, labels: Sequence[str]) -> Any:
 
 def length_limit(tokenizer: Any, config: Any) -> int:
     """Gives the longest text that the model takes, in tokens, special tokens included."""
-    limits = [tokenizer.model_max_length]
-    positions = getattr(config, "max_position_embeddings", None)
-    if isinstance(positions, int):
-        limits.append(positions - 2 if config.model_type in _OFFSET_POSITIONS else positions)
+    told = {name: getattr(config, name, None) for name in ("model_type", "max_position_embeddings", "pad_token_id")}
+    limits = [tokenizer.model_max_length, position_limit(told) or 0]
     known = [int(limit) for limit in limits if 0 < limit < 1_000_000]
     return min(known, default=_UNKNOWN_LIMIT)
 

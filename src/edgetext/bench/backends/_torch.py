@@ -1,4 +1,8 @@
-"""What the torch backends share: the model and its tokenizer through transformers, one forward pass a batch."""
+"""What the torch backends share: the model and its tokenizer through transformers, one forward pass a batch.
+
+The mode ``compile`` sends the model through ``torch.compile`` with dynamic shapes, so that a batch of another
+length is not compiled anew.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +42,10 @@ def weight_bytes(model: Any) -> int:
 
 
 class TorchRunner:
-    """A torch model run eagerly: tokenize, pad to the longest of the batch, forward, argmax.
+    """A torch model, run eagerly or compiled: tokenize, pad to the longest of the batch, forward, argmax.
 
     Args:
-        spec: ``model`` (folder), ``variant``, ``max_length``, ``threads``.
+        spec: ``model`` (folder), ``variant``, ``max_length``, ``threads``, and if need be ``mode``: ``compile``.
         device: ``cpu`` or ``cuda``.
         synchronize: Called after each batch, so that a clock sees the device's work done.
         device_name: For readers.
@@ -58,6 +62,8 @@ class TorchRunner:
         self._tokenizer = load_tokenizer(spec["model"])
         self._model = load_model(spec["model"], spec["variant"]).to(device)
         self._labels = self._model.config.id2label
+        self._compiled = spec.get("mode") == "compile"
+        self._run: Callable[..., Any] = torch.compile(self._model, dynamic=True) if self._compiled else self._model
 
     def one(self, text: str) -> str:
         """Gives the label of one text."""
@@ -71,12 +77,15 @@ class TorchRunner:
 
     def about(self) -> dict[str, Any]:
         """Gives device, threads and the size of the weights."""
-        return {
+        said = {
             "device_name": self._device_name,
             "threads": torch.get_num_threads(),
             "model_bytes": weight_bytes(self._model),
             "batches": "in the order given, padded to the longest text of the batch",
         }
+        if self._compiled:
+            said["compile"] = "torch.compile with dynamic shapes; a later cold start finds torch's cache on disk"
+        return said
 
     def close(self) -> None:
         """Does nothing: the process ends."""
@@ -86,6 +95,6 @@ class TorchRunner:
             texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt"
         ).to(self._device)
         with torch.inference_mode():
-            winners = self._model(**tokens).logits.argmax(dim=-1).cpu()
+            winners = self._run(**tokens).logits.argmax(dim=-1).cpu()
         self._synchronize()
         return [self._labels[index] for index in winners.tolist()]

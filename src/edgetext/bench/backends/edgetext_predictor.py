@@ -10,15 +10,15 @@ from edgetext.measure.environment import cpu_model
 
 
 class PredictorRunner:
-    """The predictor, in its default profile unless the spec names another.
+    """The predictor, in its default profile unless the mode is another.
 
     Args:
-        spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``profile``.
+        spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``mode``: a profile.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._threads = spec["threads"]
-        self._profile = spec.get("profile", "latency")
+        self._profile = spec.get("mode") or "latency"
         self._predictor = Predictor(
             spec["bundle"], variant=spec["variant"], profile=self._profile, threads=spec["threads"]
         )

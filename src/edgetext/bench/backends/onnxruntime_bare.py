@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import onnxruntime
-from tokenizers import Tokenizer
 
+from edgetext.bench.backends._onnxruntime import session_options
+from edgetext.bench.backends._tokens import Tokens
 from edgetext.measure.environment import cpu_model
 
 
@@ -24,20 +24,14 @@ class BareRunner:
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._labels: list[str] = spec["labels"]
         self._threads = spec["threads"]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = spec["threads"]
-        if spec["session"].get("graph_optimization_level") == "disable":
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = onnxruntime.InferenceSession(
             spec["model"],
-            options,
+            session_options(spec["threads"], spec["session"]),
             providers=["CPUExecutionProvider"],
             disabled_optimizers=spec["session"].get("disabled_optimizers"),
         )
-        self._inputs = [entry.name for entry in self._session.get_inputs()]
-        self._tokenizer = Tokenizer.from_file(spec["tokenizer"])
-        self._tokenizer.enable_truncation(spec["max_length"])
-        _pad_to_longest(self._tokenizer)
+        inputs = [entry.name for entry in self._session.get_inputs()]
+        self._tokens = Tokens(spec["tokenizer"], spec["max_length"], inputs)
 
     def one(self, text: str) -> str:
         """Gives the label of one text."""
@@ -61,24 +55,10 @@ class BareRunner:
         """Does nothing: the process ends."""
 
     def _forward(self, texts: list[str]) -> list[str]:
-        encodings = self._tokenizer.encode_batch(texts)
-        columns = {
-            "input_ids": [encoding.ids for encoding in encodings],
-            "attention_mask": [encoding.attention_mask for encoding in encodings],
-            "token_type_ids": [encoding.type_ids for encoding in encodings],
-        }
-        feed = {name: np.array(columns[name], dtype=np.int64) for name in self._inputs}
-        logits = self._session.run(None, feed)[0]
+        logits = self._session.run(None, self._tokens(texts))[0]
         return [self._labels[index] for index in logits.argmax(axis=-1)]
 
 
 def load(spec: Mapping[str, Any]) -> BareRunner:
     """Loads the ONNX model (see ``BareRunner`` for the spec)."""
     return BareRunner(spec)
-
-
-def _pad_to_longest(tokenizer: Tokenizer) -> None:
-    """Pads each batch to its longest text; with another pad token than id 0 where the tokenizer file names one."""
-    padding = tokenizer.padding or {}
-    keep = {name: padding[name] for name in ("pad_id", "pad_token", "pad_type_id", "direction") if name in padding}
-    tokenizer.enable_padding(**keep)

@@ -1,4 +1,7 @@
-"""The checkpoint in eager torch on an NVIDIA GPU, in fp32 or fp16; copies to and from it are in the figures."""
+"""The checkpoint in torch on an NVIDIA GPU, in fp32, fp16 or bf16, eager or compiled.
+
+Copies to and from the GPU are in the figures.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ def load(spec: Mapping[str, Any]) -> TorchRunner:
     """Loads the checkpoint (see ``TorchRunner`` for the spec).
 
     Raises:
-        CannotMeasureError: There is no CUDA device, or this torch cannot use it.
+        CannotMeasureError: There is no CUDA device, or this torch cannot use it, or it would only emulate bf16.
     """
     if not torch.cuda.is_available():
         raise CannotMeasureError("no CUDA device on this machine")
+    if spec["variant"] == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise CannotMeasureError("this GPU has no bf16 instructions (compute capability 8.0 or newer)")
     return TorchRunner(spec, "cuda", torch.cuda.synchronize, torch.cuda.get_device_name())

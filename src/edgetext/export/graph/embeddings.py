@@ -7,6 +7,8 @@ food / not_food it halved the number of answers that int8 changed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from edgetext.errors import needs_extra
 from edgetext.export.graph.walk import GraphIndex, add_constant, drop_unused, insert_before
 
@@ -18,11 +20,12 @@ _WORTH_ROWS = 256  # a smaller table saves nothing that anyone would notice
 _LARGEST = 127
 
 
-def quantize_embeddings(model: ModelProto) -> int:
+def quantize_embeddings(model: ModelProto, keep: Collection[str] = ()) -> int:
     """Replaces float embedding tables by int8 ones.
 
     Args:
         model: Any graph; changed in place.
+        keep: Names of lookups whose tables stay float.
 
     Returns:
         How many tables were quantized.
@@ -34,7 +37,8 @@ def quantize_embeddings(model: ModelProto) -> int:
             lookups.setdefault(node.input[0], []).append(node)
     done = 0
     for table, nodes in lookups.items():
-        if len(nodes) == len(index.consumers(table)):  # a table that is also multiplied with stays as it is
+        # A table that is also multiplied with stays as it is.
+        if len(nodes) == len(index.consumers(table)) and not any(node.name in keep for node in nodes):
             _quantize(model, index, table, nodes)
             done += 1
     drop_unused(model.graph)

@@ -18,7 +18,7 @@ with needs_extra("export"):
 # What works on each token by itself, whatever the others hold.
 _TOKEN_WISE = {
     "Add", "BiasGelu", "Cast", "Div", "Erf", "FastGelu", "Gelu", "LayerNormalization", "Mul", "Pow", "Relu",
-    "SimplifiedLayerNormalization", "Sqrt", "Sub", "Tanh",
+    "SimplifiedLayerNormalization", "SkipLayerNormalization", "Sqrt", "Sub", "Tanh",
 }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def _passed(index: GraphIndex, start: str) -> list[NodeProto] | None:
                 return None
             if node not in passed:
                 passed.append(node)
-                waiting += node.output
+                waiting += [output for output in node.output if output]
     return passed
 
 

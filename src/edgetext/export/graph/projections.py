@@ -18,35 +18,37 @@ with needs_extra("export"):
 _BIAS = 3  # place of the joint bias among the inputs of MultiHeadAttention
 
 
-def join_projections(model: ModelProto) -> int:
+def join_projections(model: ModelProto) -> dict[str, tuple[str, ...]]:
     """Joins the projections of every attention, as far as they read the same tokens.
 
     Args:
         model: A graph whose attention was fused to MultiHeadAttention; changed in place.
 
     Returns:
-        How many attentions were changed.
+        The name of each joint product, with the names of those that it replaces.
     """
-    done = sum(_join(model, node) for node in list(model.graph.node) if node.op_type == "MultiHeadAttention")
+    attentions = [node for node in model.graph.node if node.op_type == "MultiHeadAttention"]
+    joined = {name: parts for node in attentions for name, parts in _join(model, node).items()}
     drop_unused(model.graph)
-    return done
+    return joined
 
 
-def _join(model: ModelProto, attention: NodeProto) -> bool:
+def _join(model: ModelProto, attention: NodeProto) -> dict[str, tuple[str, ...]]:
     found = _projections(GraphIndex(model.graph), attention)
     if found is None:
-        return False
+        return {}
     # In the last layer only keys and values read the same tokens where its queries are those of the first one.
     together = [item for item in found if item.node.input[0] == found[-1].node.input[0]]
     if len(together) < 2:
-        return False
-    insert_before(model.graph, attention, _joint_nodes(model, attention, together))
+        return {}
+    joint = _joint_nodes(model, attention, together)
+    insert_before(model.graph, attention, joint)
     for item in together:
         model.graph.node.remove(item.node)
     for item in (item for item in found if item not in together):
         insert_before(model.graph, attention, [_biased_node(model, attention, item)])
     attention.input[_BIAS] = ""
-    return True
+    return {joint[0].name: tuple(item.node.name for item in together)}
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,12 @@ class GraphIndex:
         return node
 
 
+def constant_products(graph: GraphProto) -> list[NodeProto]:
+    """Gives the MatMul and Gemm nodes that multiply with an initializer, in the graph's order."""
+    constant = {tensor.name for tensor in graph.initializer}
+    return [node for node in graph.node if node.op_type in ("MatMul", "Gemm") and node.input[1] in constant]
+
+
 def add_constant(graph: GraphProto, name: str, value: Array) -> str:
     """Adds an initializer and gives its name."""
     graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))

@@ -1,0 +1,111 @@
+"""Does ``edgetext bench compare`` find a program with 5 percent more work, and leave an equal one alone?
+
+The same bundle predicts each text 20 times, 21 times, and 20 times again, each in a bench run of its own; the first
+run is compared with both others. Repeated, the counts say how often compare is right::
+
+    python benchmarks/compare_power.py BUNDLE DATA --repeats 20 -o benchmarks/results/compare_power.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from edgetext.bench.compare import compare, describe
+from edgetext.bench.disturbance import disturbed_share
+from edgetext.bench.heldout import HeldOut, find_held_out
+from edgetext.bench.plan import RowPlan
+from edgetext.bench.registry import BUNDLE, Backend
+from edgetext.bench.results import Results
+from edgetext.bench.run import describe_data, measure_plans
+from edgetext.bench.settings import BenchSettings
+from edgetext.files import write_json
+from edgetext.measure.environment import capture_environment
+from edgetext.runtime.bundle import open_bundle
+from edgetext.runtime.threads import usable_threads
+
+HERE = Path(__file__).resolve().parent
+WORK, MORE_WORK = 20, 21
+METRICS = ("p50", "throughput")
+
+
+def measure(bundle: Path, rows: HeldOut, times: int, settings: BenchSettings) -> Results:
+    """Gives the results of one run of one program."""
+    labels = open_bundle(bundle).manifest.labels
+    backend = Backend("repeated", "repeated:load", BUNDLE, (), "cpu", 1)
+    spec = {"bundle": str(bundle.resolve()), "times": times, "threads": settings.threads}
+    plan = RowPlan(backend, "default", spec)
+    return measure_plans([plan], rows, describe_data(rows, labels, str(bundle)), settings)
+
+
+def judge(old: Results, new: Results) -> dict[str, Any]:
+    """Gives what compare says of each metric."""
+    (pair,) = compare(old, new).pairs
+    found = {metric: pair.change(metric) for metric in METRICS}
+    return {
+        metric: {"verdict": change.verdict, "said": describe(change)} for metric, change in found.items() if change
+    }
+
+
+def repeat(bundle: Path, rows: HeldOut, settings: BenchSettings) -> dict[str, Any]:
+    """Measures three runs and compares them."""
+    first, slower, same = (measure(bundle, rows, times, settings) for times in (WORK, MORE_WORK, WORK))
+    shares = [disturbed_share(results) for results in (first, slower, same)]
+    return {
+        "slower": judge(first, slower),
+        "same": judge(first, same),
+        "disturbed_turns": sum(share.disturbed for share in shares),
+        "turns": sum(share.turns for share in shares),
+    }
+
+
+def count(repeats: list[dict[str, Any]], which: str, metric: str) -> dict[str, int]:
+    """Counts the verdicts."""
+    verdicts = [entry[which][metric]["verdict"] for entry in repeats]
+    return {verdict: verdicts.count(verdict) for verdict in ("worse", "no difference shown", "better")}
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("data")
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--latency-texts", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=usable_threads())
+    parser.add_argument("--limit", type=int, default=64, help="held-out rows (default: 64)")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(HERE)
+    settings = BenchSettings(
+        threads=arguments.threads,
+        rounds=arguments.rounds,
+        latency_texts=arguments.latency_texts,
+        throughput_texts=32,
+        starts=2,
+    )
+    rows = find_held_out(None, arguments.data, limit=arguments.limit)
+    found = []
+    for number in range(arguments.repeats):
+        print(f"repeat {number + 1} of {arguments.repeats}", file=sys.stderr, flush=True)
+        found.append(repeat(arguments.bundle, rows, settings))
+    counts = {which: {metric: count(found, which, metric) for metric in METRICS} for which in ("slower", "same")}
+    write_json(
+        arguments.output,
+        {
+            "environment": capture_environment(arguments.threads, usable_threads()),
+            "settings": settings.to_json(),
+            "work": {"first": WORK, "slower": MORE_WORK, "same": WORK},
+            "counts": counts,
+            "repeats": found,
+        },
+    )
+    print(counts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The floor: TF-IDF and logistic regression by scikit-learn, fitted on the rows that the checkpoint was trained on.
+
+What a transformer must beat to be worth its size. Both run with scikit-learn's defaults (only ``max_iter`` is more,
+so that the fit converges); nothing is tuned. The fit is training, which the other programs did before they were
+measured: its time is told in ``fit_s`` and taken out of the first prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from edgetext.checkpoint import SplitRecord, open_checkpoint
+from edgetext.data.held_out import held_out
+from edgetext.errors import DataError
+from edgetext.measure.environment import cpu_model
+from edgetext.measure.runner import CannotMeasureError
+
+
+class TfidfRunner:
+    """A linear classifier over word frequencies.
+
+    Args:
+        record: Which rows the checkpoint was trained on.
+
+    Attributes:
+        preparation_s: Seconds that reading the training rows and fitting took; no part of a cold start.
+
+    Raises:
+        DataError: The rows are no longer where the checkpoint found them.
+    """
+
+    def __init__(self, record: SplitRecord) -> None:
+        begin = perf_counter()
+        rows = held_out(record, "train")
+        self._rows = len(rows)
+        self._words = TfidfVectorizer()
+        self._classifier = LogisticRegression(max_iter=1000)
+        features = self._words.fit_transform([row.text for row in rows])
+        self._classifier.fit(features, [row.label for row in rows])
+        self.preparation_s = perf_counter() - begin
+
+    def one(self, text: str) -> str:
+        """Gives the label of one text."""
+        return self._labels([text])[0]
+
+    def many(self, texts: Sequence[str], batch: int) -> list[str]:
+        """Gives the labels of many texts, in batches in the order given."""
+        return [label for at in range(0, len(texts), batch) for label in self._labels(list(texts[at : at + batch]))]
+
+    def about(self) -> dict[str, Any]:
+        """Gives device, threads, the size of the arrays and of the vocabulary, and what the fit took."""
+        arrays = (self._classifier.coef_, self._classifier.intercept_, self._words.idf_)
+        vocabulary = sum(len(word.encode("utf-8")) for word in self._words.vocabulary_)
+        return {
+            "device_name": cpu_model(),
+            "threads": 1,
+            "model_bytes": sum(array.nbytes for array in arrays) + vocabulary,
+            "training_rows": self._rows,
+            "fit_s": round(self.preparation_s, 2),
+            "first_prediction": "without the fit, which is training",
+            "batches": "in the order given",
+        }
+
+    def close(self) -> None:
+        """Does nothing: the process ends."""
+
+    def _labels(self, texts: list[str]) -> list[str]:
+        return [str(label) for label in self._classifier.predict(self._words.transform(texts))]
+
+
+def load(spec: Mapping[str, Any]) -> TfidfRunner:
+    """Fits the classifier.
+
+    Args:
+        spec: ``model`` (the checkpoint's folder).
+
+    Raises:
+        CannotMeasureError: The checkpoint does not say what it was trained on, or those rows are gone.
+    """
+    record = open_checkpoint(Path(spec["model"])).split
+    if record is None:
+        raise CannotMeasureError("the checkpoint does not say which rows it was trained on")
+    try:
+        return TfidfRunner(record)
+    except DataError as error:
+        raise CannotMeasureError(str(error)) from error

@@ -1,0 +1,137 @@
+"""How many machines a load needs so that 99 in 100 requests are answered within a bound.
+
+Two answers, from what the scenarios measured on one machine:
+
+- **Split**: requests are dealt to the machines at random. Each then sees Poisson arrivals of its share (a Poisson
+  stream that is split at random stays one), which is what the scenario ``server`` measured: ``ceil(load / rate)``.
+- **Shared line**: one line before all machines, by the M/M/c queue and Erlang's C formula (A. K. Erlang, 1917, see
+  "Solution of some problems in the theory of probabilities of significance in automatic telephone exchanges").
+  Arrivals are Poisson; the time on a machine is taken for exponential with the measured mean. It is nearly constant
+  in truth, so that the line is shorter than computed: the answer is on the safe side. At most 9 in 1000 requests
+  may wait longer than the bound less what 999 in 1000 texts take by themselves, which makes 99 in 100 on time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, exp
+from typing import Any
+
+from edgetext.bench.results import MEASURED, Row
+from edgetext.errors import InputError
+
+_LATE = 0.009  # and another 0.001 that take longer by themselves
+_MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Machines for a load.
+
+    Attributes:
+        name: Backend and variant.
+        per_s: Requests per second, Poisson.
+        bound_ms: What 99 in 100 requests must keep.
+        split: Machines when requests are dealt at random; ``None`` where one machine keeps the bound at no rate.
+        shared: Machines behind one line; ``None`` where a text by itself takes longer than the bound.
+    """
+
+    name: str
+    per_s: float
+    bound_ms: float
+    split: int | None
+    shared: int | None
+
+
+def erlang_c(servers: int, load: float) -> float:
+    """Gives the probability that a request has to wait, in the M/M/c queue.
+
+    By the recursion of Erlang's B formula, which neither overflows nor cancels.
+
+    Args:
+        servers: c, at least 1.
+        load: Arrivals per second times the mean service time in seconds, in erlangs; from ``servers`` on everybody
+            waits.
+    """
+    if load >= servers:
+        return 1.0
+    blocked = 1.0
+    for number in range(1, servers + 1):
+        blocked = load * blocked / (number + load * blocked)
+    return blocked / (1 - load / servers * (1 - blocked))
+
+
+def waits_longer(servers: int, per_s: float, service_s: float, seconds: float) -> float:
+    """Gives the probability that a request waits longer than ``seconds`` in the M/M/c queue.
+
+    Args:
+        servers: c.
+        per_s: Arrivals per second.
+        service_s: Mean time on a server, in seconds.
+        seconds: At least 0.
+    """
+    load = per_s * service_s
+    if load >= servers:
+        return 1.0
+    return erlang_c(servers, load) * exp(-(servers - load) / service_s * seconds)
+
+
+def machines_shared(per_s: float, service_s: float, wait_s: float) -> int | None:
+    """Gives the fewest machines behind one line with at most 9 in 1000 requests waiting longer than ``wait_s``.
+
+    Args:
+        per_s: Arrivals per second.
+        service_s: Mean time on a machine, in seconds.
+        wait_s: The longest wait, in seconds; below 0 no number of machines will do, and the answer is ``None``.
+
+    Raises:
+        InputError: It would take more than 100,000 machines.
+    """
+    if wait_s < 0:
+        return None
+    first = max(1, ceil(per_s * service_s))
+    if first > _MOST:
+        raise InputError(f"{per_s:g} requests per second would take more than {_MOST} machines")
+    return next(
+        count for count in range(first, 2 * _MOST) if waits_longer(count, per_s, service_s, wait_s) <= _LATE
+    )
+
+
+def capacities(rows: Sequence[Row], loads: Sequence[float]) -> tuple[Capacity, ...]:
+    """Gives the machines for each load and each row that went through ``server`` and ``single_stream``.
+
+    Args:
+        rows: Of a results file.
+        loads: Requests per second.
+
+    Raises:
+        InputError: A load is not positive, or no row went through both scenarios.
+    """
+    for load in loads:
+        if not 0 < load < float("inf"):
+            raise InputError(f"the requests per second must be a positive number, found {load}")
+    able = [(row, scenarios) for row in rows if row.status == MEASURED and (scenarios := _both(row.scenarios))]
+    if not able:
+        raise InputError(
+            "no row was put through both scenarios that tell a capacity: measure with "
+            "--scenarios single_stream,server"
+        )
+    return tuple(_capacity(row, scenarios, load) for row, scenarios in able for load in loads)
+
+
+def _both(scenarios: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    whole = "rate_per_s" in scenarios.get("server", {}) and "mean_ms" in scenarios.get("single_stream", {})
+    return scenarios if whole else None
+
+
+def _capacity(row: Row, scenarios: Mapping[str, Any], load: float) -> Capacity:
+    server, alone = scenarios["server"], scenarios["single_stream"]
+    bound, rate = server["p99_bound_ms"], server["rate_per_s"]
+    return Capacity(
+        name=f"{row.backend} {row.variant}",
+        per_s=load,
+        bound_ms=bound,
+        split=ceil(load / rate) if rate else None,
+        shared=machines_shared(load, alone["mean_ms"] / 1000, (bound - alone["percentiles_ms"]["99.9"]) / 1000),
+    )

@@ -1,0 +1,102 @@
+"""The page: the table, both plots, what a million predictions cost, and the machine, from the results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from edgetext.bench.cells import FIGURES, figures, warnings
+from edgetext.bench.page.plots import frontier, latencies
+from edgetext.bench.report import environments, how, said
+from edgetext.bench.results import MEASURED, Results, Row
+from edgetext.errors import needs_extra
+from edgetext.files import write_atomically
+
+with needs_extra("bench"):
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+PAGE_FILE = "report.html"
+_TEMPLATE = "report.html.jinja"
+_FACTS = (
+    "cpu",
+    "isa",
+    "cores",
+    "usable_cores",
+    "threads",
+    "memory_gb",
+    "gpu",
+    "os",
+    "python",
+    "date",
+    "git_revision",
+)
+
+
+def write_page(path: Path, results: Results) -> None:
+    """Writes the page, whole or not at all.
+
+    Args:
+        path: The file.
+        results: What was measured, or read from a file.
+    """
+    write_atomically(path, html(results).encode("utf-8"))
+
+
+def html(results: Results) -> str:
+    """Gives the page; whatever comes from the results is escaped.
+
+    Args:
+        results: What was measured, or read from a file.
+    """
+    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    here = files("edgetext.bench.page")
+    numbered = list(enumerate(results.rows, start=1))
+    measured = [(number, row) for number, row in numbered if row.status == MEASURED]
+    return surroundings.from_string((here / _TEMPLATE).read_text("utf-8")).render(
+        data=results.data,
+        style=Markup((here / "style.css").read_text("utf-8")),
+        script=Markup((here / "cost.js").read_text("utf-8")),
+        columns=FIGURES,
+        rows=[_row(results, number, row) for number, row in numbered],
+        warnings=warnings(results),
+        latencies=latencies(measured),
+        frontier=frontier(measured),
+        costs=[_cost(number, row) for number, row in measured if row.throughput_per_s],
+        how=[line.removeprefix("- ").replace("**", "") for line in how(results) if line.startswith("- ")],
+        machines=[_machine(entry) for entry in environments(results)],
+    )
+
+
+def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
+    return {
+        "number": number,
+        "name": f"{row.backend} {row.variant}",
+        "where": f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}"
+        + (f", {row.environment['host']}" if row.environment else ""),
+        "ours": row.backend == "edgetext",
+        "measured": row.status == MEASURED,
+        "figures": figures(results, row),
+    }
+
+
+def _cost(number: int, row: Row) -> dict[str, Any]:
+    assert row.throughput_per_s
+    one_by_one = 1000 / row.latency_ms.p50 if row.latency_ms else 0.0
+    return {
+        "number": number,
+        "name": f"{row.backend} {row.variant}",
+        "bulk": row.throughput_per_s.value,
+        "single": round(one_by_one, 2),
+    }
+
+
+def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
+    versions = environment.get("libraries", {})
+    return {
+        "host": said(environment.get("host")),
+        "facts": [(name.replace("_", " "), said(environment.get(name))) for name in _FACTS],
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+    }

@@ -1,0 +1,83 @@
+"""A runner for each row that the given models allow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgetext.bench.accuracy import accuracy
+from edgetext.bench.heldout import HeldOut, find_held_out
+from edgetext.bench.plan import RowPlan
+from edgetext.bench.results import Estimate
+from edgetext.bench.run import describe_data
+from edgetext.bench.suite.rows import PLANS
+from edgetext.checkpoint import open_checkpoint
+from edgetext.errors import MissingExtraError
+from edgetext.measure.process import thread_environment
+from edgetext.measure.runner import CannotMeasureError, Runner, load_runner
+from edgetext.runtime.bundle import open_bundle
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A program that is ready, and what it was shown to be worth.
+
+    Attributes:
+        runner: The program.
+        texts: The held-out texts.
+        batch: Texts in a batch.
+        accuracy: Share of the held-out rows with the right label, with Wilson's 95 % interval.
+    """
+
+    runner: Runner
+    texts: tuple[str, ...]
+    batch: int
+    accuracy: Estimate
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Makes a test a row."""
+    plans = metafunc.config.stash[PLANS]
+    metafunc.parametrize("plan", plans, ids=[plan.name.replace(" ", "-") for plan in plans], scope="module")
+
+
+@pytest.fixture(scope="session")
+def held_out(pytestconfig: pytest.Config) -> HeldOut:
+    """Gives the rows that every backend predicts."""
+    checkpoint = pytestconfig.getoption("checkpoint")
+    return find_held_out(
+        open_checkpoint(checkpoint) if checkpoint else None,
+        pytestconfig.getoption("data"),
+        text_column=pytestconfig.getoption("text_column"),
+        label_column=pytestconfig.getoption("label_column"),
+    )
+
+
+@pytest.fixture(scope="module")
+def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
+    """Loads a row's program, has it predict every row, and lets go of it before the next one is loaded."""
+    os.environ.update(thread_environment(plan.spec["threads"]))
+    try:
+        runner = load_runner(plan.backend.runner, plan.spec)
+    except (CannotMeasureError, MissingExtraError) as error:
+        pytest.skip(f"not measured ({error})")
+    labels = open_labels(plan)
+    data = describe_data(held_out, labels, plan.name)
+    texts = tuple(example.text for example in held_out.examples)
+    index = {label: number for number, label in enumerate(labels)}
+    given = [index.get(label, -1) for label in runner.many(texts, plan.backend.answers_in_batches)]
+    yield Loaded(runner, texts, _BATCH, accuracy(given, data.expected))
+    runner.close()
+
+
+def open_labels(plan: RowPlan) -> tuple[str, ...]:
+    """Gives the labels of a row's model, by class index."""
+    if "bundle" in plan.spec:
+        return open_bundle(plan.spec["bundle"]).manifest.labels
+    return open_checkpoint(Path(plan.spec["model"])).labels

@@ -1,0 +1,49 @@
+"""``edgetext tune BUNDLE``: the search of ``edgetext export`` again, on this machine, from the bundle alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edgetext.cli.export import add_search_arguments, refuse_without_int8, settings_from, show
+from edgetext.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's words."""
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder that 'edgetext export' wrote")
+    parser.add_argument("-o", "--output", type=Path, metavar="NEW", help="the folder to write")
+    parser.add_argument("--data", help="labelled rows for the gate (default: those that the bundle keeps)")
+    parser.add_argument("--text-column", metavar="NAME", help="the column of --data with the text")
+    parser.add_argument("--label-column", metavar="NAME", help="the column of --data with the label")
+    add_search_arguments(parser)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the output folder, or without -o the bundle itself"
+    )
+    parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Searches, prints what was written, and says so when the gate refused."""
+    from edgetext.cli.console import open_console
+    from edgetext.data.load import load
+    from edgetext.export.tune import tune_bundle
+
+    if arguments.output is None and not arguments.overwrite:
+        raise InputError("say where the tuned bundle goes: -o NEW, or --overwrite to replace BUNDLE itself")
+    rows = None
+    if arguments.data is not None:
+        rows = load(arguments.data, text_column=arguments.text_column, label_column=arguments.label_column).examples
+    console = open_console()
+    with console.progress() as progress:
+        exported = tune_bundle(
+            arguments.bundle,
+            arguments.output or arguments.bundle,
+            settings_from(arguments),
+            held_out=rows,
+            overwrite=arguments.overwrite,
+            progress=progress,
+        )
+    show(exported, console, as_json=arguments.json)
+    refuse_without_int8(exported)
+    return 0

@@ -1,0 +1,107 @@
+"""How much a text's answer depends on the texts it is classified with, for one variant.
+
+Dynamic int8 takes one scale for the activations of a whole batch, so that the company a text is in changes its
+scores a little; fp32 differs by rounding alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgetext.errors import InputError
+from edgetext.runtime.predictor import Predictor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgetext.runtime.manifest import Manifest
+    from edgetext.runtime.prediction import FloatArray
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class BatchEffect:
+    """What changed between texts alone and texts in company.
+
+    Attributes:
+        texts: How many texts were compared.
+        batch: How many texts a call had, in the order given; the predictor may cut a call by length.
+        largest_change: The largest change of a probability, 0 to 1.
+        mean_change: The mean over the texts of the largest change of one of their probabilities.
+        labels_flipped: The share of texts that got another label; for multi label, another set of labels.
+    """
+
+    texts: int
+    batch: int
+    largest_change: float
+    mean_change: float
+    labels_flipped: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives it as plain JSON values."""
+        return asdict(self)
+
+
+def measure_drift(
+    folder: Path, variant: str, texts: Sequence[str], *, batch: int = BATCH, alone: FloatArray | None = None
+) -> BatchEffect:
+    """Classifies texts one at a time and several a call, and compares.
+
+    Args:
+        folder: The bundle.
+        variant: Name of the model.
+        texts: The texts, one at least.
+        batch: How many texts a call has.
+        alone: The probabilities of each text in a call of its own, of shape (texts, labels), where they are known.
+
+    Raises:
+        InputError: There is no text, or ``alone`` is not of that shape.
+        BundleError: The bundle is damaged, or has no such variant.
+    """
+    if not texts:
+        raise InputError("the effect of the batch is measured on texts, and none was given")
+    with Predictor(folder, variant=variant) as classify:
+        one_by_one = _probabilities(classify, texts, 1) if alone is None else alone
+        together = _probabilities(classify, texts, batch)
+        return compare(one_by_one, together, classify.manifest, batch)
+
+
+def compare(alone: FloatArray, together: FloatArray, manifest: Manifest, batch: int = BATCH) -> BatchEffect:
+    """Compares two answers for the same texts.
+
+    Args:
+        alone: Probabilities of texts classified one at a time, of shape (texts, labels).
+        together: Of the same texts, ``batch`` a call.
+        manifest: Tells how labels follow from probabilities.
+        batch: How many texts a call had.
+
+    Raises:
+        InputError: The shapes differ.
+    """
+    if alone.shape != together.shape:
+        raise InputError(
+            f"answers of shape {alone.shape} cannot be compared with answers of shape {together.shape}"
+        )
+    changes = np.abs(alone.astype(np.float64) - together).max(axis=1)
+    flipped = (_decided(alone, manifest) != _decided(together, manifest)).any(axis=1)
+    return BatchEffect(len(alone), batch, float(changes.max()), float(changes.mean()), float(flipped.mean()))
+
+
+def _probabilities(classify: Predictor, texts: Sequence[str], batch: int) -> FloatArray:
+    calls = [classify.predict_proba(texts[first : first + batch]) for first in range(0, len(texts), batch)]
+    return np.concatenate(calls)
+
+
+def _decided(probabilities: FloatArray, manifest: Manifest) -> NDArray[Any]:
+    """Gives the class index, or for multi label which labels reach their thresholds; a row a text."""
+    if manifest.thresholds is None:
+        best: NDArray[np.intp] = probabilities.argmax(axis=1)[:, None]
+        return best
+    reached: NDArray[np.bool_] = probabilities >= np.asarray(manifest.thresholds, np.float32)
+    return reached

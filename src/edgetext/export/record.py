@@ -1,0 +1,155 @@
+"""What a search leaves behind: ``export.json``, a row for each recipe, with what came of it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from edgetext.export.halving import Estimate
+from edgetext.export.verdict import Verdict
+from edgetext.files import write_json
+
+RECORD_FILE = "export.json"
+SCHEMA_VERSION = 1
+
+Status = Literal[
+    "reference",
+    "chosen",
+    "passed",
+    "undecided",
+    "failed",
+    "slower",
+    "larger",
+    "not_judged",
+    "not_applicable",
+    "not_tried",
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one recipe.
+
+    Attributes:
+        scheme: Its name; ``fp32`` for the graph as exported.
+        status: ``reference``: what all are compared with. ``chosen``: the bundle's default. ``passed``,
+            ``undecided``: let through, and not chosen. ``failed``: refused by the gate, or it could not be built or
+            run. ``slower``, ``larger``: out before the gate. ``not_judged``: no worse than others that the gate
+            looked at, and one too many for the texts. ``not_applicable``: it does not fit the model.
+            ``not_tried``: there was no time for it.
+        reason: Why, in a sentence.
+        bytes: Size of the model, ``None`` where none was made.
+        cost_ms: Milliseconds a text, in the objective's sense; ``None`` where it was not timed.
+        ratio: How many times as long as the fastest it takes, by the rounds that both ran; likewise.
+        rung: The last rung of the halving that it reached; 0 for none.
+        build_seconds: How long it took to build.
+        verdict: What the gate said; ``None`` where it was not asked.
+    """
+
+    scheme: str
+    status: Status
+    reason: str = ""
+    bytes: int | None = None
+    cost_ms: Estimate | None = None
+    ratio: Estimate | None = None
+    rung: int = 0
+    build_seconds: float | None = None
+    verdict: Verdict | None = None
+
+    def became(self, status: Status, reason: str) -> Row:
+        """Gives the row with another outcome."""
+        return replace(self, status=status, reason=reason)
+
+    def to_json(self, objective: str) -> dict[str, Any]:
+        """Gives the row as JSON values; in bulk the time is told as texts per second."""
+        return {
+            "scheme": self.scheme,
+            "status": self.status,
+            "reason": self.reason,
+            "bytes": self.bytes,
+            **_time(self.cost_ms, objective),
+            "times_the_fastest": _interval(self.ratio),
+            "rung": self.rung or None,
+            "build_seconds": None if self.build_seconds is None else round(self.build_seconds, 2),
+            "verdict": None if self.verdict is None else self.verdict.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole search.
+
+    Attributes:
+        objective: ``latency``, ``throughput`` or ``size``.
+        rows: The reference first, then a row a recipe, in the registry's order.
+        chosen: The recipe of the bundle's default; ``fp32`` where none was let through.
+        remarks: What a reader should know, a sentence each.
+        environment: The machine (``edgetext.measure.environment``).
+        settings: What the user chose.
+        seconds: How long each part took.
+        calibration: Where the calibration texts come from, and how many there are.
+        rescue: How layers were given back to fp32 (``Rescue.to_json``); ``None`` where none were.
+        metrics: Of the torch checkpoint on its held-out rows, as ``train`` measured them.
+    """
+
+    objective: str
+    rows: tuple[Row, ...]
+    chosen: str
+    remarks: tuple[str, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    rescue: Mapping[str, Any] | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, scheme: str) -> Row:
+        """Gives the row of a recipe.
+
+        Raises:
+            KeyError: It has none.
+        """
+        for row in self.rows:
+            if row.scheme == scheme:
+                return row
+        raise KeyError(scheme)
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives the record as JSON values."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "objective": self.objective,
+            "chosen": self.chosen,
+            "remarks": list(self.remarks),
+            "rows": [row.to_json(self.objective) for row in self.rows],
+            "rescue": self.rescue,
+            "calibration": dict(self.calibration),
+            "settings": dict(self.settings),
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+            "environment": dict(self.environment),
+            "metrics": dict(self.metrics),
+        }
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Writes ``export.json`` into a bundle."""
+    write_json(folder / RECORD_FILE, record.to_json())
+
+
+def rate(cost_ms: Estimate) -> Estimate:
+    """Gives texts per second for milliseconds a text."""
+    return Estimate(1000 / cost_ms.value, 1000 / cost_ms.high, 1000 / cost_ms.low)
+
+
+def _time(cost_ms: Estimate | None, objective: str) -> dict[str, Any]:
+    if objective == "throughput":
+        return {"texts_per_s": _interval(cost_ms and rate(cost_ms))}
+    return {"p50_ms": _interval(cost_ms)}
+
+
+def _interval(estimate: Estimate | None) -> dict[str, float] | None:
+    if estimate is None:
+        return None
+    return {name: round(getattr(estimate, name), 4) for name in ("value", "low", "high")}

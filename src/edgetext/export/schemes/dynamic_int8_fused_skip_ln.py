@@ -1,0 +1,18 @@
+"""Dynamic int8 on a graph with SkipLayerNormalization and BiasGelu fused too: fewer nodes, some of them slow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgetext.export.quiet import quiet
+from edgetext.export.schemes._dynamic import quantize
+from edgetext.export.schemes._fused import finish, fused
+from edgetext.export.schemes.source import Source
+
+
+def build(source: Source, target: Path) -> Mapping[str, Any]:
+    """Fuses all that can be fused and quantizes the graph; see ``registry.Scheme``."""
+    with quiet():
+        return finish(quantize(fused(source, slow_fusions=True)), target, slow_fusions=True)

@@ -1,0 +1,113 @@
+"""Repeats the search on another machine, from a bundle alone: its fp32 graph and the texts that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edgetext import __version__
+from edgetext.data.example import Example
+from edgetext.errors import BundleError, InputError
+from edgetext.export.assembly import Exported, assemble
+from edgetext.export.calibration import Calibration
+from edgetext.export.candidates import FP32
+from edgetext.export.export import WORKSHOP, class_indices, with_examples, with_origin
+from edgetext.export.provenance import repeated
+from edgetext.export.record import RECORD_FILE
+from edgetext.export.search import search
+from edgetext.export.settings import ExportSettings
+from edgetext.export.space import tell_no_space
+from edgetext.export.tuning import MANIFEST_FIELD, Tuning, read_tuning
+from edgetext.export.workshop import from_bundle
+from edgetext.files import new_folder, refuse_existing
+from edgetext.progress import Progress, Silent
+from edgetext.runtime.bundle import Bundle, open_bundle
+from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.reading import read_object
+
+
+def tune_bundle(
+    path: Path,
+    output: Path,
+    settings: ExportSettings | None = None,
+    *,
+    held_out: Sequence[Example] | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
+    """Searches again, and writes the bundle with the model that is best on this machine.
+
+    Args:
+        path: A bundle that ``export`` wrote; it is checked like any other that somebody passed on.
+        output: The folder to write; ``path`` itself to replace it, once the new one is whole.
+        settings: What the user chose.
+        held_out: Labelled texts for the gate, in place of those in the bundle.
+        overwrite: Whether a folder that is there may be replaced.
+        progress: Told of each step.
+
+    Raises:
+        BundleError: It is no bundle of ours, or damaged.
+        IntegrityError: A file is not the one that was exported.
+        InputError: It keeps no texts and none were given, or there is no space left on the disk.
+        OutputExistsError: The output folder is taken.
+    """
+    settings, progress = settings or ExportSettings(), progress or Silent()
+    refuse_existing(output, overwrite=overwrite)
+    bundle = open_bundle(path)
+    _check(bundle)
+    tuning = _tuning(bundle, held_out)
+    truth = class_indices(tuning.examples, bundle.manifest.labels, str(path))
+    reference = _reference(bundle, settings)
+    with tell_no_space(output), new_folder(output, overwrite=overwrite) as folder:
+        work = folder / WORKSHOP
+        work.mkdir()
+        shop = from_bundle(work, bundle, reference, tuning, truth, settings, progress)
+        found = with_origin(search(shop), tuning.calibration, _metrics(bundle))
+        keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
+        whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
+        manifest = assemble(folder, work, whole, found, tuning if keep else None)
+    return Exported(output, manifest, found.record)
+
+
+def _check(bundle: Bundle) -> None:
+    if not bundle.has_manifest or all(variant.name != FP32 for variant in bundle.manifest.variants):
+        raise BundleError(
+            f"{bundle.path} cannot be tuned: it holds no model named fp32; export the checkpoint again"
+        )
+    if bundle.manifest.task != "single_label":
+        raise BundleError(
+            f"{bundle.path} is of the task {bundle.manifest.task}: only single_label can be tuned so far"
+        )
+
+
+def _tuning(bundle: Bundle, held_out: Sequence[Example] | None) -> Tuning:
+    """Gives the bundle's own texts, with the rows that were given in place of its held-out ones."""
+    kept = read_tuning(bundle)
+    if held_out is not None:
+        calibration = kept.calibration if kept else Calibration((), "none: the bundle keeps no texts")
+        return Tuning(calibration, tuple(held_out))
+    if kept is None:
+        raise InputError(
+            f"{bundle.path} keeps no texts (it was exported with --no-texts): give --data with labelled rows "
+            "that the model was not trained on"
+        )
+    return kept
+
+
+def _reference(bundle: Bundle, settings: ExportSettings) -> Manifest:
+    old = bundle.manifest
+    dropped = {MANIFEST_FIELD} if settings.texts else {MANIFEST_FIELD, "examples"}
+    return replace(
+        old,
+        provenance=repeated(old.provenance, settings.command),
+        created_with=f"edgetext {__version__}",
+        extra={name: value for name, value in old.extra.items() if name not in dropped},
+    )
+
+
+def _metrics(bundle: Bundle) -> object:
+    """The torch checkpoint's figures, which the earlier record carries on; none where there is no record."""
+    if not (bundle.path / RECORD_FILE).exists():
+        return {}
+    return read_object(bundle.file(RECORD_FILE)).get("metrics")

@@ -1,0 +1,118 @@
+"""Sets a workshop up: from a checkpoint, by exporting it, or from a bundle's own fp32 graph."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from edgetext import __version__
+from edgetext.checkpoint import Checkpoint
+from edgetext.errors import BundleError
+from edgetext.export.candidates import FP32, Workshop, make_variant
+from edgetext.export.gate import Truth
+from edgetext.export.onnx_export import Agreement, check_logits, export_fp32
+from edgetext.export.provenance import provenance
+from edgetext.export.schemes.source import Source
+from edgetext.export.settings import ExportSettings
+from edgetext.export.tuning import Tuning
+from edgetext.progress import Progress
+from edgetext.runtime.bundle import Bundle
+from edgetext.runtime.external import external_files
+from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.reading import read_object
+
+TOKENIZER_FILES = ("tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json")
+_MODEL = "model.onnx"
+_AGREEMENT_TEXTS = 64
+
+
+def from_checkpoint(
+    folder: Path,
+    checkpoint: Checkpoint,
+    tuning: Tuning,
+    truth: Truth,
+    settings: ExportSettings,
+    progress: Progress,
+) -> tuple[Workshop, Agreement]:
+    """Exports the checkpoint into a folder, once the graph's logits are shown to be torch's.
+
+    Args:
+        folder: An existing, empty folder.
+        checkpoint: The fine-tuned model.
+        tuning: Calibration texts, and held-out rows.
+        truth: The right answers of the held-out rows.
+        settings: What the user chose.
+        progress: Told of each step.
+
+    Raises:
+        ModelError: The architecture cannot be exported, or not faithfully.
+    """
+    texts = [example.text for example in tuning.examples]
+    progress.step("export", 0, 2)
+    inputs = export_fp32(checkpoint, folder)
+    progress.step("export", 1, 2)
+    agreement = check_logits(checkpoint, folder / _MODEL, texts[:_AGREEMENT_TEXTS])
+    progress.step("export", 2, 2)
+    evaluation = {"logits_vs_torch": asdict(agreement)}
+    manifest = Manifest(
+        task="single_label",
+        labels=checkpoint.labels,
+        max_length=checkpoint.max_length,
+        inputs=inputs,
+        variants=(make_variant(folder, FP32, _MODEL, precision=FP32, scheme=FP32, evaluation=evaluation),),
+        default_variant=FP32,
+        provenance=provenance(checkpoint, settings.command),
+        created_with=f"edgetext {__version__}",
+    )
+    source = Source(folder, checkpoint.model_type, checkpoint.max_length, tuning.calibration.texts)
+    return Workshop(source, manifest, texts, truth, settings, progress), agreement
+
+
+def from_bundle(
+    folder: Path,
+    bundle: Bundle,
+    manifest: Manifest,
+    tuning: Tuning,
+    truth: Truth,
+    settings: ExportSettings,
+    progress: Progress,
+) -> Workshop:
+    """Copies the fp32 graph and the tokenizer of a bundle into a folder.
+
+    Args:
+        folder: An existing, empty folder.
+        bundle: Where they are.
+        manifest: Of the bundle to make; its reference is the variant ``fp32``.
+        tuning: Calibration texts, and held-out rows.
+        truth: The right answers of the held-out rows.
+        settings: What the user chose.
+        progress: Told of each step.
+
+    Raises:
+        BundleError: A file is missing or leads out of the bundle, or the weights lie in files of their own.
+        IntegrityError: A file is not the one that was exported.
+    """
+    reference = manifest.variant(FP32)
+    model = bundle.model_file(reference)
+    if external_files(model, reference.file):
+        raise BundleError(f"{model} keeps its weights in other files, and the recipes need them in one")
+    shutil.copyfile(model, folder / _MODEL)
+    (folder / "tokenizer.json").write_bytes(bundle.tokenizer_bytes())
+    for name in TOKENIZER_FILES[1:]:
+        if (bundle.path / name).exists():
+            shutil.copyfile(bundle.file(name), folder / name)
+    variant = make_variant(
+        folder,
+        FP32,
+        _MODEL,
+        precision=FP32,
+        scheme=FP32,
+        session=reference.session,
+        evaluation=reference.evaluation,
+    )
+    model_type = str(read_object(folder / "config.json").get("model_type", ""))
+    source = Source(folder, model_type, manifest.max_length, tuning.calibration.texts)
+    texts = [example.text for example in tuning.examples]
+    alone = replace(manifest, variants=(variant,), default_variant=FP32)
+    return Workshop(source, alone, texts, truth, settings, progress)

@@ -1,0 +1,151 @@
+"""Two runs compared: what got worse is found by its interval, what cannot be compared is refused."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgetext.bench.changes import Change
+from edgetext.bench.compare import compare, regressions
+from edgetext.bench.limits import METRICS, Limit, read_limit
+from edgetext.bench.results import Calibration, Latency, Results, Throughput, read_results
+from edgetext.errors import DataError, InputError
+
+RECORDED = read_results(Path(__file__).parents[1] / "data" / "bench" / "recorded.json")
+ROUNDS, TEXTS = 8, 20
+
+
+def run(*, factor=1.0, spread=0.01, seed=0, **fields) -> Results:
+    """One row, measured in rounds whose latencies differ by ``spread``."""
+    chance = random.Random(seed)
+    samples = []
+    for _ in range(ROUNDS):
+        state = factor * chance.lognormvariate(0, spread)
+        samples += [state * chance.lognormvariate(0, 0.2) for _ in range(TEXTS)]
+    rates = tuple(1000 / (factor * chance.lognormvariate(0, spread)) for _ in range(ROUNDS))
+    latency = Latency(factor, 1.3 * factor, 1.6 * factor, tuple(samples), (TEXTS,) * ROUNDS)
+    row = replace(
+        RECORDED.row("edgetext", "int8"),
+        latency_ms=latency,
+        throughput_per_s=Throughput(1000 / factor, 32, 256, rates),
+        about={"starts_ms": [160.0, 161.0]},
+    )
+    return replace(RECORDED, rows=(replace(row, **fields),))
+
+
+def only(old, new, metric) -> Change:
+    (pair,) = compare(old, new).pairs
+    assert pair.name == "edgetext int8 cpu"
+    return pair.change(metric)
+
+
+def test_a_slower_program_is_found_in_latency_and_throughput():
+    old, new = run(), run(factor=1.2, seed=1)
+    for metric in ("p50", "throughput"):
+        change = only(old, new, metric)
+        assert change.low < 20 < change.high and change.verdict == "worse"
+        assert only(new, old, metric).verdict == "better"
+
+
+def test_the_same_program_shows_no_difference():
+    wrong = sum(
+        only(run(seed=seed), run(seed=100 + seed), "p50").verdict != "no difference shown" for seed in range(40)
+    )
+    assert wrong <= 6  # five in a hundred are expected: more than 6 of 40 would come once in a hundred
+
+
+def test_a_limit_is_broken_when_the_whole_interval_lies_beyond_it():
+    comparison = compare(run(), run(factor=1.5, seed=1))
+    change = comparison.pairs[0].change("p50")
+    assert regressions(comparison, [Limit("p50", change.low + 0.01)]) == []
+    (said,) = regressions(comparison, [Limit("p50", 10), Limit("accuracy", 0)])
+    assert said.startswith("edgetext int8 cpu: p50 +") and said.endswith("] worse, beyond p50>10%")
+
+
+def test_every_metric_is_compared():
+    (pair,) = compare(run(), run(peak_memory_mb=110.2, seed=1)).pairs
+    assert [change.metric for change in pair.changes] == list(METRICS)
+    memory = pair.change("peak_memory")
+    assert memory.worse == memory.low == memory.high == pytest.approx(10, abs=0.5)
+
+
+def test_lost_answers_are_points_of_accuracy():
+    right = RECORDED.data.expected
+    wrong = tuple(1 - label if place < 30 else label for place, label in enumerate(right))
+    change = only(run(predictions=right), run(predictions=wrong), "accuracy")
+    assert change.worse == pytest.approx(3000 / len(right)) and change.low > 0
+
+
+def test_disturbed_rounds_are_left_out_where_enough_others_are_there():
+    calm, times = (1.0,) * ROUNDS, (2.0,) * 3 + (1.0,) * (ROUNDS - 3)
+    old = run(calibration=Calibration(calm, calm))
+    new = run(seed=1)
+    latency = new.rows[0].latency_ms
+    slowed = tuple(3 * sample if place < 3 * TEXTS else sample for place, sample in enumerate(latency.samples))
+    row = replace(new.rows[0], latency_ms=replace(latency, samples=slowed))
+    marked = replace(new, rows=(replace(row, calibration=Calibration(calm, times)),))
+    assert only(old, marked, "p50").high < 10
+    assert only(old, replace(new, rows=(row,)), "p50").high > 50
+    assert compare(old, marked).notes[-1].startswith("3 of 8 turns of NEW were disturbed")
+
+
+def test_a_run_that_is_disturbed_as_a_whole_is_told_by_the_other():
+    calm, slow = (1.0,) * ROUNDS, (1.8,) * ROUNDS
+    notes = compare(run(calibration=Calibration(calm, calm)), run(calibration=Calibration(calm, slow))).notes
+    assert notes[-1].startswith("8 of 8 turns of NEW")
+
+
+def test_a_row_that_fails_now_is_a_regression():
+    new = run(status="failed", reason="it crashed")
+    both = replace(RECORDED, rows=(*run().rows,))
+    comparison = compare(both, new)
+    assert regressions(comparison, []) == []
+    assert regressions(comparison, [Limit("p50", 10)]) == [
+        "edgetext int8 cpu was measured in OLD and failed in NEW: it crashed"
+    ]
+
+
+def test_what_differs_beside_the_figures_is_told():
+    new = run(seed=1)
+    libraries = {**new.environment["libraries"], "numpy": "3.0"}
+    other = replace(
+        new, environment={**new.environment, "libraries": libraries}, settings={**new.settings, "batch": 8}
+    )
+    notes = compare(RECORDED, other).notes
+    assert "the setting batch is 32 in OLD and 8 in NEW" in notes
+    assert "numpy: 2.4.6 in OLD, 3.0 in NEW" in notes
+    assert "torch-cpu fp32 cpu is in OLD only" in notes
+
+
+def test_incomparable_runs_are_refused():
+    old = run()
+    with pytest.raises(DataError, match="measured on different rows"):
+        compare(old, replace(old, data=replace(old.data, fingerprint="cd" * 32)))
+    with pytest.raises(InputError, match="compare runs of the same machine"):
+        compare(old, replace(old, environment={**old.environment, "host": "another"}))
+    with pytest.raises(InputError, match="with 2 threads and NEW with 1: compare runs with the same --threads"):
+        compare(old, run(threads=1))
+    with pytest.raises(InputError, match="no measured row in common"):
+        compare(old, run(variant="fp32"))
+    with pytest.raises(InputError, match="more than once: compare files that are not merged"):
+        compare(replace(old, rows=old.rows * 2), old)
+    with pytest.raises(InputError, match=r"--fail-if p50>5%: no row has p50 in both runs, with its rounds"):
+        regressions(compare(RECORDED, RECORDED), [Limit("p50", 5)])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("p50", "is not of the form"), ("p50>ten%", "is not of the form"), ("p50<5%", "is not of the form"),
+        ("p51>5%", "there is no metric 'p51': choose from p50, p90"),
+    ],
+)  # fmt: skip
+def test_a_limit_of_another_form_is_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        read_limit(text)
+
+
+def test_a_limit_is_read():
+    assert read_limit(" p99 > 2.5 % ") == Limit("p99", 2.5)
+    assert str(Limit("p99", 2.5)) == "p99>2.5%"
