@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+PATIENCE_MS = 120_000  # a machine that is busy with other things takes its time to draw the page
 SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
@@ -54,10 +55,12 @@ def page(address: str) -> Iterator[tuple[Page, list[str]]]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: _note_outside(request.url, address, wrong))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(f"{error}\n{error.stack}"))
-        page.goto(address)
+        # What is typed before the last part of the page is there is lost when that part is drawn.
+        page.goto(address, wait_until="networkidle")
         yield page, wrong
         browser.close()
 

@@ -107,13 +107,15 @@ def build(classify: Predictor) -> Any:
         def reply(text: str) -> Answer:
             return answer(classify, text)
 
-        # Typing and choosing an example both change the box, so that one event answers both.
+        # Typing and choosing an example both change the box, so that one event answers both. Without the queue an
+        # answer comes back on its own request: one that the queue streams while somebody types on can get lost.
         common = {
             "fn": reply,
             "inputs": box,
             "outputs": [label, status],
             "show_progress": "hidden",
             "api_name": False,
+            "queue": False,
         }
         gr.on([button.click, box.submit], **common)
         box.change(**common, trigger_mode="always_last")
@@ -122,7 +124,7 @@ def build(classify: Predictor) -> Any:
         with gr.Row(elem_id="examples"):
             for text in examples(classify):
                 chosen = gr.Button(text, size="sm", min_width=0)
-                chosen.click(partial(str, text), outputs=box, show_progress="hidden", api_name=False)
+                chosen.click(partial(str, text), outputs=box, show_progress="hidden", api_name=False, queue=False)
     return page
 
 
