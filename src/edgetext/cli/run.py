@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgetext.progress import Progress
 
 BUILTIN_DATA = "food_not_food"
-SEARCH_SECONDS = 90.0  # less than export's own default, since training and bench take their time too
+SEARCH_SECONDS = 120.0  # less than export's own default, since training and bench take their time too
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgetext.export.halving import Rung
@@ -16,11 +16,28 @@ from edgetext.measure.process import Worker, WorkerError
 from edgetext.measure.turns import shuffled_turns
 from edgetext.progress import Progress
 
-_ROUNDS = 4
-_LAST_ROUNDS = 8
-_LEAST_ROUNDS = 2  # fewer say nothing about how sure a figure is
-_TEXTS = 100  # in a round of the first rung; twice as many in each that follows
-_TURN_S = 0.25  # no turn of the first rung is longer
+
+@dataclass(frozen=True)
+class _Effort:
+    """How much is done in a rung.
+
+    Attributes:
+        rounds: Turns of each candidate.
+        least: Turns that are taken even when the time is up: fewer would say nothing about how sure a figure is.
+        texts: Texts in a turn, at most.
+        seconds: No turn is longer.
+    """
+
+    rounds: int
+    least: int
+    texts: int
+    seconds: float
+
+
+# Many short turns rather than few long ones: what disturbs a machine lasts for seconds, and a comparison gets surer
+# with every round.
+_EFFORT = _Effort(rounds=4, least=2, texts=60, seconds=0.15)
+_LAST_EFFORT = _Effort(rounds=20, least=8, texts=100, seconds=0.2)
 _BATCH = 64  # texts to warm up on in bulk
 _WARM_UP = 10
 _SETTLE_S = 0.05  # the threads of the program before may still spin for some milliseconds
@@ -37,7 +54,7 @@ class Stopwatch:
         texts: Real texts, at least one.
         threads: Of each process.
         reference: The variant that runs along in every rung, to be compared with.
-        until: When time is up, by ``time.monotonic()``; a rung that has begun still does two rounds.
+        until: When time is up, by ``time.monotonic()``; a rung that has begun still does its least rounds.
         progress: Told of each turn.
         failed: Why those failed that did, by name; filled while timing.
     """
@@ -66,16 +83,16 @@ class Stopwatch:
         return {name: rounds[:whole] for name, rounds in found.items()}
 
     def _run(self, workers: Mapping[str, Worker], found: Mapping[str, list[float]], rung: Rung) -> None:
-        rounds = _LAST_ROUNDS if rung.last else _ROUNDS
-        entrants = list(workers)
+        effort = _effort(rung)
+        rounds, entrants = effort.rounds, list(workers)
         for done, turn in enumerate(shuffled_turns(entrants, rounds, _SEED + rung.number)):
             name = entrants[turn.index]
-            if turn.round >= _LEAST_ROUNDS and not done % len(entrants) and time.monotonic() > self.until:
+            if turn.round >= effort.least and not done % len(entrants) and time.monotonic() > self.until:
                 break
             self.progress.step(f"timing, rung {rung.number}", done, rounds * len(entrants))
             if name not in self.failed:
                 time.sleep(_SETTLE_S)
-                self._turn(name, workers[name], turn.round, rung, found[name])
+                self._turn(name, workers[name], turn.round, effort, found[name])
         self.progress.step(f"timing, rung {rung.number}", rounds * len(entrants), rounds * len(entrants))
 
     def _start(self, name: str, stack: ExitStack) -> Worker | None:
@@ -94,20 +111,27 @@ class Stopwatch:
     def _affordable(self, worker: Worker) -> int:
         """How many texts the reference, which starts first, does in the time of a turn."""
         sample = _window(self.texts, 0, _BATCH)
-        return max(_BATCH, int(worker.throughput(sample, _BATCH) * _TURN_S))
+        return max(_BATCH, int(worker.throughput(sample, _BATCH) * _EFFORT.seconds))
 
-    def _turn(self, name: str, worker: Worker, number: int, rung: Rung, rounds: list[float]) -> None:
-        longer = 2 ** (rung.number - 1)
+    def _turn(self, name: str, worker: Worker, number: int, effort: _Effort, rounds: list[float]) -> None:
         try:
             if self.objective == "throughput":
-                texts = _window(self.texts, number, self._bulk_texts * longer)
-                rounds.append(1000 / worker.throughput(texts, _BATCH))
+                count = int(self._bulk_texts * effort.seconds / _EFFORT.seconds)
+                rounds.append(1000 / worker.throughput(_window(self.texts, number, count), _BATCH))
             else:
-                texts = _window(self.texts, number, _TEXTS * longer)
-                samples = worker.latency(texts, warm_up=_WARM_UP, seconds=_TURN_S * longer)
+                texts = _window(self.texts, number, effort.texts)
+                samples = worker.latency(texts, warm_up=_WARM_UP, seconds=effort.seconds)
                 rounds.append(percentiles(samples).p50)
         except WorkerError as error:
             self.failed[name] = str(error)
+
+
+def _effort(rung: Rung) -> _Effort:
+    """More texts in each rung, since fewer candidates are left; the last decides, and has the most rounds."""
+    if rung.last:
+        return _LAST_EFFORT
+    longer = 2 ** (rung.number - 1)
+    return replace(_EFFORT, texts=_EFFORT.texts * longer, seconds=_EFFORT.seconds * longer)
 
 
 def _window(texts: Sequence[str], number: int, count: int) -> list[str]:
