@@ -19,7 +19,7 @@ from edgetext.bench.show import COLUMNS, remarks, table_rows, title
 from edgetext.checkpoint import open_checkpoint
 from edgetext.errors import EdgetextError, OutputExistsError
 
-BACKENDS = ("torch-cuda", "torch-cuda:compile", "torch-cpu")
+BACKENDS = ("torch-cuda", "torch-cuda:compile", "transformers-pipeline:cuda", "torch-cpu")
 
 
 class Lines:

@@ -3,6 +3,8 @@
 ``<!-- tree -->`` becomes the tree of the package, with the first sentence of each file's docstring.
 ``<!-- schemes -->`` becomes the table of the export's recipes.
 ``<!-- results: FILE -->`` becomes the table of a recorded results file, with the machine and the date named.
+``<!-- recorded -->`` becomes the tables of all recorded benches, and the blocks ``export_gains``, ``compare_power``
+and ``repeatability`` those of what the benchmarks wrote (see ``docs/recorded.py``).
 ``<!-- runtime: FILE -->`` becomes the tables of what ``benchmarks/runtime.py`` wrote.
 ``<!-- batch_effect: FILE -->`` and ``<!-- installed_size: FILE -->`` become the tables of what the benchmarks of
 those names wrote.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -23,6 +26,9 @@ from typing import Any
 from edgetext.bench.report import table_lines
 from edgetext.bench.results import read_results
 from edgetext.export.schemes.registry import describe_schemes
+
+sys.path.insert(0, str(Path(__file__).parent))
+from recorded import compare_power, export_gains, recorded, repeatability
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "edgetext"
@@ -36,8 +42,10 @@ def filled(text: str) -> str:
 
     def fill(found: re.Match[str]) -> str:
         makers = {"results": results, "runtime": runtime, "architectures": architectures}
-        makers |= {"batch_effect": batch_effect, "installed_size": installed_size}
-        lines = makers[found[2]](ROOT / found[3]) if found[3] else {"tree": tree, "schemes": schemes}[found[2]]()
+        makers |= {"batch_effect": batch_effect, "installed_size": installed_size, "export_gains": export_gains}
+        makers |= {"compare_power": compare_power, "repeatability": repeatability}
+        alone = {"tree": tree, "schemes": schemes, "recorded": recorded}
+        lines = makers[found[2]](ROOT / found[3]) if found[3] else alone[found[2]]()
         return f"{found[1]}" + "".join(f"{line}\n" for line in lines) + found[4]
 
     return _BLOCK.sub(fill, text)

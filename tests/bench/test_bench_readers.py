@@ -31,20 +31,20 @@ def test_the_table_of_the_report_cell_by_cell(recorded):
     header, _, *rows = table_of(markdown(recorded))
     assert header == [
         "backend", "variant", "device", "threads", "accuracy [95 %]", "difference, points [95 %]", "p50 ms",
-        "p90 ms", "p99 ms", "texts/s", "model MB", "peak MB", "first ms", "faster than baseline",
+        "p90 ms", "p99 ms", "tokenizing ms", "texts/s", "model MB", "peak MB", "first ms", "faster than baseline",
         "faster than pipeline",
     ]  # fmt: skip
     assert rows[0] == [
-        "torch-cuda", "fp32", "cuda", "2", "not measured (no CUDA device on this machine)", *["–"] * 10,
+        "torch-cuda", "fp32", "cuda", "2", "not measured (no CUDA device on this machine)", *["–"] * 11,
     ]  # fmt: skip
     assert rows[1] == [
-        "torch-cpu", "fp32", "cpu", "2", "95.0 % [91.0, 97.3]", "baseline", "7.20", "8.78", "9.30", "176", "90.9",
-        "531", "4512", "1.00×", "1.06×",
+        "torch-cpu", "fp32", "cpu", "2", "95.0 % [91.0, 97.3]", "baseline", "7.20", "8.78", "9.30", "–", "176",
+        "90.9", "531", "4512", "1.00×", "1.06×",
     ]  # fmt: skip
     assert rows[2][4] == "failed (its process ended during 'latency' with signal SIGSEGV)"
     assert rows[5] == [
         "edgetext", "int8", "cpu", "2", "95.5 % [91.7, 97.6]", "+0.50 [-1.87, +3.13]", "0.66", "0.81", "0.85",
-        "2510", "23.0", "100", "159", "10.9×", "11.5×",
+        "–", "2510", "23.0", "100", "159", "10.9×", "11.5×",
     ]  # fmt: skip
 
 

@@ -57,6 +57,16 @@ def exported(tiny_checkpoint, held_out, tmp_path_factory):
     return export_bundle(tiny_checkpoint, held_out, output, settings)
 
 
+def test_the_manifest_says_how_much_the_batch_matters(exported):
+    effects = {variant.name: variant.evaluation["batch_effect"] for variant in exported.manifest.variants}
+    assert effects["fp32"]["texts"] == effects["int8"]["texts"] == 400
+    assert effects["fp32"]["largest_change"] < 1e-5 < effects["int8"]["largest_change"]
+    assert (
+        json.loads((exported.path / "bundle.json").read_text("utf-8"))["variants"][1]["evaluation"]["batch_effect"]
+        == effects["int8"]
+    )
+
+
 def test_the_bundle_holds_what_the_design_says(exported):
     found = {str(path.relative_to(exported.path)) for path in exported.path.rglob("*") if path.is_file()}
     assert found == {

@@ -86,6 +86,12 @@ def times(ratio: Ratio) -> str:
     return text if ratio.shows_difference else f"{text}, no difference shown"
 
 
+def tokenizing(row: Row) -> str:
+    """Gives how long the tokenizing of a text takes by itself, in milliseconds, where that can be told."""
+    p50 = row.tokenization_ms.get("p50")
+    return f"{p50:.3f}" if isinstance(p50, int | float) else ABSENT
+
+
 def warnings(results: Results) -> list[str]:
     """Gives what a reader must know before believing the times: sentences, none where there is nothing."""
     machines = [results.environment, *(row.environment for row in results.rows if row.environment)]
@@ -104,6 +110,7 @@ def figures(results: Results, row: Row) -> list[str]:
         number(latency.p50 if latency else None),
         number(latency.p90 if latency else None),
         number(latency.p99 if latency else None),
+        tokenizing(row),
         number(row.throughput_per_s.value if row.throughput_per_s else None),
         megabytes(row.model_bytes),
         number(row.peak_memory_mb),
@@ -119,6 +126,7 @@ FIGURES = (
     "p50 ms",
     "p90 ms",
     "p99 ms",
+    "tokenizing ms",
     "texts/s",
     "model MB",
     "peak MB",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from statistics import fmean, median
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from edgetext.bench.scenarios.registry import run_scenarios
 from edgetext.bench.scenarios.scenario import Known, ScenarioSettings
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import Start, Worker, WorkerError
+from edgetext.measure.warmup import PASSES, TEXTS, passes_to_settle, sums
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",  # everything is on this disk
@@ -34,6 +36,8 @@ class Measurement:
         latencies_ms: One a timed text, of all rounds.
         rates_per_s: Texts per second, one a round.
         throughput_texts: Texts in a throughput turn.
+        warm_up_ms: The times of the passes over the same few texts by which the warm-up was found.
+        tokenization_ms: Of single texts, one a text; empty where the program cannot tokenize apart.
         peak_bytes: Peak resident memory of the process.
         about: What the program says of itself, and what it costs beside time (see ``measure.process.Worker.cost``).
         scenarios: What MLPerf's scenarios found, by name; empty where none was asked for.
@@ -47,6 +51,8 @@ class Measurement:
     latencies_ms: list[float] = field(default_factory=list)
     rates_per_s: list[float] = field(default_factory=list)
     throughput_texts: int = 0
+    warm_up_ms: list[float] = field(default_factory=list)
+    tokenization_ms: list[float] = field(default_factory=list)
     peak_bytes: int | None = None
     about: dict[str, Any] = field(default_factory=dict)
     scenarios: dict[str, Any] = field(default_factory=dict)
@@ -55,11 +61,17 @@ class Measurement:
     _worker: Worker | None = None
 
     def begin(self, texts: Sequence[str]) -> None:
-        """Times the cold starts, then lets the last process predict every text."""
+        """Times the cold starts, then lets the last process warm up and predict every text."""
         self._texts = texts
         for _ in range(self.settings.starts):
             self._attempt(lambda: self._start(texts[0]))
+        self._attempt(self._find_warm_up)
         self._attempt(lambda: self._predict(texts))
+
+    @property
+    def warm_up(self) -> int:
+        """Texts that are predicted untimed before a latency turn: as many as the program was seen to need."""
+        return max(self.settings.warm_up, passes_to_settle(self.warm_up_ms) * TEXTS if self.warm_up_ms else 0)
 
     def turn(self, number: int, texts: Sequence[str]) -> None:
         """Times latency and throughput once; in each round other texts, for each row the same.
@@ -106,6 +118,11 @@ class Measurement:
         )
         self.starts.append(self._worker.start(text))
 
+    def _find_warm_up(self) -> None:
+        few = list(islice(cycle(self._texts), TEXTS))
+        samples = self._running(self._worker).latency(few * PASSES, seconds=self.settings.turn_seconds)
+        self.warm_up_ms = [round(took, 4) for took in sums(samples, TEXTS)]
+
     def _predict(self, texts: Sequence[str]) -> None:
         self.labels, seconds = self._running(self._worker).predict(texts, self.plan.backend.answers_in_batches)
         affordable = int(len(texts) / max(seconds, 1e-6) * self.settings.turn_seconds) // self.settings.batch
@@ -113,13 +130,15 @@ class Measurement:
 
     def _latency(self, texts: Sequence[str]) -> None:
         worker, settings = self._running(self._worker), self.settings
-        self.latencies_ms += worker.latency(texts, warm_up=settings.warm_up, seconds=settings.turn_seconds)
+        self.latencies_ms += worker.latency(texts, warm_up=self.warm_up, seconds=settings.turn_seconds)
 
     def _throughput(self, texts: Sequence[str]) -> None:
         self.rates_per_s.append(self._running(self._worker).throughput(texts, self.settings.batch))
 
     def _memory(self) -> None:
         worker = self._running(self._worker)
+        some = self._texts[: self.settings.latency_texts]
+        self.tokenization_ms = worker.tokenization(some, seconds=self.settings.turn_seconds)
         self.peak_bytes, about = worker.memory()
         self.about = {**about, **worker.cost()}
 

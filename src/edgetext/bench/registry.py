@@ -56,12 +56,23 @@ BACKENDS = (
     Backend("torch-cpu", f"{_HERE}.torch_cpu:load", CHECKPOINT, ("fp32", "bf16"), "cpu", 32),
     Backend("torch-cpu", f"{_HERE}.torch_cpu:load", CHECKPOINT, ("fp32",), "cpu", 32, "compile", default=False),
     Backend("transformers-pipeline", f"{_HERE}.transformers_pipeline:load", CHECKPOINT, ("fp32",), "cpu", 32),
+    Backend(
+        "transformers-pipeline",
+        f"{_HERE}.transformers_pipeline_cuda:load",
+        CHECKPOINT,
+        ("fp32", "fp16"),
+        "cuda",
+        32,
+        "cuda",
+        default=False,
+    ),
     Backend("tfidf-logreg", f"{_HERE}.tfidf_logreg:load", CHECKPOINT, ("fp64",), "cpu", 32, default=False),
     Backend("optimum-pipeline", f"{_HERE}.optimum_pipeline:load", BUNDLE, (), "cpu", 1, default=False),
     Backend("openvino", f"{_HERE}.openvino_direct:load", BUNDLE, ("fp32",), "cpu", 1, default=False),
     Backend("onnxruntime", f"{_HERE}.onnxruntime_bare:load", BUNDLE, (), "cpu", 1),
     Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1),
     Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1, "throughput", default=False),
+    Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1, "background", default=False),
 )
 
 ALL = "all"

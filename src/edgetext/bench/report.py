@@ -121,12 +121,17 @@ def how(results: Results) -> Iterator[str]:
     )
     yield (
         f"- **p50, p90, p99**: from one text to its label, {_setting(settings, 'latency_texts')} texts a round, "
-        f"after {_setting(settings, 'warm_up')} untimed ones. Samples: {_samples(results.rows)}."
+        f"after {_warm_up(results)} untimed ones. Samples: {_samples(results.rows)}."
     )
     yield (
         f"- **texts/s**: {_setting(settings, 'throughput_texts')} texts a round in batches of "
         f"{_setting(settings, 'batch')}, the median over rounds. {_fewer(results)}".rstrip()
     )
+    if any(row.tokenization_ms for row in results.rows):
+        yield (
+            "- **tokenizing ms**: the median of tokenizing a text by itself, which all other figures hold too; "
+            "for TF-IDF, finding and weighting its words."
+        )
     yield (
         "- **accuracy**: all rows of the data, with Wilson's 95 % interval; torch and the pipeline predict them in "
         "batches, onnxruntime and edgetext one by one, as they are served."
@@ -203,8 +208,20 @@ def environments(results: Results) -> list[Mapping[str, Any]]:
 
 
 def _samples(rows: Sequence[Row]) -> str:
-    counts = {len(row.latency_ms.samples) for row in rows if row.latency_ms}
-    return " to ".join(str(count) for count in sorted({min(counts), max(counts)})) + " a row" if counts else "none"
+    counts = [len(row.latency_ms.samples) for row in rows if row.latency_ms]
+    return f"{_range(counts)} a row" if counts else "none"
+
+
+def _warm_up(results: Results) -> str:
+    """Gives how many texts the programs were warmed up with: found by the data, or set beforehand."""
+    found = sorted({int(row.warm_up["texts"]) for row in results.rows if row.warm_up})
+    if not found:
+        return _setting(results.settings, "warm_up")
+    return f"{_range(found)} (found for each row: until passes over the same texts got no faster)"
+
+
+def _range(counts: Sequence[int]) -> str:
+    return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
 
 
 def _fewer(results: Results) -> str:

@@ -136,6 +136,8 @@ class Row:
         mcnemar_p: The p-value of McNemar's exact test against the baseline.
         per_label: ``rows``, ``recall`` and ``precision`` of each label; ``None`` where none is there to count.
         calibration: What the machine gave around each turn.
+        warm_up: How the warm-up was found: ``texts`` before each turn, ``passes_ms`` over the same few texts.
+        tokenization_ms: ``p50`` and ``samples`` of tokenizing a text by itself; empty where that cannot be told.
         scenarios: What other ways of asking showed, by name.
         extra: Fields of newer versions.
     """
@@ -160,6 +162,8 @@ class Row:
     mcnemar_p: float | None = field(default=None, metadata=LATER)
     per_label: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
     calibration: Calibration | None = field(default=None, metadata=LATER)
+    warm_up: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
+    tokenization_ms: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
     scenarios: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

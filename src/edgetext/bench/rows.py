@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 from edgetext.bench.accuracy import accuracy, per_label
 from edgetext.bench.measuring import Measurement
@@ -51,6 +52,8 @@ def make_row(measured: Measurement, log: TurnLog, data: DataInfo) -> Row:
         peak_memory_mb=None if measured.peak_bytes is None else round(measured.peak_bytes / 1e6, 1),
         first_prediction_ms=round(min(start.first_prediction_ms for start in measured.starts), 1),
         predictions=predictions,
+        warm_up={"texts": measured.warm_up, "passes_ms": measured.warm_up_ms},
+        tokenization_ms=_tokenization(measured.tokenization_ms),
         scenarios=measured.scenarios,
         about={**row.about, "starts_ms": [round(start.first_prediction_ms, 1) for start in measured.starts]},
     )
@@ -64,6 +67,10 @@ def _unfinished(measured: Measurement) -> str | None:
 def _latency(samples: Sequence[float], rounds: Sequence[int]) -> Latency:
     found = percentiles(samples)
     return Latency(round(found.p50, 4), round(found.p90, 4), round(found.p99, 4), tuple(samples), tuple(rounds))
+
+
+def _tokenization(samples: Sequence[float]) -> dict[str, Any]:
+    return {"p50": median(samples), "samples": list(samples)} if samples else {}
 
 
 def _calibration(log: TurnLog) -> Calibration | None:

@@ -19,7 +19,8 @@ class BenchSettings:
         latency_texts: Texts timed one by one in a turn.
         throughput_texts: Texts predicted in batches in a turn; fewer for a row that would go past ``turn_seconds``.
         batch: Texts in a batch.
-        warm_up: Texts predicted at the head of a latency turn without being timed.
+        warm_up: Texts predicted at the head of a latency turn untimed, at the least: as many as each program was
+            seen to need (see ``measure.warmup``).
         starts: Cold starts timed for each row; the fastest counts, with the files in the disk's cache.
         turn_seconds: About how long either half of a turn may last.
         timeout_s: How long a program may take for one request before it is given up, in seconds.

@@ -7,13 +7,15 @@ scores a little; fp32 differs by rounding alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgetext.errors import InputError
+from edgetext.export.calibration import sample
+from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from edgetext.runtime.prediction import FloatArray
 
 BATCH = 32
+MOST_TEXTS = 512  # a few seconds' worth
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,25 @@ def measure_drift(
         one_by_one = _probabilities(classify, texts, 1) if alone is None else alone
         together = _probabilities(classify, texts, batch)
         return compare(one_by_one, together, classify.manifest, batch)
+
+
+def with_batch_effect(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Manifest:
+    """Adds to each variant of a finished bundle how much its answers depend on the batch.
+
+    Args:
+        folder: The bundle.
+        manifest: As written.
+        texts: Held-out texts; at most ``MOST_TEXTS`` of them are classified.
+
+    Returns:
+        The manifest as written.
+    """
+    some = sample(texts, MOST_TEXTS)
+    variants = []
+    for variant in manifest.variants:
+        effect = measure_drift(folder, variant.name, some).to_json()
+        variants.append(replace(variant, evaluation={**variant.evaluation, "batch_effect": effect}))
+    return write_manifest(folder, replace(manifest, variants=tuple(variants)))
 
 
 def compare(alone: FloatArray, together: FloatArray, manifest: Manifest, batch: int = BATCH) -> BatchEffect:

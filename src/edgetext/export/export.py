@@ -12,6 +12,7 @@ from edgetext.data.example import Example
 from edgetext.errors import InputError
 from edgetext.export.assembly import Exported, assemble
 from edgetext.export.calibration import Calibration, find_calibration
+from edgetext.export.drift import with_batch_effect
 from edgetext.export.search import Found, search
 from edgetext.export.settings import ExportSettings
 from edgetext.export.space import tell_no_space
@@ -73,6 +74,7 @@ def export_bundle(
         found = with_origin(search(shop), calibration, checkpoint.training.get("metrics", {}))
         reference = with_examples(shop.manifest, tuning, settings)
         manifest = assemble(folder, work, reference, found, tuning if settings.texts else None)
+        manifest = with_batch_effect(folder, manifest, shop.texts)
         if settings.text_model:
             manifest = with_text_model(folder, manifest, shop.texts, progress)
     return Exported(output, manifest, found.record, agreement)

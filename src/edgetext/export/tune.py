@@ -12,6 +12,7 @@ from edgetext.errors import BundleError, InputError
 from edgetext.export.assembly import Exported, assemble
 from edgetext.export.calibration import Calibration
 from edgetext.export.candidates import FP32
+from edgetext.export.drift import with_batch_effect
 from edgetext.export.export import WORKSHOP, class_indices, with_examples, with_origin
 from edgetext.export.provenance import repeated
 from edgetext.export.record import RECORD_FILE
@@ -67,6 +68,7 @@ def tune_bundle(
         keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
         whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
         manifest = assemble(folder, work, whole, found, tuning if keep else None)
+        manifest = with_batch_effect(folder, manifest, shop.texts)
     return Exported(output, manifest, found.record)
 
 

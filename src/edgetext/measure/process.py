@@ -119,6 +119,18 @@ class Worker:
         request = {"command": "latency", "texts": list(texts), "warm_up": warm_up, "seconds": seconds}
         return [float(sample) for sample in self._ask(request)["samples_ms"]]
 
+    def tokenization(self, texts: Sequence[str], *, seconds: float = 1e9) -> list[float]:
+        """Times the tokenizing of texts by itself, one by one.
+
+        Returns:
+            Milliseconds, one a text; none where the runner cannot do it apart.
+
+        Raises:
+            WorkerError: The runner failed, or the process died or hung.
+        """
+        answer = self._ask({"command": "tokenization", "texts": list(texts), "seconds": seconds})
+        return [float(sample) for sample in answer["samples_ms"]]
+
     def throughput(self, texts: Sequence[str], batch: int) -> float:
         """Gives texts per second over all texts, in batches of ``batch``, after one batch to warm up.
 

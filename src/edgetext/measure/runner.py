@@ -22,7 +22,8 @@ class Runner(Protocol):
     """One program that turns texts into labels.
 
     One that has to be trained before it can answer tells how many seconds that took in an attribute
-    ``preparation_s``: training is no part of a cold start.
+    ``preparation_s``: training is no part of a cold start. One that can tokenize a text by itself has a method
+    ``tokenize(text)``, whose time is told apart; what it gives is not looked at.
     """
 
     def one(self, text: str) -> str:

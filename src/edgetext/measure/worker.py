@@ -1,9 +1,9 @@
 """The process that is measured: ``python -m edgetext.measure.worker``, started by ``measure.process``.
 
 It reads one JSON object a line and answers each with one line: ``{"command": "start", "runner": ..., "spec": ...,
-"text": ...}`` first, then ``latency``, ``throughput``, ``predict``, ``memory``, ``cost`` and ``load`` in any order,
-``close`` last. An answer with ``error`` in it gives the reason as a sentence, and ``status`` says whether it is a
-failure.
+"text": ...}`` first, then ``latency``, ``tokenization``, ``throughput``, ``predict``, ``memory``, ``cost`` and
+``load`` in any order, ``close`` last. An answer with ``error`` in it gives the reason as a sentence, and ``status``
+says whether it is a failure.
 
 The lines travel over copies of standard input and output; the originals are turned away at once, so that a
 library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -39,6 +39,7 @@ class Session:
         self._commands: dict[str, Callable[[Message], dict[str, Any]]] = {
             "start": self._start,
             "latency": self._latency,
+            "tokenization": self._tokenization,
             "throughput": self._throughput,
             "predict": self._predict,
             "memory": self._memory,
@@ -83,16 +84,11 @@ class Session:
         one, texts = self.runner.one, request["texts"]
         for text in texts[: request["warm_up"]]:
             one(text)
-        samples: list[float] = []
-        stop = perf_counter() + request["seconds"]
-        for text in texts:
-            begin = perf_counter()
-            one(text)
-            end = perf_counter()
-            samples.append(_ms(end - begin))
-            if end > stop:
-                break
-        return {"samples_ms": samples}
+        return {"samples_ms": _samples(one, texts, request["seconds"])}
+
+    def _tokenization(self, request: Message) -> dict[str, Any]:
+        tokenize = getattr(self.runner, "tokenize", None)
+        return {"samples_ms": _samples(tokenize, request["texts"], request["seconds"]) if tokenize else []}
 
     def _throughput(self, request: Message) -> dict[str, Any]:
         texts, batch = request["texts"], request["batch"]
@@ -147,6 +143,20 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what libraries print goes where errors go
     serve(requests, replies)
+
+
+def _samples(work: Callable[[str], object], texts: Sequence[str], seconds: float) -> list[float]:
+    """Times texts one by one, in milliseconds; no further one is begun after so many seconds."""
+    samples: list[float] = []
+    stop = perf_counter() + seconds
+    for text in texts:
+        begin = perf_counter()
+        work(text)
+        end = perf_counter()
+        samples.append(_ms(end - begin))
+        if end > stop:
+            break
+    return samples
 
 
 def _ms(seconds: float) -> float:

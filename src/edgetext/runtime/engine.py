@@ -76,6 +76,15 @@ class Engine:
         self._labels = len(bundle.manifest.labels)
         self._pool = _make_pool(profile.callers) if profile.callers > 1 else None
 
+    def count_tokens(self, text: Text) -> int:
+        """Gives how many tokens are read of a text or pair, in all of its windows.
+
+        Raises:
+            InputError: It is no string or no valid Unicode.
+        """
+        encoded = self._encoder.encode(text)
+        return sum(len(row.ids) for row in (encoded, *encoded.more))
+
     def one(self, text: Text) -> tuple[FloatArray, bool]:
         """Gives the logits of one text or pair, of shape (labels,), and whether it was cut.
 

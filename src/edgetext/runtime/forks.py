@@ -52,6 +52,10 @@ class ReopenedEngine:
         """As ``Engine.one``."""
         return self._own().one(text)
 
+    def count_tokens(self, text: Text) -> int:
+        """As ``Engine.count_tokens``."""
+        return self._own().count_tokens(text)
+
     def many(self, texts: Iterable[Text], window: int) -> Iterator[tuple[FloatArray, list[bool]]]:
         """As ``Engine.many``."""
         return self._own().many(texts, window)

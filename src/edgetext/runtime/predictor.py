@@ -194,6 +194,15 @@ class Predictor:
             parts = [logits for logits, _ in self._engine.many(_texts(texts), WINDOW_TEXTS)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
+    def count_tokens(self, text: Text) -> int:
+        """Gives how many tokens are read of a text or pair, special tokens included, after truncation.
+
+        Raises:
+            InputError: As for ``__call__``.
+        """
+        with self._calls:
+            return self._engine.count_tokens(text)
+
     def close(self) -> None:
         """Waits for the calls that run, then lets go of the model and its threads; later calls raise an error."""
         self._calls.close()

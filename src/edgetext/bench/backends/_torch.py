@@ -75,6 +75,10 @@ class TorchRunner:
             label for at in range(0, len(texts), batch) for label in self._forward(list(texts[at : at + batch]))
         ]
 
+    def tokenize(self, text: str) -> Any:
+        """Tokenizes one text, as ``one`` does, up to the tensors on the device."""
+        return self._inputs([text])
+
     def about(self) -> dict[str, Any]:
         """Gives device, threads and the size of the weights."""
         said = {
@@ -91,10 +95,12 @@ class TorchRunner:
         """Does nothing: the process ends."""
 
     def _forward(self, texts: list[str]) -> list[str]:
-        tokens = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt"
-        ).to(self._device)
         with torch.inference_mode():
-            winners = self._run(**tokens).logits.argmax(dim=-1).cpu()
+            winners = self._run(**self._inputs(texts)).logits.argmax(dim=-1).cpu()
         self._synchronize()
         return [self._labels[index] for index in winners.tolist()]
+
+    def _inputs(self, texts: list[str]) -> Any:
+        return self._tokenizer(
+            texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt"
+        ).to(self._device)

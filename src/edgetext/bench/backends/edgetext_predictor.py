@@ -33,6 +33,10 @@ class PredictorRunner:
             return [self.one(text) for text in texts]
         return [prediction.label for prediction in self._predictor.predict(list(texts))]
 
+    def tokenize(self, text: str) -> int:
+        """Tokenizes one text."""
+        return self._predictor.count_tokens(text)
+
     def about(self) -> dict[str, Any]:
         """Gives device, threads and how batches are made."""
         return {

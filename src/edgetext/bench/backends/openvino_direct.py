@@ -47,6 +47,10 @@ class OpenVinoRunner:
             label for at in range(0, len(texts), batch) for label in self._forward(list(texts[at : at + batch]))
         ]
 
+    def tokenize(self, text: str) -> Any:
+        """Tokenizes one text, up to the graph's inputs."""
+        return self._tokens([text])
+
     def about(self) -> dict[str, Any]:
         """Gives device, threads, version and how batches are made."""
         return {

@@ -43,6 +43,10 @@ class OptimumRunner:
         """Gives the labels of many texts; the pipeline makes the batches."""
         return [str(answer["label"]) for answer in self._pipeline(list(texts), batch_size=batch, **self._cut)]
 
+    def tokenize(self, text: str) -> Any:
+        """Tokenizes one text, as the pipeline does."""
+        return self._pipeline.tokenizer(text, return_tensors="pt", **self._cut)
+
     def about(self) -> dict[str, Any]:
         """Gives device, threads and how batches are made."""
         return {

@@ -53,6 +53,10 @@ class TfidfRunner:
         """Gives the labels of many texts, in batches in the order given."""
         return [label for at in range(0, len(texts), batch) for label in self._labels(list(texts[at : at + batch]))]
 
+    def tokenize(self, text: str) -> Any:
+        """Finds one text's words and their weights."""
+        return self._words.transform([text])
+
     def about(self) -> dict[str, Any]:
         """Gives device, threads, the size of the arrays and of the vocabulary, and what the fit took."""
         arrays = (self._classifier.coef_, self._classifier.intercept_, self._words.idf_)

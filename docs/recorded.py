@@ -1,0 +1,126 @@
+"""The tables of ``docs/results.md``, from the files under ``benchmarks/results``, for ``docs/build.py``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from edgetext.bench.cells import warnings
+from edgetext.bench.report import table_lines
+from edgetext.bench.results import Results, read_results
+
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+
+
+def bench_files() -> Iterator[Path]:
+    """Yields the files that ``edgetext bench`` wrote, by name."""
+    for file in sorted(RESULTS.glob("*.json")):
+        if "schema_version" in json.loads(file.read_text("utf-8")):
+            yield file
+
+
+def recorded() -> Iterator[str]:
+    """Gives a section for each recorded bench: the machine, the data, the table, and the scenarios."""
+    for file in bench_files():
+        found = read_results(file)
+        yield f"### {file.stem.replace('_', ' ')}"
+        yield ""
+        rows = f"{found.data.rows:,} rows of {found.data.name} ([file](../benchmarks/results/{file.name}))."
+        yield f"{machine(found.environment)}; {rows}"
+        for warning in warnings(found):
+            yield ""
+            yield f"*{warning}*"
+        yield ""
+        yield from table_lines(found)
+        yield ""
+        yield from _scenarios(found)
+
+
+def machine(environment: dict[str, Any] | Any) -> str:
+    """Names a machine, its threads and the day."""
+    threads = environment["threads"]
+    return f"{environment['cpu']}, {threads} thread{'' if threads == 1 else 's'}, {str(environment['date'])[:10]}"
+
+
+def _scenarios(results: Results) -> Iterator[str]:
+    rows = [row for row in results.rows if row.scenarios]
+    if not rows:
+        return
+    first = rows[0].scenarios
+    yield f"By MLPerf's LoadGen, {first['seconds']:g} s a test ({first['note']}):"
+    yield ""
+    yield "| backend | variant | single stream p90, ms | offline texts/s | server texts/s | p99 within |"
+    yield "|---|---|---:|---:|---:|---:|"
+    for row in rows:
+        single, offline, server = (row.scenarios.get(name, {}) for name in ("single_stream", "offline", "server"))
+        bound = server.get("p99_bound_ms")
+        cells = (
+            _figure(single.get("early_stopping_ms", {}).get("90")),
+            _figure(offline.get("per_s")),
+            _figure(server.get("rate_per_s")),
+            "–" if bound is None else f"{bound:g} ms",
+        )
+        yield f"| {row.backend} | {row.variant} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _figure(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else "–"
+
+
+def export_gains(file: Path) -> Iterator[str]:
+    """Gives what ``benchmarks/export.py`` recorded."""
+    found = json.loads(file.read_text("utf-8"))
+    yield f"{machine(found['environment'])}; {found['data']['rows']:,} rows of {found['data']['name']}:"
+    yield ""
+    yield "| program | recipe | p50 ms | texts/s | accuracy against fp32, points [95 %] |"
+    yield "|---|---|---:|---:|---:|"
+    for program in found["programs"]:
+        lost = program["accuracy_difference"]
+        points = "–" if lost is None else " ".join((f"{100 * lost['value']:+.2f}", _interval(lost, 100, "+.2f")))
+        figures = f"{median(program['p50_ms']):.3f} | {median(program['texts_per_s']):.0f}"
+        yield f"| {program['name']} | {program['scheme']} | {figures} | {points} |"
+    yield ""
+    yield "| ratio [95 %] | latency | throughput |"
+    yield "|---|---:|---:|"
+    for name, pair in found["ratios"].items():
+        said = name if name.startswith("times") else f"faster than {name}"
+        cells = " | ".join(
+            f"{pair[kind]['value']:.2f} {_interval(pair[kind])}" for kind in ("latency", "throughput")
+        )
+        yield f"| {said} | {cells} |"
+
+
+def compare_power(file: Path) -> Iterator[str]:
+    """Gives what ``benchmarks/compare_power.py`` recorded."""
+    found = json.loads(file.read_text("utf-8"))
+    yield f"{machine(found['environment'])}; {len(found['repeats'])} repeats:"
+    yield ""
+    yield "| the second program | figure | found worse | no difference shown | found better |"
+    yield "|---|---|---:|---:|---:|"
+    names = {"slower": "does 5 % more work", "same": "is the same"}
+    for which, metrics in found["counts"].items():
+        for metric, counts in metrics.items():
+            yield f"| {names[which]} | {metric} | {' | '.join(str(count) for count in counts.values())} |"
+
+
+def repeatability(file: Path) -> Iterator[str]:
+    """Gives what ``benchmarks/repeatability.py`` recorded."""
+    found = json.loads(file.read_text("utf-8"))
+    seconds = ", ".join(f"{value / 60:.1f}" for value in found["seconds"])
+    yield f"{machine(found['environment'])}; {len(found['seconds'])} runs of {seconds} minutes:"
+    yield ""
+    yield "| row | ratio to the baseline [95 %], run by run | each interval holds the other runs' ratios |"
+    yield "|---|---|---|"
+    for row in found["rows"]:
+        runs = ", ".join(f"{ratio['value']:.2f} {_interval(ratio)}" for ratio in row["ratios"])
+        yield f"| {row['name']} | {runs} | {'yes' if row['held'] else 'no'} |"
+    yield ""
+    yield f"Held for {found['held']} of {found['of']} rows."
+
+
+def _interval(found: dict[str, float], times: float = 1, form: str = ".2f") -> str:
+    return f"[{format(times * found['low'], form)}, {format(times * found['high'], form)}]"
