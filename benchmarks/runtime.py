@@ -115,9 +115,9 @@ def ratios(ours: Program, bulk: Program, others: list[Program]) -> dict[str, Any
     }
 
 
-def stream(bundle: Path, lines: int) -> dict[str, float]:
-    """Gives the growth of memory over a long stream, from a process of its own."""
-    command = [sys.executable, str(HERE / "stream_memory.py"), str(bundle), str(lines)]
+def memory(bundle: Path, lines: int, profile: str) -> dict[str, float]:
+    """Gives the peak memory after a first prediction and after a stream, from a process that does nothing else."""
+    command = [sys.executable, str(HERE / "stream_memory.py"), str(bundle), str(lines), profile]
     found: dict[str, float] = json.loads(
         subprocess.run(command, check=True, capture_output=True, env=os.environ).stdout
     )
@@ -146,7 +146,8 @@ def main() -> None:
         "texts": len(texts),
         "programs": [_figures(program) for program in measured],
         "ratios": ratios(ours, bulk, others),
-        "stream": stream(arguments.bundle, arguments.lines),
+        "alone": memory(arguments.bundle, 0, "latency"),
+        "stream": memory(arguments.bundle, arguments.lines, "throughput"),
     }
     write_json(arguments.output, value)
     for program in measured:
@@ -154,7 +155,7 @@ def main() -> None:
             f"{program.name:20s} first {median(program.first_ms):7.0f} ms  p50 {median(program.p50_ms):6.3f} ms  "
             f"bulk {median(program.texts_per_s):6.0f} texts/s  memory {median(program.first_mb):5.0f} MB"
         )
-    print(json.dumps({"ratios": value["ratios"], "stream": value["stream"]}, indent=2))
+    print(json.dumps({"ratios": value["ratios"], "alone": value["alone"], "stream": value["stream"]}, indent=2))
 
 
 if __name__ == "__main__":

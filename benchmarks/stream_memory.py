@@ -1,4 +1,7 @@
-"""How much memory a long stream takes: ``python benchmarks/stream_memory.py BUNDLE LINES`` prints it as JSON."""
+"""How much memory a first prediction and a long stream take, in a process that does nothing else, as JSON.
+
+``python benchmarks/stream_memory.py BUNDLE LINES [PROFILE]``
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from edgetext.measure.memory import peak_memory_bytes
 TEXTS = ("A bowl of ramen", "How do I top up my card with another one?", "The road to the mountain was closed " * 3)
 
 
-def main(bundle: str, lines: int) -> None:
+def main(bundle: str, lines: int, profile: str = "throughput") -> None:
     """Classifies that many lines one after another and prints the peak before and after."""
-    with Predictor(bundle, profile="throughput") as classify:
+    with Predictor(bundle, profile=profile) as classify:
         classify(TEXTS[0])
         first = peak_memory_bytes() or 0
         done = sum(1 for _ in classify.stream(islice(cycle(TEXTS), lines)))
@@ -27,4 +30,4 @@ def main(bundle: str, lines: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

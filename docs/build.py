@@ -102,6 +102,8 @@ def runtime(file: Path) -> Iterator[str]:
         )
     grown = found["stream"]
     yield ""
+    if "alone" in found:
+        yield f"In a process that does nothing else, a first prediction takes {found['alone']['first_mb']:.0f} MB."
     yield f"A stream of {grown['lines']:,} lines made the peak memory grow by {grown['grown_mb']:.0f} MB."
 
 

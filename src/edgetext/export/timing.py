@@ -38,6 +38,8 @@ class _Effort:
 # with every round.
 _EFFORT = _Effort(rounds=4, least=2, texts=60, seconds=0.15)
 _LAST_EFFORT = _Effort(rounds=20, least=8, texts=100, seconds=0.2)
+# In short turns the first and the last batches, which leave cores idle, weigh too much.
+_LAST_BULK_SECONDS = 0.6
 _BATCH = 64  # texts to warm up on in bulk
 _WARM_UP = 10
 _SETTLE_S = 0.05  # the threads of the program before may still spin for some milliseconds
@@ -83,7 +85,7 @@ class Stopwatch:
         return {name: rounds[:whole] for name, rounds in found.items()}
 
     def _run(self, workers: Mapping[str, Worker], found: Mapping[str, list[float]], rung: Rung) -> None:
-        effort = _effort(rung)
+        effort = self._effort(rung)
         rounds, entrants = effort.rounds, list(workers)
         for done, turn in enumerate(shuffled_turns(entrants, rounds, _SEED + rung.number)):
             name = entrants[turn.index]
@@ -94,6 +96,14 @@ class Stopwatch:
                 time.sleep(_SETTLE_S)
                 self._turn(name, workers[name], turn.round, effort, found[name])
         self.progress.step(f"timing, rung {rung.number}", rounds * len(entrants), rounds * len(entrants))
+
+    def _effort(self, rung: Rung) -> _Effort:
+        """More texts in each rung, since fewer candidates are left; the last decides, and has the most rounds."""
+        if rung.last:
+            bulk = self.objective == "throughput"
+            return replace(_LAST_EFFORT, seconds=_LAST_BULK_SECONDS) if bulk else _LAST_EFFORT
+        longer = 2 ** (rung.number - 1)
+        return replace(_EFFORT, texts=_EFFORT.texts * longer, seconds=_EFFORT.seconds * longer)
 
     def _start(self, name: str, stack: ExitStack) -> Worker | None:
         profile = "throughput" if self.objective == "throughput" else "latency"
@@ -124,14 +134,6 @@ class Stopwatch:
                 rounds.append(percentiles(samples).p50)
         except WorkerError as error:
             self.failed[name] = str(error)
-
-
-def _effort(rung: Rung) -> _Effort:
-    """More texts in each rung, since fewer candidates are left; the last decides, and has the most rounds."""
-    if rung.last:
-        return _LAST_EFFORT
-    longer = 2 ** (rung.number - 1)
-    return replace(_EFFORT, texts=_EFFORT.texts * longer, seconds=_EFFORT.seconds * longer)
 
 
 def _window(texts: Sequence[str], number: int, count: int) -> list[str]:
