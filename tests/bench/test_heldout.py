@@ -6,6 +6,7 @@ import pytest
 from edgetext.bench.heldout import find_held_out
 from edgetext.checkpoint import Checkpoint, SplitPart, SplitRecord
 from edgetext.data import load
+from edgetext.data.evaluation import evaluation_rows
 from edgetext.errors import DataError, InputError
 
 
@@ -51,6 +52,12 @@ def test_without_test_rows_the_validation_rows_do_and_it_is_said(checkpoint):
 def test_a_file_that_the_split_knows_gives_its_held_out_rows(checkpoint, files):
     assert [example.row for example in find_held_out(checkpoint, files[0]).examples] == [16, 17, 18, 19, 20]
     assert len(find_held_out(checkpoint, files[1]).examples) == 6
+
+
+def test_any_held_out_part_of_a_file_will_do_where_the_file_is_given(checkpoint, files):
+    found = evaluation_rows(checkpoint.split, ("validation",), files[1])
+    assert (found.part, len(found.examples)) == ("test", 6)
+    assert evaluation_rows(checkpoint.split, ("validation",), files[0]).part == "validation"
 
 
 def test_a_copy_of_that_file_does_too(checkpoint, files, tmp_path):

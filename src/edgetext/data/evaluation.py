@@ -12,6 +12,7 @@ from edgetext.data.load import load
 from edgetext.errors import DataError
 
 EVERY_ROW = "all rows"
+_HELD_OUT = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def evaluation_rows(
     Args:
         record: The checkpoint's split; ``None`` for a checkpoint that others made.
         parts: The parts that will do, the preferred one first.
-        data: A file to take in place of the one that the record names. Where it is the same data, the same part is
-            taken from it; where it is not, all its rows are.
+        data: A file to take in place of the one that the record names. Where the record knows it, a held-out part of
+            it is taken, a preferred one if it has one; where it does not, all its rows are.
         text_column: The column with the text, if ``data`` has an unusual name for it.
         label_column: The column with the label, likewise.
 
@@ -63,7 +64,7 @@ def evaluation_rows(
         source = record.sources[record.parts[part].source]
         return EvaluationRows(held_out(record, part), _short_name(source.uri), source.fingerprint, part)
     found = load(data, text_column=text_column, label_column=label_column)
-    for name in parts if record else ():
+    for name in dict.fromkeys((*parts, *_HELD_OUT)):
         if record and name in record.parts:
             source = record.sources[record.parts[name].source]
             if source.fingerprint == found.source.fingerprint:
