@@ -45,8 +45,8 @@ def evaluation_rows(
     Args:
         record: The checkpoint's split; ``None`` for a checkpoint that others made.
         parts: The parts that will do, the preferred one first.
-        data: A file to take in place of the one that the record names. Where the record knows it, a held-out part of
-            it is taken, a preferred one if it has one; where it does not, all its rows are.
+        data: A file to take in place of the one that the record names. Where the record knows it, a held-out part
+            of it is taken, a preferred one if it has one; where it does not, all its rows are.
         text_column: The column with the text, if ``data`` has an unusual name for it.
         label_column: The column with the label, likewise.
 
