@@ -13,7 +13,7 @@ several different population variances are involved", Biometrika 34 (1947).
 
 Why not a bootstrap over rounds and the texts in them: with the few rounds of a bench its percentile interval is too
 narrow, and the studentized one divides by spreads near zero. ``benchmarks/interval_coverage.py`` simulates all of
-them, and ``benchmarks/results/interval_coverage.json`` holds how often each covers the truth.
+them, and says how often each covers the truth.
 """
 
 from __future__ import annotations
