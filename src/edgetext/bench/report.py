@@ -17,6 +17,21 @@ from edgetext.measure.noise import TOLERANCE
 
 REPORT_FILE = "report.md"
 _LEAST = 3
+FACTS = (
+    "cpu",
+    "isa",
+    "cores",
+    "usable_cores",
+    "threads",
+    "memory_gb",
+    "gpu",
+    "other_load_cores",
+    "os",
+    "python",
+    "date",
+    "git_revision",
+)
+"""What a report says of a machine, by the names of the environment."""
 
 
 def write_report(folder: Path, results: Results) -> None:
@@ -172,21 +187,8 @@ def _machines(results: Results) -> Iterator[str]:
     yield "## Machine"
     for environment in environments(results):
         yield ""
-        for name in (
-            "cpu",
-            "isa",
-            "cores",
-            "usable_cores",
-            "threads",
-            "memory_gb",
-            "gpu",
-            "other_load_cores",
-            "os",
-            "python",
-            "date",
-        ):
+        for name in FACTS:
             yield f"- {name.replace('_', ' ')}: {said(environment.get(name))}"
-        yield f"- git revision: {said(environment.get('git_revision'))}"
 
 
 def _libraries(results: Results) -> Iterator[str]:

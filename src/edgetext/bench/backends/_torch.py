@@ -6,12 +6,14 @@ length is not compiled anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from edgetext.bench.backends._batched import BATCHES, BatchedRunner
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -41,7 +43,7 @@ def weight_bytes(model: Any) -> int:
     return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
 
 
-class TorchRunner:
+class TorchRunner(BatchedRunner):
     """A torch model, run eagerly or compiled: tokenize, pad to the longest of the batch, forward, argmax.
 
     Args:
@@ -65,16 +67,6 @@ class TorchRunner:
         self._compiled = spec.get("mode") == "compile"
         self._run: Callable[..., Any] = torch.compile(self._model, dynamic=True) if self._compiled else self._model
 
-    def one(self, text: str) -> str:
-        """Gives the label of one text."""
-        return self._forward([text])[0]
-
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of many texts, in batches in the order given."""
-        return [
-            label for at in range(0, len(texts), batch) for label in self._forward(list(texts[at : at + batch]))
-        ]
-
     def tokenize(self, text: str) -> Any:
         """Tokenizes one text, as ``one`` does, up to the tensors on the device."""
         return self._inputs([text])
@@ -85,16 +77,14 @@ class TorchRunner:
             "device_name": self._device_name,
             "threads": torch.get_num_threads(),
             "model_bytes": weight_bytes(self._model),
-            "batches": "in the order given, padded to the longest text of the batch",
+            "batches": BATCHES,
         }
         if self._compiled:
             said["compile"] = "torch.compile with dynamic shapes; a later cold start finds torch's cache on disk"
         return said
 
-    def close(self) -> None:
-        """Does nothing: the process ends."""
-
-    def _forward(self, texts: list[str]) -> list[str]:
+    def forward(self, texts: list[str]) -> list[str]:
+        """Gives the labels of one batch, once the device is done."""
         with torch.inference_mode():
             winners = self._run(**self._inputs(texts)).logits.argmax(dim=-1).cpu()
         self._synchronize()

@@ -6,25 +6,24 @@ precision than its name says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import openvino
+from numpy.typing import NDArray
 
-from edgetext.bench.backends._tokens import Tokens
-from edgetext.measure.environment import cpu_model
+from edgetext.bench.backends._graph import GraphRunner
 
 
-class OpenVinoRunner:
+class OpenVinoRunner(GraphRunner):
     """A compiled OpenVINO model behind the tokenizer.
 
     Args:
-        spec: ``model`` (ONNX file), ``tokenizer`` (file), ``labels``, ``max_length``, ``threads``.
+        spec: ``model`` (ONNX file), and what ``GraphRunner`` takes.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
-        self._labels: list[str] = spec["labels"]
-        self._threads = spec["threads"]
         self._model = openvino.Core().compile_model(
             spec["model"],
             "CPU",
@@ -34,38 +33,16 @@ class OpenVinoRunner:
                 "INFERENCE_PRECISION_HINT": "f32",
             },
         )
-        inputs = [port.get_any_name() for port in self._model.inputs]
-        self._tokens = Tokens(spec["tokenizer"], spec["max_length"], inputs)
-
-    def one(self, text: str) -> str:
-        """Gives the label of one text."""
-        return self._forward([text])[0]
-
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of many texts, in batches in the order given."""
-        return [
-            label for at in range(0, len(texts), batch) for label in self._forward(list(texts[at : at + batch]))
-        ]
-
-    def tokenize(self, text: str) -> Any:
-        """Tokenizes one text, up to the graph's inputs."""
-        return self._tokens([text])
+        super().__init__(spec, [port.get_any_name() for port in self._model.inputs])
 
     def about(self) -> dict[str, Any]:
         """Gives device, threads, version and how batches are made."""
-        return {
-            "device_name": cpu_model(),
-            "threads": self._threads,
-            "openvino": openvino.get_version(),
-            "batches": "in the order given, padded to the longest text of the batch",
-        }
+        return {**super().about(), "openvino": openvino.get_version()}
 
-    def close(self) -> None:
-        """Does nothing: the process ends."""
-
-    def _forward(self, texts: list[str]) -> list[str]:
-        logits = self._model(self._tokens(texts))[0]
-        return [self._labels[index] for index in logits.argmax(axis=-1)]
+    def logits(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """Runs the model."""
+        found: NDArray[np.float32] = self._model(inputs)[0]
+        return found
 
 
 def load(spec: Mapping[str, Any]) -> OpenVinoRunner:

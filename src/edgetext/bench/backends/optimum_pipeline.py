@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ from optimum.onnxruntime import ORTModelForSequenceClassification
 from transformers import AutoTokenizer, pipeline
 
 from edgetext.bench.backends._onnxruntime import session_options
+from edgetext.bench.backends._pipeline import PipelineCalls
 from edgetext.measure.environment import cpu_model
 
 
-class OptimumRunner:
+class OptimumRunner(PipelineCalls):
     """A text-classification pipeline over an ONNX file.
 
     Args:
@@ -30,22 +31,8 @@ class OptimumRunner:
             session_options=session_options(spec["threads"], spec["session"]),
         )
         self._threads = spec["threads"]
-        self._cut = {"truncation": True, "max_length": spec["max_length"]}
         tokenizer = AutoTokenizer.from_pretrained(spec["bundle"], local_files_only=True)
-        self._pipeline = pipeline("text-classification", model=model, tokenizer=tokenizer)
-
-    def one(self, text: str) -> str:
-        """Gives the label of one text."""
-        answer = self._pipeline(text, **self._cut)
-        return str((answer[0] if isinstance(answer, list) else answer)["label"])
-
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of many texts; the pipeline makes the batches."""
-        return [str(answer["label"]) for answer in self._pipeline(list(texts), batch_size=batch, **self._cut)]
-
-    def tokenize(self, text: str) -> Any:
-        """Tokenizes one text, as the pipeline does."""
-        return self._pipeline.tokenizer(text, return_tensors="pt", **self._cut)
+        super().__init__(pipeline("text-classification", model=model, tokenizer=tokenizer), spec["max_length"])
 
     def about(self) -> dict[str, Any]:
         """Gives device, threads and how batches are made."""
@@ -54,9 +41,6 @@ class OptimumRunner:
             "threads": self._threads,
             "batches": "by the pipeline's batch_size, in the order given",
         }
-
-    def close(self) -> None:
-        """Does nothing: the process ends."""
 
 
 def load(spec: Mapping[str, Any]) -> OptimumRunner:

@@ -7,7 +7,7 @@ measured: its time is told in ``fit_s`` and taken out of the first prediction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from edgetext.bench.backends._batched import BatchedRunner
 from edgetext.checkpoint import SplitRecord, open_checkpoint
 from edgetext.data.held_out import held_out
 from edgetext.errors import DataError
@@ -22,7 +23,7 @@ from edgetext.measure.environment import cpu_model
 from edgetext.measure.runner import CannotMeasureError
 
 
-class TfidfRunner:
+class TfidfRunner(BatchedRunner):
     """A linear classifier over word frequencies.
 
     Args:
@@ -45,14 +46,6 @@ class TfidfRunner:
         self._classifier.fit(features, [row.label for row in rows])
         self.preparation_s = perf_counter() - begin
 
-    def one(self, text: str) -> str:
-        """Gives the label of one text."""
-        return self._labels([text])[0]
-
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of many texts, in batches in the order given."""
-        return [label for at in range(0, len(texts), batch) for label in self._labels(list(texts[at : at + batch]))]
-
     def tokenize(self, text: str) -> Any:
         """Finds one text's words and their weights."""
         return self._words.transform([text])
@@ -71,10 +64,8 @@ class TfidfRunner:
             "batches": "in the order given",
         }
 
-    def close(self) -> None:
-        """Does nothing: the process ends."""
-
-    def _labels(self, texts: list[str]) -> list[str]:
+    def forward(self, texts: list[str]) -> list[str]:
+        """Gives the labels of one batch, in order."""
         return [str(label) for label in self._classifier.predict(self._words.transform(texts))]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgetext.bench.cells import FIGURES, figures, warnings
 from edgetext.bench.page.plots import frontier, latencies
-from edgetext.bench.report import environments, how, said
+from edgetext.bench.report import FACTS, environments, how, said
 from edgetext.bench.results import MEASURED, Results, Row
 from edgetext.errors import needs_extra
 from edgetext.files import write_atomically
@@ -20,19 +20,6 @@ with needs_extra("bench"):
 
 PAGE_FILE = "report.html"
 _TEMPLATE = "report.html.jinja"
-_FACTS = (
-    "cpu",
-    "isa",
-    "cores",
-    "usable_cores",
-    "threads",
-    "memory_gb",
-    "gpu",
-    "os",
-    "python",
-    "date",
-    "git_revision",
-)
 
 
 def write_page(path: Path, results: Results) -> None:
@@ -97,6 +84,6 @@ def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
     versions = environment.get("libraries", {})
     return {
         "host": said(environment.get("host")),
-        "facts": [(name.replace("_", " "), said(environment.get(name))) for name in _FACTS],
+        "facts": [(name.replace("_", " "), said(environment.get(name))) for name in FACTS],
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     }
