@@ -69,7 +69,7 @@ def test_the_interval_is_students_on_the_logarithms():
     assert found.value == pytest.approx(2)
     assert found.low == pytest.approx(2 * math.exp(-spread), rel=1e-5)
     assert found.high == pytest.approx(2 * math.exp(spread), rel=1e-5)
-    assert compare([3.0], [2.0]).low == 1.5
+    assert compare([3.0], [2.0]).low == pytest.approx(1.5)
 
 
 def test_of_equals_the_registrys_first_goes_first():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ask_node import ask_node
 from interop_texts import TEXTS, TOO_LONG
 
 from edgetext import Predictor
@@ -42,17 +41,8 @@ def node(model: Path, texts: tuple[str, ...]) -> list[dict[str, Any]]:
     from onnxruntime_extensions import get_library_path
 
     question = {"model": str(model), "operators": get_library_path(), "preload": shared_python(), "texts": texts}
-    done = subprocess.run(
-        ["node", "classify_text.mjs"],
-        cwd=HERE,
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    answer: Any = ask_node("classify_text.mjs", question)
+    return answer
 
 
 def test_node_gives_the_same_labels_and_probabilities(exported_bundle: Path, tmp_path: Path) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ask_node import ask_node
 from interop_texts import TEXTS
 
 from edgetext import Predictor
@@ -47,17 +46,8 @@ def test_it_gives_the_same_probabilities(made: str, request: pytest.FixtureReque
 def transformers_js(folder: Path) -> dict[str, list[list[dict[str, Any]]]]:
     """Gives, by dtype, for each text the scores of all labels."""
     question = {"folder": str(folder), "dtypes": list(DTYPES.values()), "texts": TEXTS}
-    done = subprocess.run(
-        ["node", "classify.mjs"],
-        cwd=HERE,
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    answer: Any = ask_node("classify.mjs", question)
+    return answer
 
 
 def by_label(answer: list[Mapping[str, Any]], labels: tuple[str, ...]) -> list[float]:

@@ -9,10 +9,10 @@ from edgetext.bench.accuracy import baseline
 from edgetext.bench.disturbance import disturbed_share
 from edgetext.bench.results import MEASURED, NOT_MEASURED, Estimate, Results, Row
 from edgetext.bench.rounds import speedup as paired_speedup
+from edgetext.measure.otherload import disturbs
 from edgetext.measure.ratios import Ratio
 
 ABSENT = "–"
-_BUSY_SHARE = 0.1
 PIPELINE = ("transformers-pipeline", "fp32")
 
 
@@ -24,9 +24,9 @@ def status_text(status: str, reason: str | None) -> str:
 
 def disturbance(environment: Mapping[str, Any]) -> str:
     """Gives a warning when other programs kept the machine busy during the bench; empty when they did not."""
-    load, cores = environment.get("other_load_cores"), environment.get("cores")
-    if not isinstance(load, int | float) or not isinstance(cores, int) or load < _BUSY_SHARE * cores:
+    if not disturbs(environment):
         return ""
+    load, cores = environment["other_load_cores"], environment["cores"]
     return (
         f"Other programs kept {load:.1f} of {cores} cores busy meanwhile: the times are disturbed; measure again."
     )

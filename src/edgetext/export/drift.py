@@ -51,9 +51,7 @@ class BatchEffect:
         return asdict(self)
 
 
-def measure_drift(
-    folder: Path, variant: str, texts: Sequence[str], *, batch: int = BATCH, alone: FloatArray | None = None
-) -> BatchEffect:
+def measure_drift(folder: Path, variant: str, texts: Sequence[str], *, batch: int = BATCH) -> BatchEffect:
     """Classifies texts one at a time and several a call, and compares.
 
     Args:
@@ -61,18 +59,16 @@ def measure_drift(
         variant: Name of the model.
         texts: The texts, one at least.
         batch: How many texts a call has.
-        alone: The probabilities of each text in a call of its own, of shape (texts, labels), where they are known.
 
     Raises:
-        InputError: There is no text, or ``alone`` is not of that shape.
+        InputError: There is no text.
         BundleError: The bundle is damaged, or has no such variant.
     """
     if not texts:
         raise InputError("the effect of the batch is measured on texts, and none was given")
     with Predictor(folder, variant=variant) as classify:
-        one_by_one = _probabilities(classify, texts, 1) if alone is None else alone
-        together = _probabilities(classify, texts, batch)
-        return compare(one_by_one, together, classify.manifest, batch)
+        alone, together = _probabilities(classify, texts, 1), _probabilities(classify, texts, batch)
+        return compare(alone, together, classify.manifest, batch)
 
 
 def with_batch_effect(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Manifest:

@@ -2,7 +2,7 @@
 
 Source: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
 AISTATS 2016. All candidates of a rung do the same work in the same rounds, so two of them are compared round by
-round: what disturbs the machine for a while disturbs both.
+round: what disturbs the machine for a while disturbs both. The intervals are those of ``measure.ratios``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import Protocol
 
-CONFIDENCE = 0.95
+from edgetext.measure.ratios import paired_ratio
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def halve(names: Sequence[str], measure: Measure, finalists: int) -> dict[str, T
 def compare(rounds: Sequence[float], reference: Sequence[float]) -> Estimate:
     """Gives how many times as long as the reference a candidate takes, by the rounds that both ran."""
     shared = min(len(rounds), len(reference))
-    return _estimate([one / other for one, other in zip(rounds[:shared], reference[:shared], strict=True)])
+    return _estimate(rounds[:shared], reference[:shared])
 
 
 def clearly_slower(candidate: Timing, reference: Timing) -> bool:
@@ -105,14 +104,6 @@ def clearly_slower(candidate: Timing, reference: Timing) -> bool:
     return compare(candidate.rounds, reference.rounds).low > 1
 
 
-def _estimate(rounds: Sequence[float]) -> Estimate:
-    """The geometric mean and Student's interval of it, since times are disturbed by factors."""
-    logs = [math.log(value) for value in rounds]
-    centre = fmean(logs)
-    if len(logs) < 2:
-        return Estimate(math.exp(centre), math.exp(centre), math.exp(centre))
-    # Here, since scipy is slow to load and an export of one scheme does without it.
-    from scipy.special import stdtrit
-
-    spread = float(stdtrit(len(logs) - 1, 0.5 + CONFIDENCE / 2)) * stdev(logs) / math.sqrt(len(logs))
-    return Estimate(math.exp(centre), math.exp(centre - spread), math.exp(centre + spread))
+def _estimate(rounds: Sequence[float], reference: Sequence[float] | None = None) -> Estimate:
+    found = paired_ratio(rounds, reference or [1.0] * len(rounds))
+    return Estimate(found.value, *((found.low, found.high) if found.bounded else (found.value, found.value)))

@@ -12,7 +12,7 @@ from edgetext.export.choosing import Choice, choose
 from edgetext.export.ranking import Ranking, rank
 from edgetext.export.record import Record, Row
 from edgetext.measure.environment import capture_environment
-from edgetext.measure.otherload import OtherLoad
+from edgetext.measure.otherload import OtherLoad, disturbs
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 
@@ -20,8 +20,6 @@ _BUILDING_SHARE = {"latency": 0.6, "throughput": 0.6, "size": 0.9}
 """Of the search's time; what is left goes to timing, which a search by size does without, and to the gate. Recipes
 are built in the registry's order, which is that of their promise, so that those for which there is no time are the
 least likely to win."""
-
-_BUSY_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,7 @@ def _remarks(
     left_out = [row.scheme for row in refused if row.status == "not_tried"]
     if left_out:
         remarks.append(f"the search was cut short: there was no time for {', '.join(left_out)} (--search-seconds)")
-    load, cores = environment["other_load_cores"], environment["cores"]
-    timed = any(row.cost_ms for row in ranking.rows.values())
-    if timed and isinstance(load, float) and isinstance(cores, int) and load > _BUSY_SHARE * cores:
+    if any(row.cost_ms for row in ranking.rows.values()) and disturbs(environment):
+        load, cores = environment["other_load_cores"], environment["cores"]
         remarks.append(f"other programs kept {load:.1f} of {cores} cores busy meanwhile: the times are disturbed")
     return tuple(remarks)

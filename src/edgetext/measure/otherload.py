@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 _STAT = Path("/proc/stat")
+_BUSY_SHARE = 0.1
 _BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal: see proc_stat(5)
 
 
@@ -26,6 +29,16 @@ class OtherLoad:
             return None
         elapsed, busy, own = (after - before for before, after in zip(self._begin, end, strict=True))
         return round(max(0.0, busy - own) / elapsed, 2) if elapsed > 0 else None
+
+
+def disturbs(environment: Mapping[str, Any]) -> bool:
+    """Says whether other programs took so much of a machine that its times mean little; not where nobody counted.
+
+    Args:
+        environment: With ``other_load_cores`` and ``cores``.
+    """
+    load, cores = environment.get("other_load_cores"), environment.get("cores")
+    return isinstance(load, int | float) and isinstance(cores, int) and load >= _BUSY_SHARE * cores
 
 
 def _reading() -> tuple[float, float, float] | None:
