@@ -18,6 +18,7 @@ from onnx import numpy_helper
 
 from edgetext.errors import InputError
 from edgetext.export.graph.embeddings import quantize_embeddings
+from edgetext.export.graph.gelu import approximate_gelu
 from edgetext.export.schemes.registry import (
     SCHEMES,
     SchemeNotApplicableError,
@@ -131,6 +132,11 @@ def test_building_twice_gives_the_same_bytes(made, source, tmp_path, name):
             {"MatMul", "Gemm", "SkipLayerNormalization"},
         ),
         ("dynamic-int8-fused-skip-ln", {"SkipLayerNormalization": 4, "BiasGelu": 2}, {"Gelu"}),
+        (
+            "dynamic-int8-fused-fast-gelu",
+            {"DynamicQuantizeMatMul": 11, "FastGelu": 2},
+            {"MatMul", "Gemm", "Gelu"},
+        ),
         ("dynamic-int8-fused-smooth", {"DynamicQuantizeMatMul": 11}, {"MatMul", "Gemm"}),
         ("static-int8-minmax", {"MatMulIntegerToFloat": 9, "QGemm": 2}, {"DequantizeLinear", "MatMul"}),
         ("static-int8-percentile", {"MatMulIntegerToFloat": 9, "QGemm": 2}, {"DequantizeLinear", "MatMul"}),
@@ -144,6 +150,24 @@ def test_the_graph_shows_the_recipe(made, name, present, absent):
     found = kinds(made(name)[0])
     assert {kind: found[kind] for kind in present} == present
     assert not absent & set(found)
+
+
+def test_an_approximate_gelu_is_off_by_what_its_formula_is(tmp_path):
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")],
+        "gelu",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1201])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1201])],
+    )
+    domains = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.microsoft", 1)]
+    model = onnx.helper.make_model(graph, opset_imports=domains, ir_version=9)
+    found = {}
+    for name in ("exact", "fast"):
+        onnx.save(model, tmp_path / name)
+        inputs = {"x": np.linspace(-6, 6, 1201, dtype=np.float32)}
+        found[name] = open_session(tmp_path / name, {}).run(["y"], inputs)[0]
+        assert approximate_gelu(model) == (1 if name == "exact" else 0)
+    assert 0.0004 < np.abs(found["fast"] - found["exact"]).max() < 0.0005
 
 
 @pytest.mark.parametrize("graph", ["", "-fused"])

@@ -58,6 +58,7 @@ _ENTRIES = (
     ),
     SchemeEntry("dynamic-int8-fused-skip-ln", "dynamic-int8-fused with SkipLayerNorm and BiasGelu fused too"),
     SchemeEntry("dynamic-int8-fused-per-tensor", "dynamic-int8-fused with one scale a weight matrix"),
+    SchemeEntry("dynamic-int8-fused-fast-gelu", "dynamic-int8-fused-per-tensor with GELU by its tanh formula"),
     SchemeEntry("fp32-fused", "no quantization, on a fused graph", "fp32"),
     SchemeEntry("dynamic-int8", "dynamic int8, weights per channel, on the graph as exported (Optimum)"),
     SchemeEntry(
