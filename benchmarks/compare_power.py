@@ -1,9 +1,12 @@
 """Does ``edgetext bench compare`` find a program with 5 percent more work, and leave an equal one alone?
 
-The same bundle predicts each text 20 times, 21 times, and 20 times again, each in a bench run of its own; the first
-run is compared with both others. Repeated, the counts say how often compare is right::
+The same bundle predicts each text 20 times, 21 times, and 20 times again, in the same rounds, as with ``--beside``;
+the first program is compared with both others. Repeated, the counts say how often compare is right::
 
     python benchmarks/compare_power.py BUNDLE DATA --repeats 20 -o benchmarks/results/compare_power.json
+
+``--apart`` measures each program in a run of its own, one after the other, as two runs on two days are: then the
+counts say what the machine's own changes do to compare.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +37,14 @@ WORK, MORE_WORK = 20, 21
 METRICS = ("p50", "throughput")
 
 
-def measure(bundle: Path, rows: HeldOut, times: int, settings: BenchSettings) -> Results:
-    """Gives the results of one run of one program."""
+def measure(bundle: Path, rows: HeldOut, works: Sequence[int], settings: BenchSettings) -> list[Results]:
+    """Measures programs in the same rounds, and gives the results of each."""
     labels = open_bundle(bundle).manifest.labels
     backend = Backend("repeated", "repeated:load", BUNDLE, (), "cpu", 1)
-    spec = {"bundle": str(bundle.resolve()), "times": times, "threads": settings.threads}
-    plan = RowPlan(backend, "default", spec)
-    return measure_plans([plan], rows, describe_data(rows, labels, str(bundle)), settings)
+    specs = [{"bundle": str(bundle.resolve()), "times": times, "threads": settings.threads} for times in works]
+    plans = [RowPlan(backend, "default", spec) for spec in specs]
+    whole = measure_plans(plans, rows, describe_data(rows, labels, str(bundle)), settings)
+    return [replace(whole, rows=(row,)) for row in whole.rows]
 
 
 def judge(old: Results, new: Results) -> dict[str, Any]:
@@ -50,9 +56,11 @@ def judge(old: Results, new: Results) -> dict[str, Any]:
     }
 
 
-def repeat(bundle: Path, rows: HeldOut, settings: BenchSettings) -> dict[str, Any]:
-    """Measures three runs and compares them."""
-    first, slower, same = (measure(bundle, rows, times, settings) for times in (WORK, MORE_WORK, WORK))
+def repeat(bundle: Path, rows: HeldOut, settings: BenchSettings, *, apart: bool) -> dict[str, Any]:
+    """Measures the three programs and compares them."""
+    works = (WORK, MORE_WORK, WORK)
+    groups = [(work,) for work in works] if apart else [works]
+    first, slower, same = (result for group in groups for result in measure(bundle, rows, group, settings))
     shares = [disturbed_share(results) for results in (first, slower, same)]
     return {
         "slower": judge(first, slower),
@@ -74,10 +82,11 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("data")
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--latency-texts", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--latency-texts", type=int, default=8)
+    parser.add_argument("--apart", action="store_true", help="a run of its own for each program")
     parser.add_argument("--threads", type=int, default=usable_threads())
-    parser.add_argument("--limit", type=int, default=64, help="held-out rows (default: 64)")
+    parser.add_argument("--limit", type=int, default=32, help="held-out rows (default: 32)")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = str(HERE)
@@ -85,20 +94,23 @@ def main() -> None:
         threads=arguments.threads,
         rounds=arguments.rounds,
         latency_texts=arguments.latency_texts,
-        throughput_texts=32,
-        starts=2,
+        throughput_texts=8,
+        batch=4,
+        warm_up=2,
+        starts=1,
     )
     rows = find_held_out(None, arguments.data, limit=arguments.limit)
     found = []
     for number in range(arguments.repeats):
         print(f"repeat {number + 1} of {arguments.repeats}", file=sys.stderr, flush=True)
-        found.append(repeat(arguments.bundle, rows, settings))
+        found.append(repeat(arguments.bundle, rows, replace(settings, seed=number), apart=arguments.apart))
     counts = {which: {metric: count(found, which, metric) for metric in METRICS} for which in ("slower", "same")}
     write_json(
         arguments.output,
         {
             "environment": capture_environment(arguments.threads, usable_threads()),
             "settings": settings.to_json(),
+            "apart": arguments.apart,
             "work": {"first": WORK, "slower": MORE_WORK, "same": WORK},
             "counts": counts,
             "repeats": found,

@@ -16,14 +16,14 @@ RECORDED = read_results(Path(__file__).parents[1] / "data" / "bench" / "recorded
 ROUNDS, TEXTS = 8, 20
 
 
-def run(*, factor=1.0, spread=0.01, seed=0, **fields) -> Results:
-    """One row, measured in rounds whose latencies differ by ``spread``."""
+def run(*, factor=1.0, spread=0.01, seed=0, states=(1.0,) * ROUNDS, **fields) -> Results:
+    """One row, in rounds whose latencies differ by ``spread``, on a machine that is slower by ``states``."""
     chance = random.Random(seed)
     samples = []
-    for _ in range(ROUNDS):
-        state = factor * chance.lognormvariate(0, spread)
+    for slower in states:
+        state = factor * slower * chance.lognormvariate(0, spread)
         samples += [state * chance.lognormvariate(0, 0.2) for _ in range(TEXTS)]
-    rates = tuple(1000 / (factor * chance.lognormvariate(0, spread)) for _ in range(ROUNDS))
+    rates = tuple(1000 / (factor * slower * chance.lognormvariate(0, spread)) for slower in states)
     latency = Latency(factor, 1.3 * factor, 1.6 * factor, tuple(samples), (TEXTS,) * ROUNDS)
     row = replace(
         RECORDED.row("edgetext", "int8"),
@@ -53,6 +53,29 @@ def test_the_same_program_shows_no_difference():
         only(run(seed=seed), run(seed=100 + seed), "p50").verdict != "no difference shown" for seed in range(40)
     )
     assert wrong <= 6  # five in a hundred are expected: more than 6 of 40 would come once in a hundred
+
+
+def test_rounds_of_one_run_are_compared_one_by_one():
+    states = (1.0, 1.6, 0.9, 2.1, 1.2, 1.0, 1.8, 1.4)
+    old, new = run(states=states), run(states=states, factor=1.2, seed=1)
+    together = [replace(results, run="the same") for results in (old, new)]
+    for metric in ("p50", "throughput"):
+        assert only(old, new, metric).verdict == "no difference shown"
+        change = only(*together, metric)
+        assert 5 < change.low < change.high < 35 and change.verdict == "worse"
+    assert (
+        compare(*together).notes[0] == "both were measured in the same rounds: each round is compared with itself"
+    )
+    assert compare(old, new).notes[0].startswith("measured in different runs: what moved the machine in between")
+    assert compare(old, replace(new, run="another")).notes == compare(old, new).notes
+
+
+def test_rounds_that_one_of_both_lacks_are_left_out():
+    old = replace(run(), run="the same")
+    latency = old.rows[0].latency_ms
+    short = replace(latency, samples=latency.samples[: 5 * TEXTS], rounds=latency.rounds[:5])
+    new = replace(old, rows=(replace(old.rows[0], latency_ms=short),))
+    assert only(old, new, "p50") == Change("p50", 0.0, 0.0, 0.0)
 
 
 def test_a_limit_is_broken_when_the_whole_interval_lies_beyond_it():

@@ -116,6 +116,47 @@ def test_a_changed_model_is_refused(tiny_bundle, tmp_path, monkeypatch, capsys):
     assert "BUNDLE/onnx/model.onnx is not the file that was exported" in said
 
 
+def test_a_bundle_beside_another_is_measured_and_compared(tiny_bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")
+    shutil.copytree(tiny_bundle, "OLD")
+    words = ["bench", str(tiny_bundle), "--beside", "OLD", "-o", "out", "--data", "good.csv", "--rounds", "3"]
+    words += ["--threads", "1", "--backends", "edgetext", "--fail-if", "accuracy>0%"]
+    assert main([*words, "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)
+    assert [pair["name"] for pair in compared["pairs"]] == ["edgetext fp32 cpu", "edgetext int8 cpu"]
+    assert compared["notes"][0] == "both were measured in the same rounds: each round is compared with itself"
+    new, old = (json.loads(Path(name, "results.json").read_text("utf-8")) for name in ("out", "out/beside"))
+    assert new["run"] == old["run"] and new["environment"] == old["environment"]
+    for results in (new, old):
+        assert [(row["backend"], row["variant"]) for row in results["rows"]] == [
+            ("edgetext", "fp32"),
+            ("edgetext", "int8"),
+        ]
+        assert "beside" not in results["rows"][0]["about"]
+    assert new["rows"][0]["latency_ms"]["samples"] != old["rows"][0]["latency_ms"]["samples"]
+    assert sorted(path.name for path in Path("out/beside").iterdir()) == [
+        "report.html",
+        "report.md",
+        "results.json",
+    ]
+    assert main(["bench", "compare", "out/beside", "out"]) == 0
+    assert "out against out/beside: percent worse" in capsys.readouterr().out
+
+
+def test_a_bundle_of_other_labels_is_not_measured_beside(tiny_bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")
+    shutil.copytree(tiny_bundle, "OLD")
+    manifest = Path("OLD/bundle.json")
+    manifest.write_text(manifest.read_text("utf-8").replace('"not_food"', '"meal"'))
+    words = [tiny_bundle, "--beside", "OLD", "-o", "out", "--data", "good.csv"]
+    assert "know different labels: compare bundles of the same task" in refusal(capsys, *words)
+    assert "there is no metric 'p51'" in refusal(capsys, *words, "--fail-if", "p51>1%")
+    assert "or to --beside OLD" in refusal(capsys, tiny_bundle, "--fail-if", "p50>1%", "-o", "out")
+    assert not Path("out").exists()
+
+
 def test_a_bundle_alone_is_measured(tiny_bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")

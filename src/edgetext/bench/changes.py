@@ -12,7 +12,7 @@ from edgetext.bench.limits import METRICS
 from edgetext.bench.results import Row
 from edgetext.bench.rounds import latency_figures
 from edgetext.measure.noise import Reading
-from edgetext.measure.ratios import Ratio, unpaired_ratio
+from edgetext.measure.ratios import paired_ratio, unpaired_ratio
 from edgetext.metrics.paired import paired_difference
 
 
@@ -38,51 +38,61 @@ class Change:
         return "worse" if self.low > 0 else "better" if self.high < 0 else "no difference shown"
 
 
-def changes(old: Row, new: Row, expected: Sequence[int], best: Reading | None) -> tuple[Change, ...]:
-    """Gives every change that both rows have the figures for.
+@dataclass(frozen=True)
+class Sides:
+    """One row in both runs, and what is needed to compare them.
 
-    Args:
+    Attributes:
         old: A measured row.
-        new: The same backend, variant and device in another run.
+        new: The same backend, variant and device in another run, or of another bundle in the same one.
         expected: The true labels.
         best: The best that the machine gave in either run; ``None`` where no readings were kept.
+        same_rounds: Whether both had their turns in the same rounds.
     """
-    found = (_FINDERS[metric](old, new, expected, best) for metric in METRICS)
+
+    old: Row
+    new: Row
+    expected: Sequence[int]
+    best: Reading | None
+    same_rounds: bool = False
+
+
+def changes(sides: Sides) -> tuple[Change, ...]:
+    """Gives every change that both rows have the figures for."""
+    found = (_FINDERS[metric](sides) for metric in METRICS)
     return tuple(change for change in found if change is not None)
 
 
-def _latency(name: str, old: Row, new: Row, _: Sequence[int], best: Reading | None) -> Change | None:
-    before, after = (_kept(row, latency_figures(row, name), best) for row in (old, new))
-    return _slower(name, after, before)
+def _latency(name: str, sides: Sides) -> Change | None:
+    return _slower(name, sides, latency_figures(sides.new, name), latency_figures(sides.old, name))
 
 
-def _throughput(old: Row, new: Row, _: Sequence[int], best: Reading | None) -> Change | None:
-    before, after = (
-        _kept(row, row.throughput_per_s.samples if row.throughput_per_s else (), best) for row in (old, new)
-    )
-    return _slower("throughput", before, after)  # fewer texts a second are worse
+def _throughput(sides: Sides) -> Change | None:
+    old, new = (row.throughput_per_s.samples if row.throughput_per_s else () for row in (sides.old, sides.new))
+    return _slower("throughput", sides, [1 / rate for rate in new], [1 / rate for rate in old])
 
 
-def _first(old: Row, new: Row, _: Sequence[int], __: Reading | None) -> Change | None:
-    before, after = (list(row.about.get("starts_ms", ())) for row in (old, new))
-    return _slower("first", after, before)
+def _first(sides: Sides) -> Change | None:
+    old, new = (tuple(row.about.get("starts_ms", ())) for row in (sides.old, sides.new))
+    return _slower("first", sides, new, old)
 
 
-def _peak_memory(old: Row, new: Row, _: Sequence[int], __: Reading | None) -> Change | None:
-    if not old.peak_memory_mb or new.peak_memory_mb is None:
+def _peak_memory(sides: Sides) -> Change | None:
+    if not sides.old.peak_memory_mb or sides.new.peak_memory_mb is None:
         return None
-    worse = 100 * (new.peak_memory_mb / old.peak_memory_mb - 1)
+    worse = 100 * (sides.new.peak_memory_mb / sides.old.peak_memory_mb - 1)
     return Change("peak_memory", worse, worse, worse)
 
 
-def _accuracy(old: Row, new: Row, expected: Sequence[int], _: Reading | None) -> Change | None:
-    if not old.predictions or not new.predictions:
+def _accuracy(sides: Sides) -> Change | None:
+    if not sides.old.predictions or not sides.new.predictions:
         return None
-    lost = paired_difference(right_answers(new.predictions, expected), right_answers(old.predictions, expected))
+    old, new = (right_answers(row.predictions, sides.expected) for row in (sides.old, sides.new))
+    lost = paired_difference(new, old)
     return Change("accuracy", 100 * lost.value, 100 * lost.low, 100 * lost.high)
 
 
-_FINDERS: dict[str, Callable[[Row, Row, Sequence[int], Reading | None], Change | None]] = {
+_FINDERS: dict[str, Callable[[Sides], Change | None]] = {
     **{name: partial(_latency, name) for name in ("p50", "p90", "p99")},
     "throughput": _throughput,
     "first": _first,
@@ -91,12 +101,20 @@ _FINDERS: dict[str, Callable[[Row, Row, Sequence[int], Reading | None], Change |
 }
 
 
-def _kept(row: Row, figures: Sequence[float], best: Reading | None) -> list[float]:
-    return [figures[number] for number in usable_rounds(len(figures), disturbed_rounds(row, best))]
-
-
-def _slower(metric: str, over: Sequence[float], under: Sequence[float]) -> Change | None:
-    if not over or not under:
+def _slower(metric: str, sides: Sides, new: Sequence[float], old: Sequence[float]) -> Change | None:
+    """Compares durations, one a round: round with round where both had the same rounds, else all with all."""
+    if not new or not old:
         return None
-    ratio: Ratio = unpaired_ratio(over, under)
+    bad_new, bad_old = (disturbed_rounds(row, sides.best) for row in (sides.new, sides.old))
+    if sides.same_rounds:
+        rounds = usable_rounds(min(len(new), len(old)), bad_new | bad_old)
+        ratio = paired_ratio(_of(new, rounds), _of(old, rounds))
+    else:
+        ratio = unpaired_ratio(
+            _of(new, usable_rounds(len(new), bad_new)), _of(old, usable_rounds(len(old), bad_old))
+        )
     return Change(metric, *(100 * (value - 1) for value in (ratio.value, ratio.low, ratio.high)))
+
+
+def _of(figures: Sequence[float], rounds: Sequence[int]) -> list[float]:
+    return [figures[number] for number in rounds]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgetext.bench.changes import Change, changes
+from edgetext.bench.changes import Change, Sides, changes
 from edgetext.bench.disturbance import best_reading, disturbed_rounds, environment_of, readings
 from edgetext.bench.limits import Limit
 from edgetext.bench.results import FAILED, MEASURED, Results, Row
@@ -109,7 +109,7 @@ def describe(change: Change) -> str:
 
 def _pair(name: str, old: tuple[Results, Row], new: tuple[Results, Row]) -> Pair:
     best = best_reading(old[0], new[0], environment=environment_of(*old))
-    return Pair(name, changes(old[1], new[1], old[0].data.expected, best))
+    return Pair(name, changes(Sides(old[1], new[1], old[0].data.expected, best, _same_run(old[0], new[0]))))
 
 
 def _by_name(results: Results, where: str) -> dict[str, Row]:
@@ -158,7 +158,20 @@ def _notes(
         f"the setting {key} is {old.settings[key]} in {names[0]} and {new.settings[key]} in {names[1]}"
         for key in settings
     ]
-    return alone + other + _libraries(old, new, names) + _disturbances(old, new, names)
+    return _rounds(old, new) + alone + other + _libraries(old, new, names) + _disturbances(old, new, names)
+
+
+def _same_run(old: Results, new: Results) -> bool:
+    return bool(old.run) and old.run == new.run
+
+
+def _rounds(old: Results, new: Results) -> list[str]:
+    if _same_run(old, new):
+        return ["both were measured in the same rounds: each round is compared with itself"]
+    return [
+        "measured in different runs: what moved the machine in between counts as a change, "
+        "which 'edgetext bench NEW --beside OLD' leaves out"
+    ]
 
 
 def _libraries(old: Results, new: Results, names: tuple[str, str]) -> list[str]:

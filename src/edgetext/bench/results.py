@@ -177,6 +177,7 @@ class Results:
         data: The held-out rows.
         settings: How much was measured (see ``bench.settings``).
         rows: One a backend and variant.
+        run: Which run it was: files with the same name here were measured in the same rounds. Empty where unknown.
         extra: Fields of newer versions.
     """
 
@@ -184,6 +185,7 @@ class Results:
     data: DataInfo
     settings: Mapping[str, Any]
     rows: tuple[Row, ...]
+    run: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def row(self, backend: str, variant: str) -> Row | None:
@@ -195,6 +197,7 @@ class Results:
         """Gives the results as plain JSON values, unknown fields included."""
         return {
             "schema_version": SCHEMA_VERSION,
+            **({"run": self.run} if self.run else {}),
             "environment": dict(self.environment),
             "data": write_part(self.data),
             "settings": dict(self.settings),
@@ -219,11 +222,15 @@ class Results:
         rows = document.get("rows")
         if not isinstance(rows, list):
             raise InputError(f"{where}: rows must be a list")
+        run = document.get("run", "")
+        if not isinstance(run, str):
+            raise InputError(f"{where}: run must be a text, found {run!r:.60}")
         return cls(
             environment=json_object(document.get("environment"), f"{where}: environment"),
             data=read_part(DataInfo, document.get("data"), f"{where}: data"),
             settings=json_object(document.get("settings", {}), f"{where}: settings"),
             rows=tuple(_row(entry, f"{where}: row {number}") for number, entry in enumerate(rows, start=1)),
+            run=run,
             extra={name: entry for name, entry in document.items() if name not in known},
         )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 from edgetext.bench.accuracy import with_differences
+from edgetext.bench.beside import plan_beside
 from edgetext.bench.heldout import HeldOut
 from edgetext.bench.measuring import Measurement
 from edgetext.bench.plan import RowPlan, plan_rows
@@ -42,6 +44,7 @@ def run_bench(
     baseline: Path | None,
     rows: HeldOut,
     *,
+    beside: Path | None = None,
     settings: BenchSettings | None = None,
     backends: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -52,6 +55,7 @@ def run_bench(
         bundle: The bundle; ``None`` leaves its rows out.
         baseline: The checkpoint it was exported from; ``None`` leaves the torch rows out.
         rows: The held-out rows that every backend predicts (see ``heldout.find_held_out``).
+        beside: Another bundle, to be measured in the same rounds; ``beside.split`` gives the two apart.
         settings: How much is measured.
         backends: Names from the registry; all by default.
         progress: Told of each step, and of each row that could not be measured.
@@ -64,7 +68,10 @@ def run_bench(
     settings = replace(settings, threads=settings.threads or usable_threads())
     opened = open_bundle(bundle) if bundle else None
     checkpoint = open_checkpoint(baseline) if baseline else None
-    plans = plan_rows(opened, checkpoint, choose_backends(backends), settings.threads)
+    chosen = choose_backends(backends)
+    plans = plan_rows(opened, checkpoint, chosen, settings.threads)
+    if opened and beside:
+        plans += plan_beside(open_bundle(beside), opened, chosen, settings.threads)
     labels = opened.manifest.labels if opened else checkpoint.labels if checkpoint else ()
     data = describe_data(rows, labels, str(bundle or baseline))
     return measure_plans(plans, rows, data, settings, progress)
@@ -99,6 +106,7 @@ def measure_plans(
         environment={**environment, "other_load_cores": others.cores()},
         data=data,
         settings=settings.to_json(),
+        run=uuid4().hex,
         rows=with_differences(found, data.expected),
     )
     if whole:

@@ -6,10 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
 from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
 from edgetext.errors import InputError
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from edgetext.bench.results import Results
     from edgetext.cli.console import Console
 
-INTERRUPTED, REGRESSION = 130, 4  # see cli.main
+INTERRUPTED = 130  # see cli.main
+BESIDE = "beside"
 USAGE = """edgetext bench BUNDLE [--baseline CHECKPOINT] [--data DATA] -o DIR [options]
        edgetext bench show FILE
        edgetext bench report FILE [-o REPORT.md | -o PAGE.html]
        edgetext bench compare OLD NEW [--fail-if "p50>10%%"] ...
+       edgetext bench NEW --beside OLD -o DIR [--fail-if "p50>10%%"] ...
        edgetext bench merge FILE FILE ... -o MERGED.json"""
 
 
@@ -51,13 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="texts in a batch (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of turns and of --limit (default: 0)")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one request (default: 600)")
-    parser.add_argument(
-        "--fail-if",
-        action="append",
-        default=[],
-        metavar="METRIC>N%",
-        help="compare: exit code 4 when a row got worse by more, with certainty; may be given several times",
-    )
+    add_compare_arguments(parser)
     add_scenario_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
 
@@ -67,15 +63,17 @@ def run(arguments: argparse.Namespace) -> int:
     first, *others = arguments.words
     if first in _READERS and not (others == [] and Path(first).is_dir()):
         return _READERS[first](arguments, [Path(word) for word in others])
-    if arguments.fail_if:
-        raise InputError("--fail-if belongs to 'edgetext bench compare OLD NEW'")
+    if arguments.fail_if and not arguments.beside:
+        raise InputError("--fail-if belongs to 'edgetext bench compare OLD NEW', or to --beside OLD")
     if others:
         raise InputError(f"expected one bundle, found also {others[0]!r} (readers are {', '.join(_READERS)})")
     return _measure(arguments, Path(first))
 
 
 def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
+    from edgetext.bench.beside import split
     from edgetext.bench.heldout import find_held_out
+    from edgetext.bench.limits import read_limit
     from edgetext.bench.report import write_report
     from edgetext.bench.run import BenchInterrupted, run_bench
     from edgetext.bench.settings import BenchSettings
@@ -85,6 +83,8 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
 
     if arguments.output is None:
         raise InputError("say where the results go: -o DIR")
+    for text in arguments.fail_if:  # before minutes are spent
+        read_limit(text)
     settings = BenchSettings(
         threads=arguments.threads,
         rounds=arguments.rounds,
@@ -106,15 +106,28 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
         with open_console().progress() as progress:
             try:
                 results = run_bench(
-                    bundle, arguments.baseline, rows, settings=settings, backends=names, progress=progress
+                    bundle,
+                    arguments.baseline,
+                    rows,
+                    beside=arguments.beside,
+                    settings=settings,
+                    backends=names,
+                    progress=progress,
                 )
                 code = 0
             except BenchInterrupted as interrupted:
                 results, code = interrupted.results, INTERRUPTED
+        results, other = split(results)
         write_report(folder, results)
-    _print(arguments, results)
+        if arguments.beside:
+            (folder / BESIDE).mkdir()
+            write_report(folder / BESIDE, other)
+    if not (arguments.json and arguments.beside):  # one JSON document at a time: then it is the comparison
+        _print(arguments, results)
     written = sorted(path.name for path in arguments.output.iterdir())
     print("written: " + ", ".join(f"{arguments.output}/{name}" for name in written), file=sys.stderr)
+    if arguments.beside and not code:
+        return print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
     return code
 
 
@@ -154,29 +167,12 @@ def _merge(arguments: argparse.Namespace, files: list[Path]) -> int:
 
 
 def _compare(arguments: argparse.Namespace, files: list[Path]) -> int:
-    from edgetext.bench.compare import compare, regressions
-    from edgetext.bench.limits import read_limit
     from edgetext.bench.results import read_results
-    from edgetext.bench.show import COMPARED, comparison_rows
-    from edgetext.cli.console import open_console
 
     if len(files) != 2:
         raise InputError(f"compare takes two results files, the old one and the new one, found {len(files)}")
-    limits = [read_limit(text) for text in arguments.fail_if]
     old, new = (read_results(file) for file in files)
-    comparison = compare(old, new, (str(files[0]), str(files[1])))
-    found = regressions(comparison, limits)
-    console = open_console()
-    if arguments.json:
-        console.say(json.dumps({**asdict(comparison), "regressions": found}, ensure_ascii=False))
-    else:
-        title = f"{files[1]} against {files[0]}: percent worse [95 %], accuracy in points; * shows a difference"
-        console.table(title, list(COMPARED), comparison_rows(comparison))
-        for sentence in (*comparison.notes, *comparison.lost):
-            console.say(sentence)
-        for sentence in found:
-            console.say(f"regression: {sentence}")
-    return REGRESSION if found else 0
+    return print_comparison(arguments, old, new, (str(files[0]), str(files[1])))
 
 
 _READERS: dict[str, Callable[[argparse.Namespace, list[Path]], int]] = {
