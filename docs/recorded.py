@@ -113,13 +113,20 @@ def repeatability(file: Path) -> Iterator[str]:
     seconds = ", ".join(f"{value / 60:.1f}" for value in found["seconds"])
     yield f"{machine(found['environment'])}; {len(found['seconds'])} runs of {seconds} minutes:"
     yield ""
-    yield "| row | ratio to the baseline [95 %], run by run | each interval holds the other runs' ratios |"
-    yield "|---|---|---|"
+    yield "| row | ratio to the baseline [95 %], run by run | intervals that hold another run's ratio |"
+    yield "|---|---|---:|"
     for row in found["rows"]:
         runs = ", ".join(f"{ratio['value']:.2f} {_interval(ratio)}" for ratio in row["ratios"])
-        yield f"| {row['name']} | {runs} | {'yes' if row['held'] else 'no'} |"
+        yield f"| {row['name']} | {runs} | {row['pairs_held']} of {row['pairs']} |"
     yield ""
-    yield f"Held for {found['held']} of {found['of']} rows."
+    rows = found["rows"]
+    by_run = [sum(row["holds_others"][run] for row in rows) for run in range(len(found["seconds"]))]
+    held, pairs, expected = (sum(row[name] for row in rows) for name in ("pairs_held", "pairs", "pairs_expected"))
+    yield (
+        f"Rows in which a run's interval holds the ratios of the others, run by run: "
+        f"{', '.join(map(str, by_run))} of {len(rows)}. Of all {pairs} pairs {held} held; exact intervals would "
+        f"hold {expected:.0f}."
+    )
 
 
 def _interval(found: dict[str, float], times: float = 1, form: str = ".2f") -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from edgetext.bench.results import Calibration, Results, Row
 from edgetext.measure.noise import Reading, best_of, disturbed
 
-ENOUGH_ROUNDS = 3  # below, an interval from rounds says next to nothing
+ENOUGH_ROUNDS = 5  # fewer agree by chance at times, and their interval is far too narrow then
 
 
 @dataclass(frozen=True)
