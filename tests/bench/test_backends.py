@@ -15,7 +15,7 @@ from edgetext.bench.heldout import find_held_out
 from edgetext.bench.report import table_lines
 from edgetext.bench.run import run_bench
 from edgetext.bench.settings import BenchSettings
-from edgetext.measure.environment import has_bf16
+from edgetext.measure.processor import has_bf16
 from edgetext.measure.runner import CannotMeasureError
 from edgetext.runtime.bundle import open_bundle
 

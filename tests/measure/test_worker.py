@@ -1,6 +1,7 @@
 """The protocol between ``measure.process`` and ``measure.worker``, with small fake runners."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -172,6 +173,13 @@ def test_only_packages_of_others_may_be_missing(monkeypatch, error, kind):
         load_runner("fake_runners:unable", {})
 
 
+def test_a_cold_start_pays_for_little_of_the_workers_own():
+    slow = {"importlib.metadata", "subprocess", "platform", "edgetext.measure.loadgen", "numpy"}
+    program = f"import sys, edgetext.measure.worker, edgetext.measure.processor; print({slow} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_training_is_no_part_of_a_cold_start(monkeypatch):
     session = Session()
     monkeypatch.setattr("edgetext.measure.worker.perf_counter", iter([0.0, 1.0, 1.5]).__next__)
@@ -180,7 +188,7 @@ def test_training_is_no_part_of_a_cold_start(monkeypatch):
 
 
 def test_the_cost_names_what_the_runner_imported_and_the_energy_a_text(monkeypatch):
-    monkeypatch.setattr("edgetext.measure.worker.Energy.joules", lambda self: {"cpu": 6.0})
+    monkeypatch.setattr("edgetext.measure.energy.Energy.joules", lambda self: {"cpu": 6.0})
     session = Session()
     session._modules = frozenset(sys.modules) - {"pytest"}
     session.answer({"command": "start", "runner": "fake_runners:Length", "spec": {}, "text": "x"})

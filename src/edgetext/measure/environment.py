@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-ISA_FLAGS = (
-    "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16",
-    "asimd", "asimddp", "i8mm", "bf16", "sve",
-)  # fmt: skip
-"""The instruction sets that decide how fast int8 and bf16 are, as Linux names them."""
+from edgetext.measure.processor import cpu_model, isa_flags, output_of, text_of
 
 LIBRARIES = (
     "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "triton", "transformers", "safetensors",
@@ -28,7 +22,6 @@ LIBRARIES = (
 _GPU_FIELDS = {
     "name": "name", "driver": "driver_version", "memory": "memory.total", "compute_capability": "compute_cap",
 }  # fmt: skip
-_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def capture_environment(threads: int, usable_cores: int, quota: float | None = None) -> dict[str, Any]:
@@ -61,25 +54,6 @@ def capture_environment(threads: int, usable_cores: int, quota: float | None = N
     }
 
 
-def cpu_model() -> str:
-    """Gives the processor's name as it calls itself."""
-    for line in _read(Path("/proc/cpuinfo")).splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    if sys.platform == "darwin":
-        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
-    return platform.processor() or platform.machine()
-
-
-def isa_flags() -> tuple[str, ...]:
-    """Gives those of ``ISA_FLAGS`` that the processor has; empty where Linux's /proc is missing."""
-    for line in _read(Path("/proc/cpuinfo")).splitlines():
-        if line.startswith(("flags", "Features")):
-            present = set(line.partition(":")[2].split())
-            return tuple(flag for flag in ISA_FLAGS if flag in present)
-    return ()
-
-
 def affinity() -> list[int] | None:
     """Gives the numbers of the cores that this process may run on; ``None`` where the system has no such notion."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -87,17 +61,12 @@ def affinity() -> list[int] | None:
 
 def governor() -> str | None:
     """Gives how the first core's clock is governed, such as ``performance``; ``None`` where Linux does not tell."""
-    return _read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
-
-
-def has_bf16() -> bool:
-    """Says whether the processor multiplies bfloat16 numbers by itself (AVX512_BF16, AMX, or Arm's bf16)."""
-    return bool(_BF16_FLAGS & set(isa_flags()))
+    return text_of(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
 
 
 def gpu_name() -> dict[str, str] | None:
     """Gives name, driver, memory and compute capability of the first NVIDIA GPU, by ``nvidia-smi``, or ``None``."""
-    line = _output("nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS.values())}", "--format=csv,noheader")
+    line = output_of("nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS.values())}", "--format=csv,noheader")
     fields = [field.strip() for field in (line or "").splitlines()[0].split(",")] if line else []
     return dict(zip(_GPU_FIELDS, fields, strict=True)) if len(fields) == len(_GPU_FIELDS) else None
 
@@ -116,12 +85,12 @@ def library_versions() -> dict[str, str]:
 def git_revision() -> str | None:
     """Gives the revision of edgetext's own source, with ``+changes`` if it was edited since; else ``None``."""
     folder = Path(__file__).resolve().parent
-    if _output("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name) is None:
+    if output_of("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None  # installed inside somebody else's repository
-    revision = _output("git", "-C", str(folder), "rev-parse", "HEAD")
+    revision = output_of("git", "-C", str(folder), "rev-parse", "HEAD")
     if revision is None:
         return None
-    changes = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no", "--", "..")
+    changes = output_of("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no", "--", "..")
     return revision + ("+changes" if changes else "")
 
 
@@ -130,19 +99,3 @@ def _memory_gb() -> float | None:
         return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1)
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-def _output(*command: str) -> str | None:
-    """Runs a program that only tells something; ``None`` when it is missing, slow, or has nothing to say."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

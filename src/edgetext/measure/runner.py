@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError
 from typing import Any, Protocol
 
 from edgetext.errors import EdgetextError
@@ -56,9 +55,11 @@ def load_runner(path: str, spec: Mapping[str, Any]) -> Runner:
     try:
         factory: Callable[[Mapping[str, Any]], Runner] = getattr(import_module(module), name)
         return factory(spec)
-    except PackageNotFoundError as error:  # a library's own check of what it needs
-        raise CannotMeasureError(str(error.name)) from error
     except ModuleNotFoundError as error:
+        from importlib.metadata import PackageNotFoundError  # slow, and no start of a program should pay for it
+
+        if isinstance(error, PackageNotFoundError):  # a library's own check of what it needs
+            raise CannotMeasureError(str(error.name)) from error
         if (error.name or "edgetext").partition(".")[0] == "edgetext":
             raise
         raise CannotMeasureError(f"the package {error.name!r} is not installed") from error

@@ -6,7 +6,8 @@ It reads one JSON object a line and answers each with one line: ``{"command": "s
 says whether it is a failure.
 
 The lines travel over copies of standard input and output; the originals are turned away at once, so that a
-library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it.
+library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it. What this
+process imports for itself counts in every cold start: each command imports what it alone needs.
 """
 
 from __future__ import annotations
@@ -19,9 +20,6 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from edgetext.errors import MissingExtraError
-from edgetext.measure.energy import Energy
-from edgetext.measure.installed import installed_bytes
-from edgetext.measure.loadgen import LoadTest, run_load_test
 from edgetext.measure.memory import peak_memory_bytes
 from edgetext.measure.runner import CannotMeasureError, Runner, load_runner
 
@@ -91,6 +89,8 @@ class Session:
         return {"samples_ms": _samples(tokenize, request["texts"], request["seconds"]) if tokenize else []}
 
     def _throughput(self, request: Message) -> dict[str, Any]:
+        from edgetext.measure.energy import Energy
+
         texts, batch = request["texts"], request["batch"]
         self.runner.many(texts[:batch], batch)  # warm-up: one batch of the size that is timed
         energy = Energy()
@@ -113,10 +113,14 @@ class Session:
         return {"peak_bytes": peak_memory_bytes(), "about": dict(self.runner.about())}
 
     def _cost(self, _: Message) -> dict[str, Any]:
+        from edgetext.measure.installed import installed_bytes
+
         each = {device: joules / self._texts for device, joules in self._joules.items()}
         return {"installed_bytes": installed_bytes(self._modules), "joules_per_text": each}
 
     def _load(self, request: Message) -> dict[str, Any]:
+        from edgetext.measure.loadgen import LoadTest, run_load_test
+
         return run_load_test(self.runner, request["texts"], LoadTest(**request["test"]))
 
     def _close(self, _: Message) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgetext.bench.backends._batched import BATCHES, BatchedRunner
 from edgetext.bench.backends._tokens import Tokens
-from edgetext.measure.environment import cpu_model
+from edgetext.measure.processor import cpu_model
 
 
 class GraphRunner(BatchedRunner):

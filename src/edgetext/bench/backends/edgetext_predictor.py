@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgetext import Predictor
-from edgetext.measure.environment import cpu_model
+from edgetext.measure.processor import cpu_model
 
 
 class PredictorRunner:

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, pipeline
 
 from edgetext.bench.backends._onnxruntime import session_options
 from edgetext.bench.backends._pipeline import PipelineCalls
-from edgetext.measure.environment import cpu_model
+from edgetext.measure.processor import cpu_model
 
 
 class OptimumRunner(PipelineCalls):

@@ -19,7 +19,7 @@ from edgetext.bench.backends._batched import BatchedRunner
 from edgetext.checkpoint import SplitRecord, open_checkpoint
 from edgetext.data.held_out import held_out
 from edgetext.errors import DataError
-from edgetext.measure.environment import cpu_model
+from edgetext.measure.processor import cpu_model
 from edgetext.measure.runner import CannotMeasureError
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgetext.bench.backends._torch import TorchRunner
-from edgetext.measure.environment import cpu_model, has_bf16
+from edgetext.measure.processor import cpu_model, has_bf16
 from edgetext.measure.runner import CannotMeasureError
 
 

@@ -10,7 +10,7 @@ from transformers import pipeline
 
 from edgetext.bench.backends._pipeline import PipelineCalls
 from edgetext.bench.backends._torch import load_model, load_tokenizer, weight_bytes
-from edgetext.measure.environment import cpu_model
+from edgetext.measure.processor import cpu_model
 
 
 class PipelineRunner(PipelineCalls):
