@@ -70,6 +70,12 @@ def test_rounds_of_one_run_are_compared_one_by_one():
     assert compare(old, replace(new, run="another")).notes == compare(old, new).notes
 
 
+def test_starts_belong_to_no_round():
+    old, new = run(), run(about={"starts_ms": [150.0, 180.0]})
+    together = [replace(results, run="the same") for results in (old, new)]
+    assert only(*together, "first") == only(old, new, "first")
+
+
 def test_rounds_that_one_of_both_lacks_are_left_out():
     old = replace(run(), run="the same")
     latency = old.rows[0].latency_ms

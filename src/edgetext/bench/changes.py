@@ -12,7 +12,7 @@ from edgetext.bench.limits import METRICS
 from edgetext.bench.results import Row
 from edgetext.bench.rounds import latency_figures
 from edgetext.measure.noise import Reading
-from edgetext.measure.ratios import paired_ratio, unpaired_ratio
+from edgetext.measure.ratios import Ratio, paired_ratio, unpaired_ratio
 from edgetext.metrics.paired import paired_difference
 
 
@@ -73,8 +73,9 @@ def _throughput(sides: Sides) -> Change | None:
 
 
 def _first(sides: Sides) -> Change | None:
+    """Compares the starts, which come before the rounds and belong to none of them."""
     old, new = (tuple(row.about.get("starts_ms", ())) for row in (sides.old, sides.new))
-    return _slower("first", sides, new, old)
+    return _change("first", unpaired_ratio(new, old)) if new and old else None
 
 
 def _peak_memory(sides: Sides) -> Change | None:
@@ -113,6 +114,10 @@ def _slower(metric: str, sides: Sides, new: Sequence[float], old: Sequence[float
         ratio = unpaired_ratio(
             _of(new, usable_rounds(len(new), bad_new)), _of(old, usable_rounds(len(old), bad_old))
         )
+    return _change(metric, ratio)
+
+
+def _change(metric: str, ratio: Ratio) -> Change:
     return Change(metric, *(100 * (value - 1) for value in (ratio.value, ratio.low, ratio.high)))
 
 
