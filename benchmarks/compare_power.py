@@ -82,8 +82,8 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("data")
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--latency-texts", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--slices", type=int, default=25)
     parser.add_argument("--apart", action="store_true", help="a run of its own for each program")
     parser.add_argument("--threads", type=int, default=usable_threads())
     parser.add_argument("--limit", type=int, default=32, help="held-out rows (default: 32)")
@@ -93,11 +93,11 @@ def main() -> None:
     settings = BenchSettings(
         threads=arguments.threads,
         rounds=arguments.rounds,
-        latency_texts=arguments.latency_texts,
-        throughput_texts=8,
-        batch=4,
-        warm_up=2,
-        starts=1,
+        slices=arguments.slices,
+        latency_texts=arguments.slices,
+        throughput_texts=1,
+        batch=1,
+        warm_up=0,
     )
     rows = find_held_out(None, arguments.data, limit=arguments.limit)
     found = []

@@ -25,7 +25,7 @@ ROWS = tuple(
     for row in range(1, 41)
 )
 HELD_OUT = HeldOut("fakes", ROWS, "Made up")
-SETTINGS = BenchSettings(threads=1, rounds=3, latency_texts=7, throughput_texts=64, batch=8, starts=2)
+SETTINGS = BenchSettings(threads=1, rounds=3, latency_texts=7, throughput_texts=64, batch=8)
 
 
 def backend(name, runner, variant="fp32", device="cpu"):
@@ -70,8 +70,8 @@ def test_a_row_holds_every_figure(fakes):
     assert len(reference.throughput_per_s.samples) == 3
     assert reference.model_bytes == 1234
     assert 5 < reference.peak_memory_mb < 200
-    assert reference.first_prediction_ms == min(reference.about["starts_ms"])
-    assert len(reference.about["starts_ms"]) == 2
+    assert reference.first_prediction_ms == sorted(reference.about["starts_ms"])[1]
+    assert len(reference.about["starts_ms"]) == 3
     assert (reference.accuracy.value, other.accuracy.value) == (1.0, 0.9)
     assert (reference.accuracy.low, reference.accuracy.high) == pytest.approx((0.9124, 1.0), abs=1e-4)
     assert other.accuracy_difference.value == pytest.approx(-0.1)
@@ -116,7 +116,7 @@ def test_a_crash_or_a_missing_device_costs_its_own_row_only(fakes):
         "hanging fp32: failed (it did not answer to 'predict' within 3 s and was stopped)",
         "torch-cuda fp32: not measured (no CUDA device on this machine)",
     ]
-    assert notes.steps[0] == (0, 16) and notes.steps[-1] == (16, 16)
+    assert notes.steps[0] == (0, 40) and notes.steps[-1] == (40, 40)
 
 
 def test_ctrl_c_keeps_what_was_measured(fakes):
@@ -125,11 +125,13 @@ def test_ctrl_c_keeps_what_was_measured(fakes):
         fakes(backend("torch-cpu", "LastWord"), backend("pressing", "PressingCtrlC"), progress=notes)
     reference, pressing = caught.value.results.rows
     assert (pressing.status, pressing.reason) == ("measured", "unfinished: interrupted after 1 of 3 rounds")
-    assert (pressing.latency_ms.rounds, len(pressing.throughput_per_s.samples)) == ((7, 7), 1)
-    assert (pressing.accuracy.value, pressing.agreement.value, pressing.peak_memory_mb) == (1, 1, None)
-    had = len(reference.throughput_per_s.samples)
+    assert (pressing.latency_ms.rounds, len(pressing.throughput_per_s.samples)) == ((7, 2), 1)
+    assert (pressing.accuracy.value, pressing.agreement.value) == (1, 1)
+    assert 5 < pressing.peak_memory_mb < 200
+    had = reference.latency_ms.rounds.count(7)
     assert had in (1, 2) and reference.reason == f"unfinished: interrupted after {had} of 3 rounds"
-    assert len(reference.latency_ms.samples) == 7 * had and reference.peak_memory_mb > 5
+    assert len(reference.throughput_per_s.samples) == len(reference.latency_ms.rounds) in (had, had + 1)
+    assert reference.peak_memory_mb > 5
     assert notes.notes == ["interrupted: what was measured so far is kept"]
 
 
@@ -148,7 +150,7 @@ def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tmp_path, monkeypatc
     assert main([str(word) for word in words]) == 130
     assert "unfinished: interrupted after 1 of 5 rounds" in capsys.readouterr().out
     assert "**torch-cpu fp32 is unfinished: interrupted after 1 of 5 rounds.**" in (out / "report.md").read_text()
-    assert read_results(out).rows[0].latency_ms.rounds == (60, 60)
+    assert read_results(out).rows[0].latency_ms.rounds == (60, 20)
 
 
 def test_without_the_cpu_the_gpu_is_the_baseline(fakes):
@@ -189,7 +191,7 @@ def test_nothing_to_measure_is_refused(tiny_bundle):
         run_bench(tiny_bundle, None, HELD_OUT, backends=["torch-cpu"])
 
 
-@pytest.mark.parametrize("name", ["rounds", "batch", "starts", "latency_texts"])
+@pytest.mark.parametrize("name", ["rounds", "slices", "batch", "latency_texts"])
 def test_settings_that_measure_nothing_are_refused(name):
     with pytest.raises(InputError, match=f"{name} must be at least 1, found 0"):
         BenchSettings(**{name: 0})

@@ -29,7 +29,7 @@ def run(*, factor=1.0, spread=0.01, seed=0, states=(1.0,) * ROUNDS, **fields) ->
         RECORDED.row("edgetext", "int8"),
         latency_ms=latency,
         throughput_per_s=Throughput(1000 / factor, 32, 256, rates),
-        about={"starts_ms": [160.0, 161.0]},
+        about={"starts_ms": [160.0 * slower for slower in states]},
     )
     return replace(RECORDED, rows=(replace(row, **fields),))
 
@@ -63,17 +63,13 @@ def test_rounds_of_one_run_are_compared_one_by_one():
         assert only(old, new, metric).verdict == "no difference shown"
         change = only(*together, metric)
         assert 5 < change.low < change.high < 35 and change.verdict == "worse"
+    assert only(old, new, "first").low < -10 and only(old, new, "first").high > 10
+    assert only(*together, "first") == Change("first", 0.0, 0.0, 0.0)
     assert (
         compare(*together).notes[0] == "both were measured in the same rounds: each round is compared with itself"
     )
     assert compare(old, new).notes[0].startswith("measured in different runs: what moved the machine in between")
     assert compare(old, replace(new, run="another")).notes == compare(old, new).notes
-
-
-def test_starts_belong_to_no_round():
-    old, new = run(), run(about={"starts_ms": [150.0, 180.0]})
-    together = [replace(results, run="the same") for results in (old, new)]
-    assert only(*together, "first") == only(old, new, "first")
 
 
 def test_rounds_that_one_of_both_lacks_are_left_out():

@@ -73,9 +73,8 @@ def _throughput(sides: Sides) -> Change | None:
 
 
 def _first(sides: Sides) -> Change | None:
-    """Compares the starts, which come before the rounds and belong to none of them."""
     old, new = (tuple(row.about.get("starts_ms", ())) for row in (sides.old, sides.new))
-    return _change("first", unpaired_ratio(new, old)) if new and old else None
+    return _slower("first", sides, new, old)
 
 
 def _peak_memory(sides: Sides) -> Change | None:

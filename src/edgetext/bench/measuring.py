@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from statistics import fmean, median
-from typing import Any, TypeVar
+from typing import Any
 
 from edgetext.bench.plan import RowPlan
 from edgetext.bench.scenarios.registry import run_scenarios
@@ -22,8 +22,6 @@ _OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",  # a batch of short texts is tokenized faster by one thread
 }
 
-_Answer = TypeVar("_Answer")
-
 
 @dataclass
 class Measurement:
@@ -31,15 +29,16 @@ class Measurement:
 
     Attributes:
         plan: The row.
-        starts: Its cold starts.
+        starts: Its cold starts, one a round.
         labels: The label of every held-out text.
-        latencies_ms: One a timed text, of all rounds.
-        rates_per_s: Texts per second, one a round.
-        throughput_texts: Texts in a throughput turn.
+        latencies_ms: One a timed text, round by round.
+        rates_per_s: Texts per second, one a slice, round by round.
+        throughput_texts: Texts in a throughput slice.
         warm_up_ms: The times of the passes over the same few texts by which the warm-up was found.
         tokenization_ms: Of single texts, one a text; empty where the program cannot tokenize apart.
-        peak_bytes: Peak resident memory of the process.
-        about: What the program says of itself, and what it costs beside time (see ``measure.process.Worker.cost``).
+        peak_bytes: Peak resident memory of any of its processes.
+        about: What the program says of itself, and the bytes of the packages that it needs.
+        joules: The machine's joules a text by device, one entry a round; empty entries where it does not count.
         scenarios: What MLPerf's scenarios found, by name; empty where none was asked for.
         error: Why the row is given up, if it is.
     """
@@ -48,45 +47,67 @@ class Measurement:
     settings: BenchSettings
     starts: list[Start] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    latencies_ms: list[float] = field(default_factory=list)
-    rates_per_s: list[float] = field(default_factory=list)
+    latencies_ms: list[list[float]] = field(default_factory=list)
+    rates_per_s: list[list[float]] = field(default_factory=list)
     throughput_texts: int = 0
     warm_up_ms: list[float] = field(default_factory=list)
     tokenization_ms: list[float] = field(default_factory=list)
     peak_bytes: int | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    joules: list[dict[str, float]] = field(default_factory=list)
     scenarios: dict[str, Any] = field(default_factory=dict)
     error: WorkerError | None = None
     _texts: Sequence[str] = ()
     _worker: Worker | None = None
 
     def begin(self, texts: Sequence[str]) -> None:
-        """Times the cold starts, then lets the last process warm up and predict every text."""
+        """Finds the warm-up and predicts every text in a first process, which brings the files into the cache."""
         self._texts = texts
-        for _ in range(self.settings.starts):
-            self._attempt(lambda: self._start(texts[0]))
+        self._attempt(self._start)
         self._attempt(self._find_warm_up)
         self._attempt(lambda: self._predict(texts))
+        self._attempt(self._tokenize)
+        self._attempt(self._describe)
+        self.stop()
 
     @property
     def warm_up(self) -> int:
-        """Texts that are predicted untimed before a latency turn: as many as the program was seen to need."""
+        """Texts that are predicted untimed in a new process: as many as the program was seen to need."""
         return max(self.settings.warm_up, passes_to_settle(self.warm_up_ms) * TEXTS if self.warm_up_ms else 0)
 
-    def turn(self, number: int, texts: Sequence[str]) -> None:
-        """Times latency and throughput once; in each round other texts, for each row the same.
+    @property
+    def _slice_seconds(self) -> float:
+        return self.settings.turn_seconds / self.settings.slices
+
+    def turn(self, number: int, part: int, texts: Sequence[str]) -> None:
+        """Times latency and throughput in one slice of a turn; in each slice other texts, for each row the same.
+
+        Each turn has a process of its own, which its first slice starts and its last one ends: where a process
+        lands in memory can change its speed for all of its life, so that a round in the same process is no
+        repetition of the whole. Source: T. Kalibera and R. Jones, "Rigorous benchmarking in reasonable time", ISMM
+        2013.
 
         Args:
             number: The round, counted from 0.
+            part: The slice of it, counted from 0.
             texts: All held-out texts.
         """
-        self._attempt(lambda: self._latency(_window(texts, number, self.settings.latency_texts)))
-        self._attempt(lambda: self._throughput(_window(texts, number, self.throughput_texts)))
+        slices = self.settings.slices
+        if part == 0:
+            self._attempt(self._open_turn)
+        singly = _window(texts, number, self.settings.latency_texts)
+        begin, end = (len(singly) * edge // slices for edge in (part, part + 1))
+        self._attempt(lambda: self._latency(singly[begin:end], first=part == 0))
+        in_batches = _window(texts, number * slices + part, self.throughput_texts)
+        self._attempt(lambda: self._throughput(in_batches, first=part == 0))
+        if part == slices - 1:
+            self._attempt(self._observe)
+            self.stop()
 
     def end(self) -> None:
-        """Asks for the peak memory, puts the row through the scenarios, and ends the process."""
-        self._attempt(self._memory)
+        """Puts the row through the scenarios, if some were asked for."""
         if self.settings.scenarios and self.rates_per_s:
+            self._attempt(self._start)
             self._attempt(self._scenarios)
         self.stop()
 
@@ -96,7 +117,7 @@ class Measurement:
         if worker is not None:
             worker.kill() if at_once else worker.close()
 
-    def _attempt(self, work: Callable[[], None]) -> None:
+    def _attempt(self, work: Callable[[], object]) -> None:
         """Does one piece of work, unless the row is given up already; a failure gives it up."""
         if self.error is not None:
             return
@@ -106,8 +127,7 @@ class Measurement:
             self.error = error
             self.stop(at_once=True)
 
-    def _start(self, text: str) -> None:
-        self.stop()
+    def _start(self) -> Start:
         plan = self.plan
         self._worker = Worker(
             plan.backend.runner,
@@ -116,7 +136,7 @@ class Measurement:
             environment=_OFFLINE,
             timeout_s=self.settings.timeout_s,
         )
-        self.starts.append(self._worker.start(text))
+        return self._worker.start(self._texts[0])
 
     def _find_warm_up(self) -> None:
         few = list(islice(cycle(self._texts), TEXTS))
@@ -125,27 +145,42 @@ class Measurement:
 
     def _predict(self, texts: Sequence[str]) -> None:
         self.labels, seconds = self._running(self._worker).predict(texts, self.plan.backend.answers_in_batches)
-        affordable = int(len(texts) / max(seconds, 1e-6) * self.settings.turn_seconds) // self.settings.batch
+        affordable = int(len(texts) / max(seconds, 1e-6) * self._slice_seconds) // self.settings.batch
         self.throughput_texts = min(self.settings.throughput_texts, max(1, affordable) * self.settings.batch)
 
-    def _latency(self, texts: Sequence[str]) -> None:
-        worker, settings = self._running(self._worker), self.settings
-        self.latencies_ms += worker.latency(texts, warm_up=self.warm_up, seconds=settings.turn_seconds)
+    def _open_turn(self) -> None:
+        self.starts.append(self._start())
+        self.latencies_ms.append([])
+        self.rates_per_s.append([])
 
-    def _throughput(self, texts: Sequence[str]) -> None:
-        self.rates_per_s.append(self._running(self._worker).throughput(texts, self.settings.batch))
+    def _latency(self, texts: Sequence[str], *, first: bool) -> None:
+        warm_up = self.warm_up if first else self.settings.warm_up
+        samples = self._running(self._worker).latency(texts, warm_up=warm_up, seconds=self._slice_seconds)
+        self.latencies_ms[-1] += samples
 
-    def _memory(self) -> None:
-        worker = self._running(self._worker)
+    def _throughput(self, texts: Sequence[str], *, first: bool) -> None:
+        rate = self._running(self._worker).throughput(texts, self.settings.batch, warm_up=first)
+        self.rates_per_s[-1].append(rate)
+
+    def _tokenize(self) -> None:
         some = self._texts[: self.settings.latency_texts]
-        self.tokenization_ms = worker.tokenization(some, seconds=self.settings.turn_seconds)
+        self.tokenization_ms = self._running(self._worker).tokenization(some, seconds=self.settings.turn_seconds)
+
+    def _describe(self) -> None:
+        worker = self._running(self._worker)
         self.peak_bytes, about = worker.memory()
-        self.about = {**about, **worker.cost()}
+        self.about = {**about, "installed_bytes": worker.installed_bytes()}
+
+    def _observe(self) -> None:
+        worker = self._running(self._worker)
+        peak, _ = worker.memory()
+        self.peak_bytes = max((size for size in (self.peak_bytes, peak) if size is not None), default=None)
+        self.joules.append(worker.joules_per_text())
 
     def _scenarios(self) -> None:
         worker, settings = self._running(self._worker), self.settings
         how = ScenarioSettings(settings.scenario_seconds, settings.p99_bound_ms, settings.batch, seed=settings.seed)
-        known = Known(fmean(self.latencies_ms), median(self.rates_per_s))
+        known = Known(fmean(chain(*self.latencies_ms)), median(chain(*self.rates_per_s)))
         self.scenarios = run_scenarios(settings.scenarios, lambda test: worker.load(self._texts, test), known, how)
 
     @staticmethod

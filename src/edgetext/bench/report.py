@@ -132,14 +132,15 @@ def how(results: Results) -> Iterator[str]:
     yield (
         "- Each row is a program in a process of its own; all were measured on the same texts with the same number "
         f"of threads, one at a time, in {_setting(settings, 'rounds')} rounds of shuffled turns. "
-        "Tokenization is inside every figure."
+        f"{_slices(settings)}Tokenization is inside every figure."
     )
     yield (
         f"- **p50, p90, p99**: from one text to its label, {_setting(settings, 'latency_texts')} texts a round, "
         f"after {_warm_up(results)} untimed ones. Samples: {_samples(results.rows)}."
     )
+    piece = "slice" if "slices" in settings else "round"
     yield (
-        f"- **texts/s**: {_setting(settings, 'throughput_texts')} texts a round in batches of "
+        f"- **texts/s**: {_setting(settings, 'throughput_texts')} texts a {piece} in batches of "
         f"{_setting(settings, 'batch')}, the median over rounds. {_fewer(results)}".rstrip()
     )
     if any(row.tokenization_ms for row in results.rows):
@@ -174,8 +175,8 @@ def how(results: Results) -> Iterator[str]:
             "alone; two-sided and exact."
         )
     yield (
-        f"- **first ms**: from the start of the process to its first label, imports and loading included; the "
-        f"fastest of {_setting(settings, 'starts')} starts, so that files are in the disk's cache."
+        "- **first ms**: from the start of the process to its first label, imports and loading included, with the "
+        f"files in the disk's cache; {_starts(settings)}."
     )
     yield (
         "- **model MB**: ONNX: the file; torch: the weights in the row's precision. **peak MB**: the most resident "
@@ -220,6 +221,21 @@ def _warm_up(results: Results) -> str:
     if not found:
         return _setting(results.settings, "warm_up")
     return f"{_range(found)} (found for each row: until passes over the same texts got no faster)"
+
+
+def _slices(settings: Mapping[str, Any]) -> str:
+    """Says how turns are cut; in older files each turn was whole, and all turns of a row in one process."""
+    slices = settings.get("slices")
+    return f"A turn has a process of its own and {slices} slices, which alternate. " if slices else ""
+
+
+def _starts(settings: Mapping[str, Any]) -> str:
+    """Says which start is shown; before every round had a start of its own, there was a number of them."""
+    return (
+        f"the fastest of {settings['starts']} starts"
+        if "starts" in settings
+        else "the median of the rounds' starts"
+    )
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import median
+from itertools import chain
+from statistics import fmean, median
 from typing import Any
 
 from edgetext.bench.accuracy import accuracy, per_label
 from edgetext.bench.measuring import Measurement
 from edgetext.bench.results import MEASURED, NOT_MEASURED, Calibration, DataInfo, Latency, Row, Throughput
-from edgetext.bench.turns import TurnLog
+from edgetext.measure.noise import Reading
 from edgetext.measure.percentiles import percentiles
 
 
-def make_row(measured: Measurement, log: TurnLog, data: DataInfo) -> Row:
+def make_row(measured: Measurement, readings: Sequence[Sequence[Reading]], data: DataInfo) -> Row:
     """Makes a row of one measurement; one that was given up has its reason and no figures.
 
     A row that an interruption left unfinished has the figures of the turns that it had, and says so in its reason;
@@ -22,7 +23,7 @@ def make_row(measured: Measurement, log: TurnLog, data: DataInfo) -> Row:
 
     Args:
         measured: What its worker showed.
-        log: Its turns.
+        readings: What the machine gave around each slice, turn by turn.
         data: The held-out rows.
     """
     plan = measured.plan
@@ -36,51 +37,66 @@ def make_row(measured: Measurement, log: TurnLog, data: DataInfo) -> Row:
     )
     if measured.error is not None:
         return replace(row, status=measured.error.status, reason=str(measured.error))
-    if not measured.rates_per_s or not measured.latencies_ms:
+    if not any(measured.rates_per_s):
         return replace(row, status=NOT_MEASURED, reason="interrupted before its first turn was over")
     index = {label: number for number, label in enumerate(data.labels)}
     predictions = tuple(index.get(label, -1) for label in measured.labels)
     return replace(
         row,
         reason=_unfinished(measured),
-        latency_ms=_latency(measured.latencies_ms, log.samples),
+        latency_ms=_latency([samples for samples in measured.latencies_ms if samples]),
         throughput_per_s=_throughput(measured),
         accuracy=accuracy(predictions, data.expected),
         per_label=per_label(predictions, data.expected, data.labels),
-        calibration=_calibration(log),
+        calibration=_calibration(readings),
         model_bytes=plan.model_bytes if plan.model_bytes is not None else measured.about.get("model_bytes"),
         peak_memory_mb=None if measured.peak_bytes is None else round(measured.peak_bytes / 1e6, 1),
-        first_prediction_ms=round(min(start.first_prediction_ms for start in measured.starts), 1),
+        first_prediction_ms=round(median(start.first_prediction_ms for start in measured.starts), 1),
         predictions=predictions,
         warm_up={"texts": measured.warm_up, "passes_ms": measured.warm_up_ms},
         tokenization_ms=_tokenization(measured.tokenization_ms),
         scenarios=measured.scenarios,
-        about={**row.about, "starts_ms": [round(start.first_prediction_ms, 1) for start in measured.starts]},
+        about={
+            **row.about,
+            "starts_ms": [round(start.first_prediction_ms, 1) for start in measured.starts],
+            "joules_per_text": _means(measured.joules),
+        },
     )
 
 
+def _means(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Gives the mean over the rounds of each device that counted in all of them."""
+    devices = set.intersection(*(set(each) for each in rounds)) if rounds else set()
+    return {device: fmean(each[device] for each in rounds) for device in sorted(devices)}
+
+
 def _unfinished(measured: Measurement) -> str | None:
-    had, asked = len(measured.rates_per_s), measured.settings.rounds
+    slices, asked = measured.settings.slices, measured.settings.rounds
+    had = sum(len(rates) == slices for rates in measured.rates_per_s)
     return None if had == asked else f"unfinished: interrupted after {had} of {asked} rounds"
 
 
-def _latency(samples: Sequence[float], rounds: Sequence[int]) -> Latency:
+def _latency(rounds: Sequence[Sequence[float]]) -> Latency:
+    samples = tuple(chain(*rounds))
     found = percentiles(samples)
-    return Latency(round(found.p50, 4), round(found.p90, 4), round(found.p99, 4), tuple(samples), tuple(rounds))
+    counts = tuple(len(each) for each in rounds)
+    return Latency(round(found.p50, 4), round(found.p90, 4), round(found.p99, 4), samples, counts)
 
 
 def _tokenization(samples: Sequence[float]) -> dict[str, Any]:
     return {"p50": median(samples), "samples": list(samples)} if samples else {}
 
 
-def _calibration(log: TurnLog) -> Calibration | None:
-    if not log.readings:
+def _calibration(turns: Sequence[Sequence[Reading]]) -> Calibration | None:
+    """Gives each turn the median of its slices' readings, as its figures are medians over the slices."""
+    if not turns:
         return None
     return Calibration(
-        tuple(reading.alone_ms for reading in log.readings), tuple(reading.together_ms for reading in log.readings)
+        tuple(median(reading.alone_ms for reading in turn) for turn in turns),
+        tuple(median(reading.together_ms for reading in turn) for turn in turns),
     )
 
 
 def _throughput(measured: Measurement) -> Throughput:
-    samples = tuple(round(rate, 2) for rate in measured.rates_per_s)
+    samples = tuple(round(median(rates), 2) for rates in measured.rates_per_s if rates)
     return Throughput(round(median(samples), 2), measured.settings.batch, measured.throughput_texts, samples)

@@ -15,14 +15,15 @@ class BenchSettings:
 
     Attributes:
         threads: Threads that every program may use; 0 for the cores that this process may use.
-        rounds: How often each row has its turn.
-        latency_texts: Texts timed one by one in a turn.
-        throughput_texts: Texts predicted in batches in a turn; fewer for a row that would go past ``turn_seconds``.
+        rounds: How often each row has its turn, each in a process of its own.
+        slices: Into how many slices a turn is cut; in a round the slices of all rows alternate.
+        latency_texts: Texts timed one by one in a turn, dealt over its slices.
+        throughput_texts: Texts predicted in batches in a slice; fewer for a row that would go past
+            ``turn_seconds``.
         batch: Texts in a batch.
-        warm_up: Texts predicted at the head of a latency turn untimed, at the least: as many as each program was
-            seen to need (see ``measure.warmup``).
-        starts: Cold starts timed for each row; the fastest counts, with the files in the disk's cache.
-        turn_seconds: About how long either half of a turn may last.
+        warm_up: Texts predicted untimed at the head of a slice; before a turn's first as many more as each program
+            was seen to need (see ``measure.warmup``).
+        turn_seconds: About how long either half of a turn may last, all of its slices together.
         timeout_s: How long a program may take for one request before it is given up, in seconds.
         seed: Of the order of turns, and of the rows that a limit leaves.
         scenarios: Those of MLPerf's scenarios that each row is put through after its turns; none by default.
@@ -32,11 +33,11 @@ class BenchSettings:
 
     threads: int = 0
     rounds: int = 5
+    slices: int = 3
     latency_texts: int = 60
     throughput_texts: int = 256
     batch: int = 32
     warm_up: int = 5
-    starts: int = 2
     turn_seconds: float = 3.0
     timeout_s: float = 600.0
     seed: int = 0
@@ -50,7 +51,7 @@ class BenchSettings:
         Raises:
             InputError: A count is below what makes sense.
         """
-        for name in ("rounds", "latency_texts", "throughput_texts", "batch", "starts"):
+        for name in ("rounds", "slices", "latency_texts", "throughput_texts", "batch"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in ("scenario_seconds", "p99_bound_ms"):

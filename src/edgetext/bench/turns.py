@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 from edgetext.bench.cells import status_text
 from edgetext.bench.measuring import Measurement
@@ -13,20 +12,7 @@ from edgetext.measure.noise import NoiseCheck, Reading
 from edgetext.measure.turns import shuffled_turns
 from edgetext.progress import Progress
 
-_SETTLE_S = 0.05  # the threads of the program before may still spin for some milliseconds
-
-
-@dataclass
-class TurnLog:
-    """What is known of one row's turns beside its figures; filled turn by turn.
-
-    Attributes:
-        samples: How many latency samples each turn gave.
-        readings: What the machine gave around each turn.
-    """
-
-    samples: list[int] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
+_SETTLE_S = 0.05  # threads of a pool may still spin for some milliseconds
 
 
 class Turns:
@@ -37,21 +23,23 @@ class Turns:
         texts: All held-out texts.
         settings: How much is measured.
         progress: Told of each step, and of each row that could not be measured.
+
+    Attributes:
+        readings: For each row what the machine gave around each slice, turn by turn; filled slice by slice.
     """
 
     def __init__(
         self, rows: Sequence[Measurement], texts: Sequence[str], settings: BenchSettings, progress: Progress
     ) -> None:
-        self.logs = [TurnLog() for _ in rows]
+        self.readings: list[list[list[Reading]]] = [[] for _ in rows]
         self._rows = rows
         self._texts = texts
         self._settings = settings
         self._progress = progress
         self._check = NoiseCheck(settings.threads)
-        self._active: Measurement | None = None
 
     def run(self) -> bool:
-        """Starts every row, gives them their turns, and leaves no process behind, whatever happens.
+        """Gives every row its turns, and leaves no process behind, whatever happens.
 
         Returns:
             Whether it came to its end; ``False`` after Ctrl-C, which keeps what there is by then.
@@ -63,56 +51,42 @@ class Turns:
                 one.stop(at_once=True)
 
     def _run(self) -> bool:
-        ended = 0
         try:
             self._measure()
             for one in self._rows:
-                self._active = one
                 one.end()
-                ended += 1
-            return True
         except KeyboardInterrupt:
             self._progress.note("interrupted: what was measured so far is kept")
-        if self._active is not None:  # in the middle of an answer that nobody will read
-            self._active.stop(at_once=True)
-        for one in self._rows[ended:]:
-            if one is not self._active and one.rates_per_s:
-                one.settings = replace(one.settings, scenarios=())  # they take long
-                one.end()
-        return False
+            return False
+        return True
 
     def _measure(self) -> None:
         rows, progress = self._rows, self._progress
-        total = len(rows) * (self._settings.rounds + 1)
+        total = len(rows) * (self._settings.rounds * self._settings.slices + 1)
         for done, one in enumerate(rows):
             progress.step("bench", done, total)
-            self._active = one
             one.begin(self._texts)
             self._tell(one)
-        self._active = None
         before = self._check.read()
-        for done, turn in enumerate(shuffled_turns(rows, self._settings.rounds, self._settings.seed), len(rows)):
+        slices = self._settings.slices
+        turns = shuffled_turns(rows, self._settings.rounds * slices, self._settings.seed)
+        for done, turn in enumerate(turns, len(rows)):
             progress.step("bench", done, total)
             if rows[turn.index].error is None:
-                before = self._turn(turn.index, turn.round, before)
+                before = self._slice(turn.index, *divmod(turn.round, slices), before)
         progress.step("bench", total, total)
 
-    def _turn(self, index: int, number: int, before: Reading) -> Reading:
-        """Gives one row its turn, and the reading after it, which is the one before the next."""
-        one, log = self._rows[index], self.logs[index]
-        had = len(one.latencies_ms)
-        time.sleep(_SETTLE_S)
-        self._active = one
-        try:
-            one.turn(number, self._texts)
-        finally:
-            if len(one.latencies_ms) > had:
-                log.samples.append(len(one.latencies_ms) - had)
-        self._active = None
+    def _slice(self, index: int, number: int, part: int, before: Reading) -> Reading:
+        """Gives one row a slice of its turn, and the reading after it, which is the one before the next."""
+        one, turns = self._rows[index], self.readings[index]
+        one.turn(number, part, self._texts)
         self._tell(one)
-        time.sleep(_SETTLE_S)
+        if self._settings.threads > 1:
+            time.sleep(_SETTLE_S)
         after = self._check.read()
-        log.readings.append(before.worse(after))
+        if part == 0:
+            turns.append([])
+        turns[-1].append(before.worse(after))
         return after
 
     def _tell(self, one: Measurement) -> None:

@@ -131,13 +131,14 @@ class Worker:
         answer = self._ask({"command": "tokenization", "texts": list(texts), "seconds": seconds})
         return [float(sample) for sample in answer["samples_ms"]]
 
-    def throughput(self, texts: Sequence[str], batch: int) -> float:
-        """Gives texts per second over all texts, in batches of ``batch``, after one batch to warm up.
+    def throughput(self, texts: Sequence[str], batch: int, *, warm_up: bool = True) -> float:
+        """Gives texts per second over all texts, in batches of ``batch``, after one batch to warm up if asked for.
 
         Raises:
             WorkerError: The runner failed, or the process died or hung.
         """
-        answer = self._ask({"command": "throughput", "texts": list(texts), "batch": batch})
+        request = {"command": "throughput", "texts": list(texts), "batch": batch, "warm_up": warm_up}
+        answer = self._ask(request)
         return len(texts) / float(answer["seconds"])
 
     def predict(self, texts: Sequence[str], batch: int) -> tuple[list[str], float]:
@@ -158,16 +159,23 @@ class Worker:
         answer = self._ask({"command": "memory"})
         return answer["peak_bytes"], answer["about"]
 
-    def cost(self) -> dict[str, Any]:
-        """Gives what the runner costs beside time: ``installed_bytes`` by package, ``joules_per_text`` by device.
-
-        The joules of the whole
-        machine during the throughput turns; a device that does not count is not there.
+    def installed_bytes(self) -> dict[str, int]:
+        """Gives how many bytes must be installed for the runner, by package.
 
         Raises:
             WorkerError: The process died.
         """
-        return self._ask({"command": "cost"})
+        return dict(self._ask({"command": "installed"})["installed_bytes"])
+
+    def joules_per_text(self) -> dict[str, float]:
+        """Gives the joules of the whole machine by device, over this worker's throughput turns.
+
+        A device that does not count is not there.
+
+        Raises:
+            WorkerError: The process died.
+        """
+        return dict(self._ask({"command": "energy"})["joules_per_text"])
 
     def load(self, texts: Sequence[str], test: LoadTest) -> dict[str, Any]:
         """Has LoadGen ask the runner (see ``measure.loadgen``), and gives what it found.

@@ -1,9 +1,9 @@
 """The process that is measured: ``python -m edgetext.measure.worker``, started by ``measure.process``.
 
 It reads one JSON object a line and answers each with one line: ``{"command": "start", "runner": ..., "spec": ...,
-"text": ...}`` first, then ``latency``, ``tokenization``, ``throughput``, ``predict``, ``memory``, ``cost`` and
-``load`` in any order, ``close`` last. An answer with ``error`` in it gives the reason as a sentence, and ``status``
-says whether it is a failure.
+"text": ...}`` first, then ``latency``, ``tokenization``, ``throughput``, ``predict``, ``memory``, ``installed``,
+``energy`` and ``load`` in any order, ``close`` last. An answer with ``error`` in it gives the reason as a sentence,
+and ``status`` says whether it is a failure.
 
 The lines travel over copies of standard input and output; the originals are turned away at once, so that a
 library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it. What this
@@ -41,7 +41,8 @@ class Session:
             "throughput": self._throughput,
             "predict": self._predict,
             "memory": self._memory,
-            "cost": self._cost,
+            "installed": self._installed,
+            "energy": self._energy,
             "load": self._load,
             "close": self._close,
         }
@@ -92,7 +93,8 @@ class Session:
         from edgetext.measure.energy import Energy
 
         texts, batch = request["texts"], request["batch"]
-        self.runner.many(texts[:batch], batch)  # warm-up: one batch of the size that is timed
+        if request["warm_up"]:
+            self.runner.many(texts[:batch], batch)  # one batch of the size that is timed
         energy = Energy()
         begin = perf_counter()
         self.runner.many(texts, batch)
@@ -112,11 +114,13 @@ class Session:
     def _memory(self, _: Message) -> dict[str, Any]:
         return {"peak_bytes": peak_memory_bytes(), "about": dict(self.runner.about())}
 
-    def _cost(self, _: Message) -> dict[str, Any]:
+    def _installed(self, _: Message) -> dict[str, Any]:
         from edgetext.measure.installed import installed_bytes
 
-        each = {device: joules / self._texts for device, joules in self._joules.items()}
-        return {"installed_bytes": installed_bytes(self._modules), "joules_per_text": each}
+        return {"installed_bytes": installed_bytes(self._modules)}
+
+    def _energy(self, _: Message) -> dict[str, Any]:
+        return {"joules_per_text": {device: joules / self._texts for device, joules in self._joules.items()}}
 
     def _load(self, request: Message) -> dict[str, Any]:
         from edgetext.measure.loadgen import LoadTest, run_load_test
