@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--slices", type=int, default=25)
+    parser.add_argument("--slices", type=int, default=15)
     parser.add_argument("--apart", action="store_true", help="a run of its own for each program")
     parser.add_argument("--threads", type=int, default=usable_threads())
     parser.add_argument("--limit", type=int, default=32, help="held-out rows (default: 32)")

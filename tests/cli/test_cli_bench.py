@@ -171,6 +171,6 @@ def test_a_bundle_alone_is_measured(tiny_bundle, tmp_path, monkeypatch, capsys):
         ("edgetext", "int8", "measured"),
     ]
     assert "| edgetext | int8 | cpu | 1 |" in Path("out/report.md").read_text("utf-8")
-    assert captured.out.count("\nedgetext ") == 2 and "bench: 0/16" in captured.err
+    assert captured.out.count("\nedgetext ") == 2 and "bench: 0/12" in captured.err
     assert captured.err.endswith("written: out/report.html, out/report.md, out/results.json\n")
     assert {row["accuracy_difference"] for row in rows} == {None}

@@ -111,11 +111,11 @@ class Measurement:
             self._attempt(self._scenarios)
         self.stop()
 
-    def stop(self, *, at_once: bool = False) -> None:
-        """Ends the process, if there is one; at once when there is no time for kindness."""
+    def stop(self) -> None:
+        """Ends the process, if there is one, by force: it has said all, and torch takes a second to end kindly."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.kill() if at_once else worker.close()
+            worker.kill()
 
     def _attempt(self, work: Callable[[], object]) -> None:
         """Does one piece of work, unless the row is given up already; a failure gives it up."""
@@ -125,7 +125,7 @@ class Measurement:
             work()
         except WorkerError as error:
             self.error = error
-            self.stop(at_once=True)
+            self.stop()
 
     def _start(self) -> Start:
         plan = self.plan

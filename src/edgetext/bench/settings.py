@@ -33,12 +33,12 @@ class BenchSettings:
 
     threads: int = 0
     rounds: int = 5
-    slices: int = 3
+    slices: int = 2
     latency_texts: int = 60
     throughput_texts: int = 256
     batch: int = 32
     warm_up: int = 5
-    turn_seconds: float = 3.0
+    turn_seconds: float = 1.5
     timeout_s: float = 600.0
     seed: int = 0
     scenarios: tuple[str, ...] = ()

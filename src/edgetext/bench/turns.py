@@ -48,7 +48,7 @@ class Turns:
             return self._run()
         finally:
             for one in self._rows:
-                one.stop(at_once=True)
+                one.stop()
 
     def _run(self) -> bool:
         try:
