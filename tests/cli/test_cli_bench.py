@@ -82,6 +82,7 @@ def test_a_bundle_may_have_the_name_of_a_reader(capsys, tmp_path, monkeypatch):
         ),
         (["BUNDLE", "-o", "out", "--data", "rows.csv", "--limit", "0"], "limit must be at least 1, found 0"),
         (["BUNDLE", "-o", "out", "--data", "rows.csv", "--rounds", "0"], "rounds must be at least 1, found 0"),
+        (["BUNDLE", "-o", "out", "--data", "rows.csv", "--slices", "0"], "slices must be at least 1, found 0"),
         (
             ["BUNDLE", "-o", "out", "--data", "rows.csv", "--baseline", "no"],
             "no is not a folder: give the checkpoint",
@@ -161,7 +162,7 @@ def test_a_bundle_alone_is_measured(tiny_bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")
     words = ["bench", str(tiny_bundle), "-o", "out", "--data", "good.csv", "--rounds", "1", "--threads", "1"]
-    assert main([*words, "--backends", "edgetext,onnxruntime"]) == 0
+    assert main([*words, "--slices", "3", "--backends", "edgetext,onnxruntime"]) == 0
     captured = capsys.readouterr()
     rows = json.loads(Path("out/results.json").read_text("utf-8"))["rows"]
     assert [(row["backend"], row["variant"], row["status"]) for row in rows] == [
@@ -171,6 +172,6 @@ def test_a_bundle_alone_is_measured(tiny_bundle, tmp_path, monkeypatch, capsys):
         ("edgetext", "int8", "measured"),
     ]
     assert "| edgetext | int8 | cpu | 1 |" in Path("out/report.md").read_text("utf-8")
-    assert captured.out.count("\nedgetext ") == 2 and "bench: 0/12" in captured.err
+    assert captured.out.count("\nedgetext ") == 2 and "bench: 0/16" in captured.err
     assert captured.err.endswith("written: out/report.html, out/report.md, out/results.json\n")
     assert {row["accuracy_difference"] for row in rows} == {None}

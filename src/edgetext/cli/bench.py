@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=0, metavar="N", help="for every program (default: usable cores)"
     )
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each row (default: 5)")
+    parser.add_argument(
+        "--slices",
+        type=int,
+        default=2,
+        metavar="N",
+        help="cut each turn into N slices, which alternate: more find smaller changes with --beside (default: 2)",
+    )
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="texts in a batch (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of turns and of --limit (default: 0)")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one request (default: 600)")
@@ -88,6 +95,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     settings = BenchSettings(
         threads=arguments.threads,
         rounds=arguments.rounds,
+        slices=arguments.slices,
         batch=arguments.batch,
         seed=arguments.seed,
         timeout_s=arguments.timeout,
