@@ -1,4 +1,4 @@
-"""How much is measured. The defaults take about two minutes for nine rows of a MiniLM on two cores."""
+"""How much is measured. The defaults take about three minutes for nine rows of a MiniLM on two cores."""
 
 from __future__ import annotations
 
