@@ -51,8 +51,8 @@ class Throughput:
     Attributes:
         value: The median of ``samples``.
         batch: Texts in a batch.
-        texts: Texts in a round.
-        samples: Texts per second, one number a round.
+        texts: Texts in a slice of a turn; in older files, whose turns had no slices, in a turn.
+        samples: Texts per second, one number a round: the median of its slices.
         extra: Fields of newer versions.
     """
 
@@ -75,7 +75,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the machine gave around each of a row's turns: the slower of the readings before and after it.
+    """What the machine gave around each of a row's turns: of the readings around a slice the slower, their median.
 
     Attributes:
         alone_ms: Milliseconds that a fixed piece of work took on one core, one number a round.
