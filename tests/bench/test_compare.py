@@ -72,6 +72,31 @@ def test_rounds_of_one_run_are_compared_one_by_one():
     assert compare(old, replace(new, run="another")).notes == compare(old, new).notes
 
 
+def timed(samples, work):
+    """A row whose texts, and whose slices of one text each, took so long."""
+    took = tuple(work * sample for sample in samples)
+    rounds, rates = (TEXTS,) * ROUNDS, tuple(1 / each for each in took)
+    latency = Latency(1.0, 1.0, 1.0, took, rounds)
+    medians = (1.0,) * ROUNDS
+    return replace(
+        run().rows[0], latency_ms=latency, throughput_per_s=Throughput(1.0, 1, 1, medians, rates, rounds)
+    )
+
+
+def test_rounds_of_one_run_are_compared_text_by_text():
+    """Texts whose lengths differ by far, and 5 percent more time for each: the medians of rounds do not show it."""
+    chance = random.Random(3)
+    lengths = [chance.lognormvariate(0, 1) for _ in range(ROUNDS * TEXTS)]
+    times = [[length * chance.lognormvariate(0, 0.05) for length in lengths] for _ in range(2)]
+    rows = [timed(samples, work) for samples, work in zip(times, (1.0, 1.05), strict=True)]
+    old, new = (replace(run(), rows=(row,), run="the same") for row in rows)
+    for metric in ("p50", "throughput"):
+        change = only(old, new, metric)
+        assert 2 < change.low < 5 < change.high < 8 and change.verdict == "worse"
+    apart = [replace(results, run="") for results in (old, new)]
+    assert only(*apart, "p50").verdict == "no difference shown"
+
+
 def test_rounds_that_one_of_both_lacks_are_left_out():
     old = replace(run(), run="the same")
     latency = old.rows[0].latency_ms

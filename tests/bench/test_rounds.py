@@ -11,8 +11,8 @@ import pytest
 from edgetext.bench.cells import speedup as cell
 from edgetext.bench.disturbance import disturbed_share, usable_rounds
 from edgetext.bench.report import markdown
-from edgetext.bench.results import Calibration, Latency, read_results, write_results
-from edgetext.bench.rounds import latency_rounds, speedup
+from edgetext.bench.results import Calibration, Latency, Throughput, read_results, write_results
+from edgetext.bench.rounds import batch_ratios, latency_rounds, round_ratios, speedup
 from edgetext.bench.show import remarks
 from edgetext.measure.ratios import paired_ratio
 
@@ -41,11 +41,27 @@ def test_the_rounds_of_a_row_are_its_samples_cut(results):
     assert latency_rounds(RECORDED.row("edgetext", "int8")) == []
 
 
-def test_the_ratio_is_that_of_the_medians_round_by_round(results):
+def test_the_ratio_is_round_by_round_and_its_interval_is_for_another_run(results):
     found = speedup(results, results.rows[1], results.rows[0])
-    expected = paired_ratio(SLOW, FAST)
+    expected = paired_ratio(SLOW, FAST).another_run()
     assert (found.value, found.low) == pytest.approx((expected.value, expected.low))
     assert found.rounds == 5
+
+
+def test_a_round_has_the_median_of_its_texts_own_ratios():
+    assert round_ratios([(2.0, 30.0, 8.0)], [(1.0, 10.0, 8.0)]) == pytest.approx([2])
+    cut_short = round_ratios([(2.0, 30.0, 8.0), (9.0,)], [(1.0, 10.0), (3.0,), (1.0,)])
+    assert cut_short == pytest.approx([8 / 5.5, 3])  # other texts: the ratio of the medians; a third round had one
+
+
+def test_batches_are_compared_slice_by_slice_where_they_are_the_same_texts():
+    row = replace(
+        RECORDED.row("edgetext", "int8"), throughput_per_s=Throughput(1, 32, 64, (10, 5), (10, 20, 5), (2, 1))
+    )
+    other = replace(row, throughput_per_s=Throughput(1, 32, 64, (12, 9), (20, 10, 10), (2, 1)))
+    assert batch_ratios(row, other) == pytest.approx([1, 2])  # of 2 and 1/2 in equal shares, and of 2
+    for fields in ({"texts": 32}, {"slices": (), "rounds": ()}):
+        assert batch_ratios(row, replace(other, throughput_per_s=replace(other.throughput_per_s, **fields))) == []
 
 
 def test_a_disturbed_round_of_either_row_is_left_out_of_the_ratio(results):
@@ -68,7 +84,7 @@ def test_too_few_undisturbed_rounds_are_no_choice():
 
 def test_the_cell_has_the_interval_or_says_that_no_difference_is_shown(results):
     reference, row = results.rows
-    assert cell(results, row, reference) == "5.17× [2.56, 10.5]"
+    assert cell(results, row, reference) == "5.17× [1.91, 14.0]"
     same = replace(row, backend="again", **timed((2.1, 2.2, 2.2, 1.9, 2.2)))
     assert cell(results, same, row).endswith(", no difference shown")
     assert cell(results, reference, reference) == "1.00×"

@@ -33,6 +33,10 @@ def test_a_round_has_the_median_of_its_slices():
     row = make_row(measured(rates_per_s=rates, joules=joules), readings, DATA)
     assert (row.status, row.reason, row.accuracy.value, row.first_prediction_ms) == ("measured", None, 0.5, 250.0)
     assert (row.throughput_per_s.samples, row.throughput_per_s.value) == ((30.0, 20.0), 25.0)
+    assert (row.throughput_per_s.slices, row.throughput_per_s.rounds) == (
+        (10.0, 30.0, 500.0, 20.0, 40.0, 1.0),
+        (3, 3),
+    )
     assert (row.latency_ms.samples, row.latency_ms.rounds) == ((1.0, 2.0, 9.0, 4.0), (3, 1))
     assert (row.calibration.alone_ms, row.calibration.together_ms) == ((3.0, 5.0), (4.0, 6.0))
     assert row.about["joules_per_text"] == {"cpu": 2.0}  # the GPU did not count in every round

@@ -1,12 +1,13 @@
 """Ratios with intervals: exact cases, scipy's quantiles, and how often the intervals hold the truth."""
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from edgetext.measure.ratios import paired_ratio, unpaired_ratio
+from edgetext.measure.ratios import mean_ratio, paired_ratio, typical_ratio, unpaired_ratio
 from edgetext.measure.student_t import two_sided_quantile
 
 RUNS = 3000
@@ -56,9 +57,29 @@ def test_one_round_has_a_ratio_and_no_interval():
 
 
 @pytest.mark.parametrize("rounds", [([1.0], [1.0, 2.0]), ([], []), ([1.0, 0.0], [1.0, 1.0])])
-def test_rounds_that_cannot_be_paired_are_refused(rounds):
+@pytest.mark.parametrize("ratio", [paired_ratio, typical_ratio])
+def test_rounds_that_cannot_be_paired_are_refused(ratio, rounds):
     with pytest.raises(ValueError, match="expected"):
-        paired_ratio(*rounds)
+        ratio(*rounds)
+
+
+def test_the_mean_of_rounds_ratios_is_their_paired_ratio():
+    assert astuple(mean_ratio([4.0, 2.0])) == pytest.approx(astuple(paired_ratio([8.0, 6.0], [2.0, 3.0])))
+    assert mean_ratio([4.0, 1.0]).value == pytest.approx(2)
+
+
+def test_the_typical_ratio_is_not_that_of_the_medians():
+    assert typical_ratio([2.0, 30.0, 8.0], [1.0, 10.0, 8.0]) == pytest.approx(2)
+    assert typical_ratio([2.0, 3.0], [1.0, 6.0]) == pytest.approx(1)
+
+
+def test_another_runs_interval_is_wider_by_the_root_of_two():
+    found = paired_ratio([8.0, 9.1, 7.7, 8.4], [2.0, 2.2, 2.0, 1.9])
+    wider = found.another_run()
+    assert (wider.value, wider.rounds) == (found.value, 4)
+    assert math.log(wider.high / wider.low) == pytest.approx(math.sqrt(2) * math.log(found.high / found.low))
+    assert wider.low * wider.high == pytest.approx(found.value**2)
+    assert paired_ratio([3.0], [2.0]).another_run() == paired_ratio([3.0], [2.0])
 
 
 def round_medians(random, rounds, *, texts=60, round_spread=0.05, skewed=False):
@@ -89,3 +110,14 @@ def test_95_percent_of_the_unpaired_intervals_hold_the_truth(before, after):
     _, new = round_medians(random, after, round_spread=0.08)
     found = [unpaired_ratio(*pair) for pair in zip((1.05 * new).tolist(), old.tolist(), strict=True)]
     assert 0.93 <= np.mean([ratio.low <= 1.05 <= ratio.high for ratio in found]) <= 0.97
+
+
+@pytest.mark.parametrize("rounds", [5, 10])
+def test_95_percent_of_another_runs_ratios_are_in_their_interval(rounds):
+    random = np.random.default_rng(7 * rounds)
+    ratios = random.lognormal(1, 0.1, (2, RUNS, rounds)).tolist()
+    found = [(mean_ratio(one).another_run(), mean_ratio(other).value) for one, other in zip(*ratios, strict=True)]
+    assert 0.93 <= np.mean([ratio.low <= value <= ratio.high for ratio, value in found]) <= 0.97
+    true = map(mean_ratio, ratios[0])
+    held = [ratio.low <= value <= ratio.high for ratio, (_, value) in zip(true, found, strict=True)]
+    assert 0.83 < np.mean(held) < 0.9  # what the interval of the true ratio holds

@@ -68,7 +68,7 @@ def difference(results: Results, row: Row) -> str:
 
 
 def speedup(results: Results, row: Row, reference: Row | None) -> str:
-    """Gives how many times lower the row's median latency is, such as ``10.9× [10.4, 11.4]``.
+    """Gives how many times sooner the row answers a text, such as ``10.9× [10.4, 11.4]``.
 
     Without rounds in common it is the ratio of the two medians, and has no interval.
     """

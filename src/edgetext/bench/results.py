@@ -53,6 +53,8 @@ class Throughput:
         batch: Texts in a batch.
         texts: Texts in a slice of a turn; in older files, whose turns had no slices, in a turn.
         samples: Texts per second, one number a round: the median of its slices.
+        slices: Texts per second, one number a slice, in the order in which they were timed; empty in older files.
+        rounds: How many of the slices are each round's.
         extra: Fields of newer versions.
     """
 
@@ -60,6 +62,8 @@ class Throughput:
     batch: int
     texts: int
     samples: tuple[float, ...]
+    slices: tuple[float, ...] = field(default=(), metadata=LATER)
+    rounds: tuple[int, ...] = field(default=(), metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from statistics import median
 
 from edgetext.bench.disturbance import best_reading, disturbed_rounds, environment_of, usable_rounds
 from edgetext.bench.results import Results, Row
 from edgetext.measure.percentiles import percentiles
-from edgetext.measure.ratios import Ratio, paired_ratio
+from edgetext.measure.ratios import Ratio, mean_ratio, typical_ratio
+
+Rounds = Sequence[Sequence[float]]
+"""Durations of the same row, one sequence a round, each with at least one."""
 
 
-def latency_rounds(row: Row) -> list[Sequence[float]]:
+def latency_rounds(row: Row) -> Rounds:
     """Gives the samples of each round, in milliseconds; none for a row of a file that does not keep rounds."""
-    latency = row.latency_ms
-    if latency is None or sum(latency.rounds) != len(latency.samples) or not all(latency.rounds):
-        return []
-    ends = accumulate(latency.rounds, initial=0)
-    return [latency.samples[begin:end] for begin, end in pairwise(ends)]
+    return _cut(row.latency_ms.samples, row.latency_ms.rounds) if row.latency_ms else []
 
 
 def latency_figures(row: Row, name: str) -> list[float]:
@@ -30,8 +30,41 @@ def latency_figures(row: Row, name: str) -> list[float]:
     return [float(getattr(percentiles(samples), name)) for samples in latency_rounds(row)]
 
 
+def round_ratios(over: Rounds, under: Rounds) -> list[float]:
+    """Gives, for each round that two rows had in common, how many times longer the first one took.
+
+    Where both timed the same texts it is the median of the texts' own ratios; where time cut one short, the ratio
+    of the medians.
+
+    Args:
+        over: Durations, such as those of ``latency_rounds``.
+        under: The other row's, of the same run.
+    """
+    return [
+        typical_ratio(above, below) if len(above) == len(below) else median(above) / median(below)
+        for above, below in zip(over, under, strict=False)
+    ]
+
+
+def batch_ratios(row: Row, other: Row) -> list[float]:
+    """Gives, for each round that two rows of a run had in common, how many times longer batches took the first one.
+
+    Args:
+        row: Any row.
+        other: Another of the same run.
+
+    Returns:
+        The median of the slices' own ratios, one a round; none where a file keeps no slices, or where the slices of
+        the two were not the same texts.
+    """
+    rates, others = row.throughput_per_s, other.throughput_per_s
+    if rates is None or others is None or rates.texts != others.texts:
+        return []
+    return round_ratios(_cut(others.slices, others.rounds), _cut(rates.slices, rates.rounds))
+
+
 def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
-    """Gives how many times lower a row's median latency is than the reference's, by the rounds that both had.
+    """Gives how many times sooner a row answers the typical text than the reference, by the rounds that both had.
 
     In each round both were timed on the same texts. Rows of different machines, and those of a file without rounds,
     have no rounds in common: then there is no ratio with an interval.
@@ -40,14 +73,23 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
         results: Where both are from.
         row: The faster one, as a rule.
         reference: What it is compared with.
+
+    Returns:
+        The ratio, with the interval in which another run would find it.
     """
     environment = environment_of(results, row)
     if environment != environment_of(results, reference):
         return None
-    over, under = latency_figures(reference, "p50"), latency_figures(row, "p50")
-    count = min(len(over), len(under))
-    if not count:
+    ratios = round_ratios(latency_rounds(reference), latency_rounds(row))
+    if not ratios:
         return None
     best = best_reading(results, environment=environment)
-    rounds = usable_rounds(count, disturbed_rounds(row, best) | disturbed_rounds(reference, best))
-    return paired_ratio([over[number] for number in rounds], [under[number] for number in rounds])
+    rounds = usable_rounds(len(ratios), disturbed_rounds(row, best) | disturbed_rounds(reference, best))
+    return mean_ratio([ratios[number] for number in rounds]).another_run()
+
+
+def _cut(samples: Sequence[float], counts: Sequence[int]) -> Rounds:
+    """Cuts samples into rounds of so many each; nothing where the counts do not fit."""
+    if sum(counts) != len(samples) or not all(counts):
+        return []
+    return [samples[begin:end] for begin, end in pairwise(accumulate(counts, initial=0))]

@@ -98,5 +98,13 @@ def _calibration(turns: Sequence[Sequence[Reading]]) -> Calibration | None:
 
 
 def _throughput(measured: Measurement) -> Throughput:
-    samples = tuple(round(median(rates), 2) for rates in measured.rates_per_s if rates)
-    return Throughput(round(median(samples), 2), measured.settings.batch, measured.throughput_texts, samples)
+    rounds = [rates for rates in measured.rates_per_s if rates]
+    samples = tuple(round(median(rates), 2) for rates in rounds)
+    return Throughput(
+        round(median(samples), 2),
+        measured.settings.batch,
+        measured.throughput_texts,
+        samples,
+        tuple(round(rate, 2) for rate in chain(*rounds)),
+        tuple(len(rates) for rates in rounds),
+    )
