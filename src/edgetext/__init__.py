@@ -47,9 +47,9 @@ _LAZY = {"Prediction": "edgetext.runtime.prediction", "Predictor": "edgetext.run
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'edgetext' has no attribute {name!r}")
-    from importlib import import_module
+    from edgetext.quick_import import import_quickly
 
-    return getattr(import_module(_LAZY[name]), name)
+    return getattr(import_quickly(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -140,7 +140,7 @@ def _check_parquet(arguments: argparse.Namespace) -> None:
 
 
 def _open(arguments: argparse.Namespace) -> Predictor:
-    from edgetext.runtime.predictor import Predictor
+    from edgetext import Predictor
 
     profile = arguments.profile or ("latency" if arguments.texts else "throughput")
     return Predictor(

@@ -1,7 +1,6 @@
 """Which files an ONNX model reads its weights from; it can name any path, so they are looked at before loading.
 
-The ``onnx`` package is not part of the runtime, so this walks the protobuf encoding itself
-(https://protobuf.dev/programming-guides/encoding/), and of it only what leads to a tensor's ``external_data``
+Of the file only what leads to a tensor's ``external_data`` is walked
 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """
 
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from edgetext.errors import BundleError
+from edgetext.runtime.protobuf import LENGTH, fields
 
 # Message -> the fields to go down into, by number.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -25,7 +25,6 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "Sparse": {1: "Tensor", 2: "Tensor"},
     "Tensor": {13: "Entry"},
 }
-_FIXED_WIDTH = {1: 8, 5: 4}  # wire type -> bytes
 _DEEPEST = 64  # nested messages; protobuf parsers stop at 100
 
 
@@ -63,8 +62,8 @@ def _locations(data: mmap.mmap, start: int, end: int, message: str, depth: int) 
     if depth > _DEEPEST:
         raise ValueError("nested too deep")
     children = _CHILDREN[message]
-    for number, first, last in _fields(data, start, end):
-        child = children.get(number)
+    for number, wire, _, first, last in fields(data, start, end):
+        child = children.get(number) if wire == LENGTH else None
         if child == "Entry":
             key, value = _entry(data, first, last)
             if key == "location":
@@ -74,45 +73,6 @@ def _locations(data: mmap.mmap, start: int, end: int, message: str, depth: int) 
 
 
 def _entry(data: mmap.mmap, start: int, end: int) -> tuple[str, str]:
-    values = {number: data[first:last].decode("utf-8") for number, first, last in _fields(data, start, end)}
+    found = fields(data, start, end)
+    values = {number: data[first:last].decode("utf-8") for number, wire, _, first, last in found if wire == LENGTH}
     return values.get(1, ""), values.get(2, "")
-
-
-def _fields(data: mmap.mmap, position: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yields number, start and end of each length-delimited field; the others are stepped over."""
-    while position < end:
-        key, position = _varint(data, position)
-        wire = key & 7
-        if wire == 2:
-            length, position = _varint(data, position)
-            if position + length > end:
-                raise ValueError("cut off")
-            yield key >> 3, position, position + length
-            position += length
-        elif wire == 0:
-            _, position = _varint(data, position)
-        else:
-            position += _width(wire)
-    if position != end:
-        raise ValueError("cut off")
-
-
-def _width(wire: int) -> int:
-    if wire not in _FIXED_WIDTH:
-        raise ValueError(f"wire type {wire}")
-    return _FIXED_WIDTH[wire]
-
-
-def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
-    byte = data[position]
-    if byte < 0x80:  # by far the most common
-        return byte, position + 1
-    value, shift = byte & 0x7F, 7
-    while byte >= 0x80:
-        if shift > 63:
-            raise ValueError("a number is too long")
-        position += 1
-        byte = data[position]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-    return value, position + 1

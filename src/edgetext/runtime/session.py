@@ -27,6 +27,7 @@ import onnxruntime
 from edgetext.errors import BundleError, InputError
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
+from edgetext.runtime.weights import without_weights
 
 PROFILES = ("latency", "throughput", "background")
 
@@ -50,6 +51,7 @@ _CONFIG_KEYS = frozenset(
         "mlas.enable_gemm_fastmath_arm64_bfloat16",
     }
 )
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _SESSION_KEYS = ("graph_optimization_level", "disabled_optimizers", "config")
 
 
@@ -93,7 +95,7 @@ def make_profile(name: str, threads: int | None = None) -> Profile:
 
 
 def open_session(model: Path, variant: Variant, profile: Profile) -> onnxruntime.InferenceSession:
-    """Opens the ONNX model of a variant on the CPU.
+    """Opens the ONNX model of a variant on the CPU; its weights are mapped from the file, which must not change.
 
     Args:
         model: The file, already checked.
@@ -104,10 +106,12 @@ def open_session(model: Path, variant: Variant, profile: Profile) -> onnxruntime
         BundleError: onnxruntime cannot load the file, or the variant's session options are not ones for it.
     """
     options = session_options(variant, profile)
+    options.add_session_config_entry(_WEIGHTS_FOLDER, str(model.parent))
     disabled = variant.session.get("disabled_optimizers", [])
+    content = without_weights(model)
     try:
         return onnxruntime.InferenceSession(
-            str(model),
+            content,
             options,
             providers=["CPUExecutionProvider"],
             disabled_optimizers=disabled or None,
