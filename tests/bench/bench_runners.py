@@ -66,6 +66,6 @@ class PressingCtrlC(Counting):
 
 
 def unable(spec):
-    from edgetext.measure.runner import CannotMeasureError
+    from edgetext.measure.runner import NoDeviceError
 
-    raise CannotMeasureError("no CUDA device on this machine")
+    raise NoDeviceError("no CUDA device on this machine")

@@ -119,6 +119,19 @@ def test_a_crash_or_a_missing_device_costs_its_own_row_only(fakes):
     assert notes.steps[0] == (0, 28) and notes.steps[-1] == (28, 28)
 
 
+def test_a_device_that_one_row_missed_is_not_looked_for_again(fakes):
+    rows = fakes(
+        backend("torch-cuda", "unable", device="cuda"),
+        backend("other-cuda", "Crashing", device="cuda"),
+        backend("torch-cpu", "LastWord"),
+    ).rows
+    assert [(row.status, row.reason) for row in rows] == [
+        ("not_measured", "no CUDA device on this machine"),
+        ("not_measured", "no CUDA device on this machine"),
+        ("measured", None),
+    ]
+
+
 def test_ctrl_c_keeps_what_was_measured(fakes):
     notes = Notes()
     with pytest.raises(BenchInterrupted) as caught:

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from edgetext.bench.beside import plan_beside
 from edgetext.bench.plan import plan_rows
 from edgetext.bench.registry import BACKENDS, choose_backends
 from edgetext.errors import InputError
@@ -29,6 +30,13 @@ def test_the_default_bench_is_the_short_one():
         ("onnxruntime", ()),
         ("edgetext", ()),
     ]
+
+
+def test_rows_of_the_bundle_beside_are_told_apart(tiny_bundle):
+    bundle, backends = open_bundle(tiny_bundle), choose_backends(["edgetext"])
+    assert [plan.name for plan in plan_rows(bundle, None, backends, 1)] == ["edgetext fp32", "edgetext int8"]
+    others = plan_beside(bundle, bundle, backends, 1)
+    assert [plan.name for plan in others] == ["edgetext fp32 (beside)", "edgetext int8 (beside)"]
 
 
 def test_a_mode_is_asked_for_behind_a_colon():

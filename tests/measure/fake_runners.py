@@ -85,9 +85,9 @@ class Trained(Length):
 
 
 def unable(spec):
-    from edgetext.measure.runner import CannotMeasureError
+    from edgetext.measure.runner import NoDeviceError
 
-    raise CannotMeasureError("no CUDA device on this machine")
+    raise NoDeviceError("no CUDA device on this machine")
 
 
 def not_installed(spec):

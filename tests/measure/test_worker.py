@@ -103,16 +103,17 @@ def test_a_hanging_runner_is_stopped_even_when_it_does_not_read_its_texts():
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "reason", "no_device"),
     [
-        ("unable", "no CUDA device on this machine"),
-        ("not_installed", "the package 'a_package_that_nobody_has' is not installed"),
+        ("unable", "no CUDA device on this machine", True),
+        ("not_installed", "the package 'a_package_that_nobody_has' is not installed", False),
     ],
 )
-def test_what_a_machine_lacks_is_not_a_failure(name, reason):
+def test_what_a_machine_lacks_is_not_a_failure(name, reason, no_device):
     with make_worker(name) as worker, pytest.raises(WorkerError) as failure:
         worker.start("x")
     assert (str(failure.value), failure.value.status) == (reason, "not_measured")
+    assert failure.value.no_device == no_device
 
 
 def test_an_interruption_ends_the_process():

@@ -36,7 +36,7 @@ def plan_beside(other: Bundle, bundle: Bundle, backends: Sequence[Backend], thre
     if set(other.manifest.labels) != set(bundle.manifest.labels):
         raise BundleError(f"{other.path} and {bundle.path} know different labels: compare bundles of the same task")
     plans = plan_rows(other, None, [backend for backend in backends if backend.source == BUNDLE], threads)
-    return tuple(replace(plan, about={**plan.about, _MARK: True}) for plan in plans)
+    return tuple(replace(plan, about={**plan.about, _MARK: True}, whose=_MARK) for plan in plans)
 
 
 def split(results: Results) -> tuple[Results, Results]:

@@ -27,6 +27,7 @@ class RowPlan:
         spec: What the program's factory takes, as JSON values.
         model_bytes: Size of the model's files; ``None`` where the program itself tells.
         about: What a reader should know beforehand, such as the scheme.
+        whose: Whose row it is, where two bundles have rows of the same backend and variant.
     """
 
     backend: Backend
@@ -34,11 +35,12 @@ class RowPlan:
     spec: Mapping[str, Any]
     model_bytes: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    whose: str = ""
 
     @property
     def name(self) -> str:
         """What progress and notes call it."""
-        return f"{self.backend.name} {self.variant}"
+        return f"{self.backend.name} {self.variant}{self.whose and f' ({self.whose})'}"
 
 
 def plan_rows(

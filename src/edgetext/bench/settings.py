@@ -38,7 +38,7 @@ class BenchSettings:
     throughput_texts: int = 256
     batch: int = 32
     warm_up: int = 5
-    turn_seconds: float = 1.5
+    turn_seconds: float = 1.2
     timeout_s: float = 600.0
     seed: int = 0
     scenarios: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from edgetext.bench.cells import status_text
 from edgetext.bench.measuring import Measurement
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.noise import NoiseCheck, Reading
+from edgetext.measure.process import WorkerError
 from edgetext.measure.turns import shuffled_turns
 from edgetext.progress import Progress
 
@@ -37,6 +38,7 @@ class Turns:
         self._settings = settings
         self._progress = progress
         self._check = NoiseCheck(settings.threads)
+        self._no_device: dict[str, WorkerError] = {}
 
     def run(self) -> bool:
         """Gives every row its turns, and leaves no process behind, whatever happens.
@@ -65,8 +67,7 @@ class Turns:
         total = len(rows) * (self._settings.rounds * self._settings.slices + 1)
         for done, one in enumerate(rows):
             progress.step("bench", done, total)
-            one.begin(self._texts)
-            self._tell(one)
+            self._begin(one)
         before = self._check.read()
         slices = self._settings.slices
         turns = shuffled_turns(rows, self._settings.rounds * slices, self._settings.seed)
@@ -75,6 +76,16 @@ class Turns:
             if rows[turn.index].error is None:
                 before = self._slice(turn.index, *divmod(turn.round, slices), before)
         progress.step("bench", total, total)
+
+    def _begin(self, one: Measurement) -> None:
+        """Begins a row, unless another one has found that there is no such device: asking torch takes seconds."""
+        device = one.plan.backend.device
+        one.error = self._no_device.get(device)
+        if one.error is None:
+            one.begin(self._texts)
+        if one.error is not None and one.error.no_device:
+            self._no_device[device] = one.error
+        self._tell(one)
 
     def _slice(self, index: int, number: int, part: int, before: Reading) -> Reading:
         """Gives one row a slice of its turn, and the reading after it, which is the one before the next."""

@@ -33,11 +33,13 @@ class WorkerError(EdgetextError):
 
     Attributes:
         status: ``failed``, or ``not_measured`` when the machine lacks what the runner needs.
+        no_device: Whether it lacks the device, so that no other runner could use it either.
     """
 
-    def __init__(self, reason: str, status: str = "failed") -> None:
+    def __init__(self, reason: str, status: str = "failed", *, no_device: bool = False) -> None:
         super().__init__(reason)
         self.status = status
+        self.no_device = no_device
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,7 @@ class Worker:
             raise WorkerError(self._why_it_ended(process, str(request["command"])))
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise WorkerError(answer["error"], answer["status"])
+            raise WorkerError(answer["error"], answer["status"], no_device=answer.get("no_device", False))
         return answer
 
     def _expire(self, process: subprocess.Popen[str]) -> None:

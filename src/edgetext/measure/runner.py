@@ -17,6 +17,10 @@ class CannotMeasureError(EdgetextError):
     """This machine cannot run the program, and that is no fault: a device, package or instruction is missing."""
 
 
+class NoDeviceError(CannotMeasureError):
+    """The device is missing, for every program that would use it."""
+
+
 class Runner(Protocol):
     """One program that turns texts into labels.
 

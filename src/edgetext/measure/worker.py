@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from edgetext.errors import MissingExtraError
 from edgetext.measure.memory import peak_memory_bytes
-from edgetext.measure.runner import CannotMeasureError, Runner, load_runner
+from edgetext.measure.runner import CannotMeasureError, NoDeviceError, Runner, load_runner
 
 Message = Mapping[str, Any]
 
@@ -52,7 +52,8 @@ class Session:
         try:
             return self._commands[request["command"]](request)
         except (CannotMeasureError, MissingExtraError) as error:
-            return {"error": _first_line(error), "status": "not_measured"}
+            lacking = isinstance(error, NoDeviceError)
+            return {"error": _first_line(error), "status": "not_measured", "no_device": lacking}
         except MemoryError:
             return {"error": "it ran out of memory", "status": "failed"}
         except Exception as error:

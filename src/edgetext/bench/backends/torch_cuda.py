@@ -11,17 +11,18 @@ from typing import Any
 import torch
 
 from edgetext.bench.backends._torch import TorchRunner
-from edgetext.measure.runner import CannotMeasureError
+from edgetext.measure.runner import CannotMeasureError, NoDeviceError
 
 
 def load(spec: Mapping[str, Any]) -> TorchRunner:
     """Loads the checkpoint (see ``TorchRunner`` for the spec).
 
     Raises:
-        CannotMeasureError: There is no CUDA device, or this torch cannot use it, or it would only emulate bf16.
+        NoDeviceError: There is no CUDA device, or this torch cannot use it.
+        CannotMeasureError: It would only emulate bf16.
     """
     if not torch.cuda.is_available():
-        raise CannotMeasureError("no CUDA device on this machine")
+        raise NoDeviceError("no CUDA device on this machine")
     if spec["variant"] == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise CannotMeasureError("this GPU has no bf16 instructions (compute capability 8.0 or newer)")
     return TorchRunner(spec, "cuda", torch.cuda.synchronize, torch.cuda.get_device_name())

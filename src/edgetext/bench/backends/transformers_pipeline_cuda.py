@@ -11,15 +11,15 @@ from typing import Any
 import torch
 
 from edgetext.bench.backends.transformers_pipeline import PipelineRunner
-from edgetext.measure.runner import CannotMeasureError
+from edgetext.measure.runner import NoDeviceError
 
 
 def load(spec: Mapping[str, Any]) -> PipelineRunner:
     """Loads the checkpoint on the GPU (see ``PipelineRunner`` for the spec).
 
     Raises:
-        CannotMeasureError: There is no CUDA device, or this torch cannot use it.
+        NoDeviceError: There is no CUDA device, or this torch cannot use it.
     """
     if not torch.cuda.is_available():
-        raise CannotMeasureError("no CUDA device on this machine")
+        raise NoDeviceError("no CUDA device on this machine")
     return PipelineRunner(spec, "cuda", torch.cuda.get_device_name())
