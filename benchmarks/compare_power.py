@@ -1,7 +1,8 @@
 """Does ``edgetext bench compare`` find a program with 5 percent more work, and leave an equal one alone?
 
-The same bundle predicts each text 20 times, 21 times, and 20 times again, in the same rounds, as with ``--beside``;
-the first program is compared with both others. Repeated, the counts say how often compare is right::
+The same bundle predicts each text 20 times, 21 times, and 20 times again, in the same rounds, as with ``--beside``,
+until the intervals are narrow enough; the first program is compared with both others. Repeated, the counts say how
+often compare is right::
 
     python benchmarks/compare_power.py BUNDLE DATA --repeats 20 -o benchmarks/results/compare_power.json
 
@@ -34,6 +35,7 @@ from edgetext.runtime.threads import usable_threads
 
 HERE = Path(__file__).resolve().parent
 WORK, MORE_WORK = 20, 21
+PROGRAMS = ("first", "slower", "same")
 METRICS = ("p50", "throughput")
 
 
@@ -42,7 +44,7 @@ def measure(bundle: Path, rows: HeldOut, works: Sequence[int], settings: BenchSe
     labels = open_bundle(bundle).manifest.labels
     backend = Backend("repeated", "repeated:load", BUNDLE, (), "cpu", 1)
     specs = [{"bundle": str(bundle.resolve()), "times": times, "threads": settings.threads} for times in works]
-    plans = [RowPlan(backend, "default", spec) for spec in specs]
+    plans = [RowPlan(backend, "default", spec, whose=whose) for spec, whose in zip(specs, PROGRAMS, strict=False)]
     whole = measure_plans(plans, rows, describe_data(rows, labels, str(bundle)), settings)
     return [replace(whole, rows=(row,)) for row in whole.rows]
 
@@ -65,6 +67,7 @@ def repeat(bundle: Path, rows: HeldOut, settings: BenchSettings, *, apart: bool)
     return {
         "slower": judge(first, slower),
         "same": judge(first, same),
+        "rounds": len(first.rows[0].latency_ms.rounds) if first.rows[0].latency_ms else 0,
         "disturbed_turns": sum(share.disturbed for share in shares),
         "turns": sum(share.turns for share in shares),
     }
@@ -84,6 +87,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--slices", type=int, default=15)
+    parser.add_argument(
+        "--within", type=float, default=2.5, help="percent, as edgetext bench takes it (default: 2.5)"
+    )
+    parser.add_argument("--max-rounds", type=int, default=100)
     parser.add_argument("--apart", action="store_true", help="a run of its own for each program")
     parser.add_argument("--threads", type=int, default=usable_threads())
     parser.add_argument("--limit", type=int, default=40, help="held-out rows (default: 40)")
@@ -93,6 +100,8 @@ def main() -> None:
     settings = BenchSettings(
         threads=arguments.threads,
         rounds=arguments.rounds,
+        within=None if arguments.apart else arguments.within,
+        max_rounds=arguments.max_rounds,
         slices=arguments.slices,
         latency_texts=arguments.slices,
         throughput_texts=1,

@@ -97,7 +97,7 @@ def export_gains(file: Path) -> Iterator[str]:
 def compare_power(file: Path) -> Iterator[str]:
     """Gives what ``benchmarks/compare_power.py`` recorded."""
     found = json.loads(file.read_text("utf-8"))
-    yield f"{machine(found['environment'])}; {len(found['repeats'])} repeats:"
+    yield f"{machine(found['environment'])}; {len(found['repeats'])} repeats{_rounds(found['repeats'])}:"
     yield ""
     yield "| the second program | figure | found worse | no difference shown | found better |"
     yield "|---|---|---:|---:|---:|"
@@ -105,6 +105,12 @@ def compare_power(file: Path) -> Iterator[str]:
     for which, metrics in found["counts"].items():
         for metric, counts in metrics.items():
             yield f"| {names[which]} | {metric} | {' | '.join(str(count) for count in counts.values())} |"
+
+
+def _rounds(repeats: list[dict[str, Any]]) -> str:
+    """Says how many rounds it took, where that is kept."""
+    rounds = [repeat["rounds"] for repeat in repeats if "rounds" in repeat]
+    return f" of {min(rounds)} to {max(rounds)} rounds, {median(rounds):g} at the median" if rounds else ""
 
 
 def repeatability(file: Path) -> Iterator[str]:

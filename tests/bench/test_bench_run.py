@@ -132,6 +132,20 @@ def test_a_device_that_one_row_missed_is_not_looked_for_again(fakes):
     ]
 
 
+def test_rounds_are_added_until_the_intervals_are_narrow_enough(fakes):
+    few = {"threads": 1, "latency_texts": 2, "throughput_texts": 8, "batch": 8, "rounds": 3, "slices": 1}
+    wide, narrow = Notes(), Notes()
+    rows = backend("torch-cpu", "LastWord"), backend("other", "LastWord")
+    for notes, within, rounds in ((wide, 1e9, 10), (narrow, 1e-6, 12)):
+        results = fakes(*rows, settings=BenchSettings(**few, within=within, max_rounds=12), progress=notes)
+        assert [len(row.latency_ms.rounds) for row in results.rows] == [rounds, rounds]
+        assert [row.reason for row in results.rows] == [None, None]
+        assert notes.steps[-1] == (2 * (rounds + 1), 2 * (rounds + 1))
+    assert wide.notes == []
+    (note,) = narrow.notes
+    assert note.startswith("ended after 12 rounds: the interval of ") and note.endswith(" to one side, not 1e-06 %")
+
+
 def test_ctrl_c_keeps_what_was_measured(fakes):
     notes = Notes()
     with pytest.raises(BenchInterrupted) as caught:

@@ -10,9 +10,9 @@ from edgetext.bench.accuracy import right_answers
 from edgetext.bench.disturbance import disturbed_rounds, usable_rounds
 from edgetext.bench.limits import METRICS
 from edgetext.bench.results import Row
-from edgetext.bench.rounds import batch_ratios, latency_figures, latency_rounds, round_ratios
+from edgetext.bench.rounds import batch_ratios, latency_figures, latency_rounds, round_ratios, usable_ratio
 from edgetext.measure.noise import Reading
-from edgetext.measure.ratios import Ratio, mean_ratio, unpaired_ratio
+from edgetext.measure.ratios import unpaired_ratio
 from edgetext.metrics.paired import paired_difference
 
 
@@ -127,15 +127,11 @@ def _slower(
     bad_new, bad_old = (disturbed_rounds(row, sides.best) for row in (sides.new, sides.old))
     if sides.same_rounds:
         ratios = in_rounds or [above / below for above, below in zip(new, old, strict=False)]
-        ratio = mean_ratio(_of(ratios, usable_rounds(len(ratios), bad_new | bad_old)))
+        ratio = usable_ratio(ratios, bad_new | bad_old)
     else:
         ratio = unpaired_ratio(
             _of(new, usable_rounds(len(new), bad_new)), _of(old, usable_rounds(len(old), bad_old))
-        )
-    return _change(metric, ratio.another_run())
-
-
-def _change(metric: str, ratio: Ratio) -> Change:
+        ).another_run()
     return Change(metric, *(100 * (value - 1) for value in (ratio.value, ratio.low, ratio.high)))
 
 

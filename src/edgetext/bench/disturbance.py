@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from edgetext.bench.results import Calibration, Results, Row
@@ -62,6 +63,14 @@ def best_reading(*files: Results, environment: Mapping[str, Any]) -> Reading | N
         for reading in readings(row.calibration)
     ]
     return best_of(found) if found else None
+
+
+def calibration_of(turns: Sequence[Sequence[Reading]]) -> Calibration:
+    """Gives each turn the median of its slices' readings, as its figures are medians over the slices."""
+    return Calibration(
+        tuple(median(reading.alone_ms for reading in turn) for turn in turns),
+        tuple(median(reading.together_ms for reading in turn) for turn in turns),
+    )
 
 
 def readings(calibration: Calibration | None) -> tuple[Reading, ...]:

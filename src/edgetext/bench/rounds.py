@@ -84,8 +84,17 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
     if not ratios:
         return None
     best = best_reading(results, environment=environment)
-    rounds = usable_rounds(len(ratios), disturbed_rounds(row, best) | disturbed_rounds(reference, best))
-    return mean_ratio([ratios[number] for number in rounds]).another_run()
+    return usable_ratio(ratios, disturbed_rounds(row, best) | disturbed_rounds(reference, best))
+
+
+def usable_ratio(ratios: Sequence[float], unusable: frozenset[int]) -> Ratio:
+    """Gives the ratio that the rounds show, with the interval in which another run would find it.
+
+    Args:
+        ratios: One a round, at least one.
+        unusable: The rounds, counted from 0, that were disturbed for either row; left out where the others suffice.
+    """
+    return mean_ratio([ratios[number] for number in usable_rounds(len(ratios), unusable)]).another_run()
 
 
 def _cut(samples: Sequence[float], counts: Sequence[int]) -> Rounds:

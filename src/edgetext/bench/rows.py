@@ -9,8 +9,9 @@ from statistics import fmean, median
 from typing import Any
 
 from edgetext.bench.accuracy import accuracy, per_label
+from edgetext.bench.disturbance import calibration_of
 from edgetext.bench.measuring import Measurement
-from edgetext.bench.results import MEASURED, NOT_MEASURED, Calibration, DataInfo, Latency, Row, Throughput
+from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Latency, Row, Throughput
 from edgetext.measure.noise import Reading
 from edgetext.measure.percentiles import percentiles
 
@@ -48,7 +49,7 @@ def make_row(measured: Measurement, readings: Sequence[Sequence[Reading]], data:
         throughput_per_s=_throughput(measured),
         accuracy=accuracy(predictions, data.expected),
         per_label=per_label(predictions, data.expected, data.labels),
-        calibration=_calibration(readings),
+        calibration=calibration_of(readings) if readings else None,
         model_bytes=plan.model_bytes if plan.model_bytes is not None else measured.about.get("model_bytes"),
         peak_memory_mb=None if measured.peak_bytes is None else round(measured.peak_bytes / 1e6, 1),
         first_prediction_ms=round(median(start.first_prediction_ms for start in measured.starts), 1),
@@ -71,9 +72,9 @@ def _means(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _unfinished(measured: Measurement) -> str | None:
-    slices, asked = measured.settings.slices, measured.settings.rounds
+    slices, asked = measured.settings.slices, measured.settings.least_rounds
     had = sum(len(rates) == slices for rates in measured.rates_per_s)
-    return None if had == asked else f"unfinished: interrupted after {had} of {asked} rounds"
+    return None if had >= asked else f"unfinished: interrupted after {had} of {asked} rounds"
 
 
 def _latency(rounds: Sequence[Sequence[float]]) -> Latency:
@@ -85,16 +86,6 @@ def _latency(rounds: Sequence[Sequence[float]]) -> Latency:
 
 def _tokenization(samples: Sequence[float]) -> dict[str, Any]:
     return {"p50": median(samples), "samples": list(samples)} if samples else {}
-
-
-def _calibration(turns: Sequence[Sequence[Reading]]) -> Calibration | None:
-    """Gives each turn the median of its slices' readings, as its figures are medians over the slices."""
-    if not turns:
-        return None
-    return Calibration(
-        tuple(median(reading.alone_ms for reading in turn) for turn in turns),
-        tuple(median(reading.together_ms for reading in turn) for turn in turns),
-    )
 
 
 def _throughput(measured: Measurement) -> Throughput:

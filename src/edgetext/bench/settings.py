@@ -8,6 +8,9 @@ from typing import Any
 
 from edgetext.errors import InputError
 
+FIRST_ROUNDS = 10
+"""With ``within``: from fewer rounds, which may agree by chance, the interval at the end would be too narrow."""
+
 
 @dataclass(frozen=True)
 class BenchSettings:
@@ -15,7 +18,10 @@ class BenchSettings:
 
     Attributes:
         threads: Threads that every program may use; 0 for the cores that this process may use.
-        rounds: How often each row has its turn, each in a process of its own.
+        rounds: How often each row has its turn, each in a process of its own; with ``within`` at least so often.
+        within: Percent to either side that the widest interval of a ratio may have at the end (see
+            ``bench.precision``); ``None`` for the rounds as they are.
+        max_rounds: Where ``within`` gives up.
         slices: Into how many slices a turn is cut; in a round the slices of all rows alternate.
         latency_texts: Texts timed one by one in a turn, dealt over its slices.
         throughput_texts: Texts predicted in batches in a slice; fewer for a row that would go past
@@ -33,6 +39,8 @@ class BenchSettings:
 
     threads: int = 0
     rounds: int = 5
+    within: float | None = None
+    max_rounds: int = 100
     slices: int = 2
     latency_texts: int = 60
     throughput_texts: int = 256
@@ -54,11 +62,23 @@ class BenchSettings:
         for name in ("rounds", "slices", "latency_texts", "throughput_texts", "batch"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, found {getattr(self, name)}")
-        for name in ("scenario_seconds", "p99_bound_ms"):
-            if not 0 < getattr(self, name) < float("inf"):
+        for name in ("scenario_seconds", "p99_bound_ms", "within"):
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"{name} must be a positive number, found {getattr(self, name)}")
+        if self.within is not None and self.max_rounds < self.least_rounds:
+            raise InputError(f"max_rounds must be at least {self.least_rounds}, found {self.max_rounds}")
         if self.threads < 0 or self.warm_up < 0:
             raise InputError("threads and warm_up must not be negative")
+
+    @property
+    def least_rounds(self) -> int:
+        """Rounds that are measured whatever they show."""
+        return self.rounds if self.within is None else max(self.rounds, FIRST_ROUNDS)
+
+    @property
+    def most_rounds(self) -> int:
+        """Rounds after which it ends at the latest."""
+        return self.rounds if self.within is None else self.max_rounds
 
     def to_json(self) -> dict[str, Any]:
         """Gives the settings as plain JSON values."""

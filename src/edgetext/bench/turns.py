@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 
 from edgetext.bench.cells import status_text
 from edgetext.bench.measuring import Measurement
+from edgetext.bench.precision import widest
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.noise import NoiseCheck, Reading
 from edgetext.measure.process import WorkerError
@@ -63,19 +65,42 @@ class Turns:
         return True
 
     def _measure(self) -> None:
-        rows, progress = self._rows, self._progress
-        total = len(rows) * (self._settings.rounds * self._settings.slices + 1)
+        rows, settings = self._rows, self._settings
         for done, one in enumerate(rows):
-            progress.step("bench", done, total)
+            self._progress.step("bench", done, self._steps(settings.least_rounds))
             self._begin(one)
         before = self._check.read()
-        slices = self._settings.slices
-        turns = shuffled_turns(rows, self._settings.rounds * slices, self._settings.seed)
-        for done, turn in enumerate(turns, len(rows)):
-            progress.step("bench", done, total)
-            if rows[turn.index].error is None:
-                before = self._slice(turn.index, *divmod(turn.round, slices), before)
-        progress.step("bench", total, total)
+        turns = shuffled_turns(rows, settings.most_rounds * settings.slices, settings.seed)
+        expected = settings.least_rounds
+        for number in range(settings.most_rounds):
+            in_round = islice(turns, len(rows) * settings.slices)
+            for done, turn in enumerate(in_round, self._steps(number)):
+                self._progress.step("bench", done, self._steps(expected))
+                if rows[turn.index].error is None:
+                    before = self._slice(turn.index, *divmod(turn.round, settings.slices), before)
+            expected = self._rounds_expected(number + 1)
+            if expected == number + 1:
+                break
+        self._progress.step("bench", self._steps(expected), self._steps(expected))
+
+    def _steps(self, rounds: int) -> int:
+        """Gives the steps until so many rounds are over, the beginning of each row counted as one."""
+        return len(self._rows) * (rounds * self._settings.slices + 1)
+
+    def _rounds_expected(self, rounds: int) -> int:
+        """Gives how many rounds it will be, by what those so far have shown; ``rounds`` itself to end."""
+        settings = self._settings
+        if settings.within is None or rounds < settings.least_rounds:
+            return settings.least_rounds
+        width = widest(self._rows, self.readings)
+        if width is None:
+            return rounds
+        if rounds == settings.most_rounds and width.percent > settings.within:
+            self._progress.note(
+                f"ended after {rounds} rounds: the interval of {width.name} still reaches {width.percent:.1f} % to "
+                f"one side, not {settings.within:g} %"
+            )
+        return min(settings.most_rounds, width.rounds_for(settings.within, rounds))
 
     def _begin(self, one: Measurement) -> None:
         """Begins a row, unless another one has found that there is no such device: asking torch takes seconds."""

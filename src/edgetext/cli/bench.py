@@ -51,6 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each row (default: 5)")
     parser.add_argument(
+        "--within",
+        type=float,
+        metavar="PERCENT",
+        help="add rounds, from 10 on, until every interval of a ratio reaches at most so far to either side",
+    )
+    parser.add_argument(
+        "--max-rounds", type=int, default=100, metavar="N", help="where --within gives up (default: 100)"
+    )
+    parser.add_argument(
         "--slices",
         type=int,
         default=2,
@@ -95,6 +104,8 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     settings = BenchSettings(
         threads=arguments.threads,
         rounds=arguments.rounds,
+        within=arguments.within,
+        max_rounds=arguments.max_rounds,
         slices=arguments.slices,
         batch=arguments.batch,
         seed=arguments.seed,
