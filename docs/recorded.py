@@ -113,6 +113,25 @@ def _rounds(repeats: list[dict[str, Any]]) -> str:
     return f" of {min(rounds)} to {max(rounds)} rounds, {median(rounds):g} at the median" if rounds else ""
 
 
+def coverage(file: Path) -> Iterator[str]:
+    """Gives what ``benchmarks/interval_coverage.py`` recorded."""
+    found = json.loads(file.read_text("utf-8"))
+    by_rounds = found["coverage_by_rounds"]
+    yield f"{found['runs']:,} simulated runs for each number of rounds:"
+    yield ""
+    yield "| interval | " + " | ".join(f"{rounds} rounds" for rounds in by_rounds) + " |"
+    yield "|---|" + "---:|" * len(by_rounds)
+    names = {
+        "student_t": "Student's t of the rounds' log ratios",
+        "hierarchical_percentile": "bootstrap over rounds and texts, percentile",
+        "scipy_percentile": "bootstrap over rounds, percentile",
+        "scipy_bca": "bootstrap over rounds, BCa",
+    }
+    for kind, name in names.items():
+        shares = (f"{shares[kind]:.1%}".replace("%", " %") for shares in by_rounds.values())
+        yield f"| {name} | {' | '.join(shares)} |"
+
+
 def repeatability(file: Path) -> Iterator[str]:
     """Gives what ``benchmarks/repeatability.py`` recorded."""
     found = json.loads(file.read_text("utf-8"))
