@@ -4,7 +4,7 @@ The same bundle predicts each text 20 times, 21 times, and 20 times again, in th
 until the intervals are narrow enough; the first program is compared with both others. Repeated, the counts say how
 often compare is right::
 
-    python benchmarks/compare_power.py BUNDLE DATA --repeats 20 -o benchmarks/results/compare_power.json
+    taskset -c 1 python benchmarks/compare_power.py BUNDLE DATA -o benchmarks/results/compare_power.json
 
 ``--apart`` measures each program in a run of its own, one after the other, as two runs on two days are: then the
 counts say what the machine's own changes do to compare.
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--slices", type=int, default=15)
+    parser.add_argument("--slices", type=int, default=8)
     parser.add_argument(
         "--within", type=float, default=2.5, help="percent, as edgetext bench takes it (default: 2.5)"
     )
