@@ -84,6 +84,14 @@ def test_a_bundle_may_have_the_name_of_a_reader(capsys, tmp_path, monkeypatch):
         (["BUNDLE", "-o", "out", "--data", "rows.csv", "--rounds", "0"], "rounds must be at least 1, found 0"),
         (["BUNDLE", "-o", "out", "--data", "rows.csv", "--slices", "0"], "slices must be at least 1, found 0"),
         (
+            ["BUNDLE", "-o", "out", "--data", "rows.csv", "--within", "0"],
+            "within must be a positive number, found 0",
+        ),
+        (
+            ["BUNDLE", "-o", "out", "--data", "rows.csv", "--within", "3", "--max-rounds", "9"],
+            "max_rounds must be at least 10, found 9",
+        ),
+        (
             ["BUNDLE", "-o", "out", "--data", "rows.csv", "--baseline", "no"],
             "no is not a folder: give the checkpoint",
         ),
