@@ -4,9 +4,12 @@ Run it on a machine that does nothing else::
 
     python benchmarks/runtime.py BUNDLE CHECKPOINT OPTIMUM_BUNDLE DATA -o benchmarks/results/runtime.json
 
-``OPTIMUM_BUNDLE`` is the same checkpoint exported with ``--scheme dynamic-int8``, Optimum's own quantization. Each
-program has a process of its own and they take turns; a figure is the median of the turns, a ratio the median of the
-turns' ratios, with the lowest and the highest beside it.
+``OPTIMUM_BUNDLE`` is the same checkpoint exported with ``--scheme dynamic-int8``, Optimum's own quantization. In
+each run every program has a process of its own, and one works at a time: each starts and gives its first
+prediction, then they take turns with slices of the texts, one by one, then with all texts in bulk, in an order that
+is shuffled anew for each slice. A figure is the median of the runs, a ratio the median of the runs' ratios, with
+the lowest and the highest beside it. A run's ratio of p50 is the median of the texts' own ratios: a machine whose
+cores are shared goes from fast to slow within seconds, and all programs time the same text within one or two.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -26,6 +31,7 @@ from edgetext.data import load
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.process import Worker
+from edgetext.measure.ratios import typical_ratio
 from edgetext.measure.turns import shuffled_turns
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.threads import usable_threads
@@ -33,20 +39,34 @@ from edgetext.runtime.threads import usable_threads
 HERE = Path(__file__).resolve().parent
 BACKENDS = "edgetext.bench.backends"
 LATENCY_TEXTS = 300
+SLICES = 10
+WARM_UP = 30  # texts before the first slice; before the others a third, to bring the model back into the caches
+PASSES = 3  # over all texts in bulk
+SETTLE_S = 0.05  # threads of a pool may still spin for some milliseconds
 
 
 @dataclass
 class Program:
-    """One program: how it is loaded, the batch sizes worth trying in bulk, and its figures turn by turn."""
+    """One program: how it is loaded, the batch sizes worth trying in bulk, and its figures run by run."""
 
     name: str
     runner: str
     spec: Mapping[str, Any]
     batches: tuple[int, ...]
     first_ms: list[float] = field(default_factory=list)
-    p50_ms: list[float] = field(default_factory=list)
-    texts_per_s: list[float] = field(default_factory=list)
     first_mb: list[float] = field(default_factory=list)
+    latency_ms: list[list[float]] = field(default_factory=list)
+    bulk: list[dict[int, list[float]]] = field(default_factory=list)
+
+    @property
+    def p50_ms(self) -> list[float]:
+        """The median over the texts of each run, in milliseconds."""
+        return [median(samples) for samples in self.latency_ms]
+
+    @property
+    def texts_per_s(self) -> list[float]:
+        """The rate of each run at the best of the batch sizes, each the median of its passes."""
+        return [max(median(passes) for passes in by_batch.values()) for by_batch in self.bulk]
 
 
 def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
@@ -82,34 +102,77 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
     ]
 
 
-def take_turn(program: Program, texts: list[str], threads: int) -> None:
-    """Measures one program once, in a fresh process."""
-    environment = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    with Worker(program.runner, program.spec, threads=threads, environment=environment) as worker:
-        program.first_ms.append(worker.start(texts[0]).first_prediction_ms)
-        program.first_mb.append((worker.memory()[0] or 0) / 1e6)
-        program.p50_ms.append(median(worker.latency(texts[:LATENCY_TEXTS], warm_up=30)))
-        program.texts_per_s.append(max(worker.throughput(texts, batch) for batch in program.batches))
+class Run:
+    """One run of all programs, each in a fresh process.
+
+    Args:
+        measured: The programs.
+        texts: All test texts.
+        threads: How many each may use.
+        seed: Of the order of turns.
+    """
+
+    def __init__(self, measured: Sequence[Program], texts: Sequence[str], threads: int, seed: int) -> None:
+        self._measured = measured
+        self._texts = texts
+        self._threads = threads
+        self._seed = seed
+
+    def measure(self) -> None:
+        """Adds the run's figures to the programs'."""
+        environment = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        with ExitStack() as processes:
+            workers = [
+                processes.enter_context(
+                    Worker(one.runner, one.spec, threads=self._threads, environment=environment)
+                )
+                for one in self._measured
+            ]
+            for _, program, worker in self._turns(workers, 1):
+                program.first_ms.append(worker.start(self._texts[0]).first_prediction_ms)
+                program.first_mb.append((worker.memory()[0] or 0) / 1e6)
+                program.latency_ms.append([])
+                program.bulk.append({batch: [] for batch in program.batches})
+            for part, program, worker in self._turns(workers, SLICES):
+                program.latency_ms[-1] += self._slice(worker, part)
+            for part, program, worker in self._turns(workers, PASSES):
+                for batch, passes in program.bulk[-1].items():
+                    passes.append(worker.throughput(self._texts, batch, warm_up=part == 0))
+
+    def _turns(self, workers: Sequence[Worker], rounds: int) -> Iterator[tuple[int, Program, Worker]]:
+        for turn in shuffled_turns(workers, rounds, self._seed):
+            time.sleep(SETTLE_S)
+            yield turn.round, self._measured[turn.index], workers[turn.index]
+
+    def _slice(self, worker: Worker, part: int) -> list[float]:
+        singly = self._texts[:LATENCY_TEXTS]
+        begin, end = (len(singly) * edge // SLICES for edge in (part, part + 1))
+        return worker.latency(singly[begin:end], warm_up=WARM_UP if part == 0 else WARM_UP // 3)
 
 
 def _figures(program: Program) -> dict[str, Any]:
     """Gives what is recorded of a program; its spec names folders of this machine and stays out."""
-    return {name: value for name, value in vars(program).items() if name != "spec"}
+    kept = {name: value for name, value in vars(program).items() if name != "spec"}
+    return {**kept, "p50_ms": program.p50_ms, "texts_per_s": program.texts_per_s}
 
 
-def ratio(over: list[float], under: list[float]) -> dict[str, float]:
-    """Gives the median of the turns' ratios, with the lowest and the highest."""
-    found = [a / b for a, b in zip(over, under, strict=True)]
-    return {"median": median(found), "low": min(found), "high": max(found)}
+def spread(ratios_of_runs: Sequence[float]) -> dict[str, float]:
+    """Gives the median of the runs' ratios, with the lowest and the highest."""
+    return {"median": median(ratios_of_runs), "low": min(ratios_of_runs), "high": max(ratios_of_runs)}
 
 
-def ratios(ours: Program, bulk: Program, others: list[Program]) -> dict[str, Any]:
+def quotients(over: Sequence[float], under: Sequence[float]) -> list[float]:
+    """Gives a ratio a run."""
+    return [a / b for a, b in zip(over, under, strict=True)]
+
+
+def ratios(ours: Program, bulk: Program, others: Sequence[Program]) -> dict[str, Any]:
     """Gives how many times faster ours is than each of the others; in bulk in the profile that is for it."""
     return {
         other.name: {
-            "first prediction": ratio(other.first_ms, ours.first_ms),
-            "p50": ratio(other.p50_ms, ours.p50_ms),
-            "bulk": ratio(bulk.texts_per_s, other.texts_per_s),
+            "first prediction": spread(quotients(other.first_ms, ours.first_ms)),
+            "p50": spread(list(map(typical_ratio, other.latency_ms, ours.latency_ms))),
+            "bulk": spread(quotients(bulk.texts_per_s, other.texts_per_s)),
         }
         for other in others
     }
@@ -131,15 +194,15 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("data")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--lines", type=int, default=1_000_000, help="of the stream (default: a million)")
     arguments = parser.parse_args()
     threads = usable_threads()
     texts = [example.text for example in load(arguments.data).examples]
     measured = programs(arguments, threads)
-    for turn in shuffled_turns(measured, arguments.turns, seed=0):
-        print(f"turn {turn.round + 1}: {measured[turn.index].name}", file=sys.stderr)
-        take_turn(measured[turn.index], texts, threads)
+    for number in range(arguments.runs):
+        print(f"run {number + 1} of {arguments.runs}", file=sys.stderr)
+        Run(measured, texts, threads, seed=number).measure()
     ours, bulk, *others = measured
     value = {
         "environment": capture_environment(threads, threads),

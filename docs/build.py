@@ -85,8 +85,8 @@ def runtime(file: Path) -> Iterator[str]:
     """Gives the figures and the ratios that ``benchmarks/runtime.py`` recorded."""
     found = json.loads(file.read_text("utf-8"))
     environment = found["environment"]
-    turns = len(found["programs"][0]["p50_ms"])
-    yield f"{environment['cpu']}, {environment['threads']} threads, {str(environment['date'])[:10]}; {turns} turns:"
+    runs = len(found["programs"][0]["p50_ms"])
+    yield f"{environment['cpu']}, {environment['threads']} threads, {str(environment['date'])[:10]}; {runs} runs:"
     yield ""
     yield "| program | first prediction, ms | p50, ms | texts/s in bulk | memory after the first, MB |"
     yield "|---|---:|---:|---:|---:|"
