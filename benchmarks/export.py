@@ -110,7 +110,7 @@ def measure(found: Sequence[Program], rows: HeldOut, rounds: int, threads: int) 
         workers = [stack.enter_context(Worker(one.runner, one.spec, threads=threads)) for one in found]
         for program, worker in zip(found, workers, strict=True):
             worker.start(texts[0])
-            program.labels, _ = worker.predict(texts, 1)
+            program.labels = worker.predict(texts, 1)
         for turn in shuffled_turns(found, rounds, seed=0):
             program, worker = found[turn.index], workers[turn.index]
             print(f"round {turn.round + 1} of {rounds}: {program.name}", file=sys.stderr, flush=True)
@@ -164,8 +164,7 @@ def fp32_labels(path: Path, rows: HeldOut, threads: int) -> list[str]:
     spec = {"bundle": str(path.resolve()), "variant": "fp32", "threads": threads}
     with Worker(PREDICTOR, spec, threads=threads) as worker:
         worker.start("a text")
-        labels, _ = worker.predict([example.text for example in rows.examples], 1)
-    return labels
+        return worker.predict([example.text for example in rows.examples], 1)
 
 
 def main() -> None:

@@ -38,7 +38,10 @@ class Interrupting(LastWord):
 
 
 class Counting(LastWord):
-    """Counts its bulk work over all of its processes, in a file: all texts, then a warm-up and two a turn."""
+    """Counts its bulk work over all of its processes, in a file.
+
+    That is all texts, then a warm-up and a trial, then a warm-up and two slices a turn.
+    """
 
     def many(self, texts, batch):
         counted = Path(self.spec["model"]) / type(self).__name__
@@ -52,7 +55,7 @@ class Crashing(Counting):
     """Works until its second round."""
 
     def reached(self, calls):
-        if calls > 4:
+        if calls > 6:
             os._exit(7)
 
 
@@ -60,7 +63,7 @@ class PressingCtrlC(Counting):
     """Presses Ctrl-C for the user in the first slice of its second turn, and does not answer."""
 
     def reached(self, calls):
-        if calls > 4:
+        if calls > 6:
             os.kill(os.getppid(), signal.SIGINT)
             time.sleep(600)
 

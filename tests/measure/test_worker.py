@@ -14,7 +14,7 @@ import pytest
 
 from edgetext.measure.loadgen import LoadTest
 from edgetext.measure.process import Worker, WorkerError
-from edgetext.measure.runner import CannotMeasureError, load_runner
+from edgetext.measure.runner import CannotMeasureError, answers, load_runner
 from edgetext.measure.worker import Session
 
 TEXTS = ["a", "bb", "ccc"]
@@ -38,7 +38,7 @@ def test_a_runner_is_started_timed_and_asked():
         start = worker.start("four")
         assert start.label == "4"
         assert start.first_prediction_ms > start.load_ms + start.first_ms > 0
-        assert worker.predict(TEXTS, 2)[0] == ["1", "2", "3"]
+        assert worker.predict(TEXTS, 2) == ["1", "2", "3"]
         assert len(worker.latency(TEXTS, warm_up=1)) == 3
         assert worker.throughput(TEXTS * 100, 2) > 1000
         peak, about = worker.memory()
@@ -46,16 +46,37 @@ def test_a_runner_is_started_timed_and_asked():
     assert about == {"threads": "3", "spec": {"a": 1}}
 
 
+class Recorder:
+    """Answers with the text itself, and remembers the order in which it was asked."""
+
+    def many(self, texts, batch):
+        self.asked = [list(texts[begin : begin + batch]) for begin in range(0, len(texts), batch)]
+        return list(texts)
+
+
+def test_texts_are_answered_in_batches_of_like_length_and_given_back_in_order():
+    runner, texts = Recorder(), ["ccc", "a", "dddd", "bb", "a"]
+    assert answers(runner, texts, 2) == texts
+    assert runner.asked == [["a", "a"], ["bb", "ccc"], ["dddd"]]
+
+
+def test_too_few_labels_are_noticed():
+    runner = Recorder()
+    runner.many = lambda texts, _: list(texts)[1:]
+    with pytest.raises(RuntimeError, match="it gave 2 labels for 3 texts"):
+        answers(runner, TEXTS, 2)
+
+
 def test_what_a_runner_prints_does_not_disturb_the_answers():
     with make_worker("Loud") as worker:
         assert worker.start("four").label == "4"
-        assert worker.latency(TEXTS) and worker.predict(TEXTS, 1)[0] == ["1", "2", "3"]
+        assert worker.latency(TEXTS) and worker.predict(TEXTS, 1) == ["1", "2", "3"]
 
 
 def test_a_text_with_a_line_break_or_a_surrogate_arrives_as_it_is():
     with make_worker("Length") as worker:
         worker.start("x")
-        assert worker.predict(["a\nb", "\ud800", "\u2028é"], 1)[0] == ["3", "1", "2"]
+        assert worker.predict(["a\nb", "\ud800", "\u2028é"], 1) == ["3", "1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ class Measurement:
         self._attempt(self._start)
         self._attempt(self._find_warm_up)
         self._attempt(lambda: self._predict(texts))
+        self._attempt(self._size_slices)
         self._attempt(self._tokenize)
         self._attempt(self._describe)
         self.stop()
@@ -144,9 +145,14 @@ class Measurement:
         self.warm_up_ms = [round(took, 4) for took in sums(samples, TEXTS)]
 
     def _predict(self, texts: Sequence[str]) -> None:
-        self.labels, seconds = self._running(self._worker).predict(texts, self.plan.backend.answers_in_batches)
-        affordable = int(len(texts) / max(seconds, 1e-6) * self._slice_seconds) // self.settings.batch
-        self.throughput_texts = min(self.settings.throughput_texts, max(1, affordable) * self.settings.batch)
+        self.labels = self._running(self._worker).predict(texts, self.plan.backend.answers_in_batches)
+
+    def _size_slices(self) -> None:
+        """Finds how many texts, in whole batches, a throughput slice has time for."""
+        batch = self.settings.batch
+        rate = self._running(self._worker).throughput(_window(self._texts, 0, 2 * batch), batch)
+        affordable = int(rate * self._slice_seconds) // batch
+        self.throughput_texts = min(self.settings.throughput_texts, max(1, affordable) * batch)
 
     def _open_turn(self) -> None:
         self.starts.append(self._start())

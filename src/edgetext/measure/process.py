@@ -143,14 +143,14 @@ class Worker:
         answer = self._ask(request)
         return len(texts) / float(answer["seconds"])
 
-    def predict(self, texts: Sequence[str], batch: int) -> tuple[list[str], float]:
-        """Gives the labels of all texts, in order, and how many seconds they took.
+    def predict(self, texts: Sequence[str], batch: int) -> list[str]:
+        """Gives the labels of all texts, in order (see ``measure.runner.answers``).
 
         Raises:
             WorkerError: The runner failed, or the process died or hung.
         """
         answer = self._ask({"command": "predict", "texts": list(texts), "batch": batch})
-        return [str(label) for label in answer["labels"]], float(answer["seconds"])
+        return [str(label) for label in answer["labels"]]
 
     def memory(self) -> tuple[int | None, dict[str, Any]]:
         """Gives the process's peak resident memory in bytes so far, and what the runner says about itself.

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from edgetext.errors import MissingExtraError
 from edgetext.measure.memory import peak_memory_bytes
-from edgetext.measure.runner import CannotMeasureError, NoDeviceError, Runner, load_runner
+from edgetext.measure.runner import CannotMeasureError, NoDeviceError, Runner, answers, load_runner
 
 Message = Mapping[str, Any]
 
@@ -106,11 +106,7 @@ class Session:
         return {"seconds": seconds}
 
     def _predict(self, request: Message) -> dict[str, Any]:
-        begin = perf_counter()
-        labels = list(self.runner.many(request["texts"], request["batch"]))
-        if len(labels) != len(request["texts"]):
-            raise RuntimeError(f"it gave {len(labels)} labels for {len(request['texts'])} texts")
-        return {"labels": labels, "seconds": perf_counter() - begin}
+        return {"labels": answers(self.runner, request["texts"], request["batch"])}
 
     def _memory(self, _: Message) -> dict[str, Any]:
         return {"peak_bytes": peak_memory_bytes(), "about": dict(self.runner.about())}
