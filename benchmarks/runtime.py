@@ -5,11 +5,11 @@ Run it on a machine that does nothing else::
     python benchmarks/runtime.py BUNDLE CHECKPOINT OPTIMUM_BUNDLE DATA -o benchmarks/results/runtime.json
 
 ``OPTIMUM_BUNDLE`` is the same checkpoint exported with ``--scheme dynamic-int8``, Optimum's own quantization. In
-each run every program has a process of its own, and one works at a time: each starts and gives its first
-prediction, then they take turns with slices of the texts, one by one, then with all texts in bulk, in an order that
-is shuffled anew for each slice. A figure is the median of the runs, a ratio the median of the runs' ratios, with
-the lowest and the highest beside it. A run's ratio of p50 is the median of the texts' own ratios: a machine whose
-cores are shared goes from fast to slow within seconds, and all programs time the same text within one or two.
+each run every program is started three times, the last of these processes goes on, and one works at a time: they
+take turns with slices of the texts, one by one, then with all texts in bulk, in an order that is shuffled anew for
+each slice. A figure is the median of the runs, a ratio the median of the runs' ratios, with the lowest and the
+highest beside it. A run's ratio of p50 is the median of the texts' own ratios: a machine with shared cores goes
+from fast to slow within seconds, and all programs time the same text within one or two.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from edgetext.runtime.threads import usable_threads
 
 HERE = Path(__file__).resolve().parent
 BACKENDS = "edgetext.bench.backends"
+STARTS = 3  # the last of these processes goes on
 LATENCY_TEXTS = 300
 SLICES = 10
 WARM_UP = 30  # texts before the first slice; before the others a third, to bring the model back into the caches
@@ -53,10 +54,15 @@ class Program:
     runner: str
     spec: Mapping[str, Any]
     batches: tuple[int, ...]
-    first_ms: list[float] = field(default_factory=list)
+    start_ms: list[list[float]] = field(default_factory=list)
     first_mb: list[float] = field(default_factory=list)
     latency_ms: list[list[float]] = field(default_factory=list)
     bulk: list[dict[int, list[float]]] = field(default_factory=list)
+
+    @property
+    def first_ms(self) -> list[float]:
+        """From the start of the process to its first prediction, the median of each run's starts."""
+        return [median(starts) for starts in self.start_ms]
 
     @property
     def p50_ms(self) -> list[float]:
@@ -120,29 +126,35 @@ class Run:
 
     def measure(self) -> None:
         """Adds the run's figures to the programs'."""
-        environment = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        for program in self._measured:
+            program.start_ms.append([])
+            program.latency_ms.append([])
+            program.bulk.append({batch: [] for batch in program.batches})
+        for _, program in self._turns(STARTS - 1):
+            with self._worker(program) as worker:
+                self._start(program, worker)
         with ExitStack() as processes:
-            workers = [
-                processes.enter_context(
-                    Worker(one.runner, one.spec, threads=self._threads, environment=environment)
-                )
-                for one in self._measured
-            ]
-            for _, program, worker in self._turns(workers, 1):
-                program.first_ms.append(worker.start(self._texts[0]).first_prediction_ms)
-                program.first_mb.append((worker.memory()[0] or 0) / 1e6)
-                program.latency_ms.append([])
-                program.bulk.append({batch: [] for batch in program.batches})
-            for part, program, worker in self._turns(workers, SLICES):
-                program.latency_ms[-1] += self._slice(worker, part)
-            for part, program, worker in self._turns(workers, PASSES):
+            workers = {one.name: processes.enter_context(self._worker(one)) for one in self._measured}
+            for _, program in self._turns(1):
+                self._start(program, workers[program.name])
+            for part, program in self._turns(SLICES):
+                program.latency_ms[-1] += self._slice(workers[program.name], part)
+            for part, program in self._turns(PASSES):
                 for batch, passes in program.bulk[-1].items():
-                    passes.append(worker.throughput(self._texts, batch, warm_up=part == 0))
+                    passes.append(workers[program.name].throughput(self._texts, batch, warm_up=part == 0))
 
-    def _turns(self, workers: Sequence[Worker], rounds: int) -> Iterator[tuple[int, Program, Worker]]:
-        for turn in shuffled_turns(workers, rounds, self._seed):
+    def _turns(self, rounds: int) -> Iterator[tuple[int, Program]]:
+        for turn in shuffled_turns(self._measured, rounds, self._seed):
             time.sleep(SETTLE_S)
-            yield turn.round, self._measured[turn.index], workers[turn.index]
+            yield turn.round, self._measured[turn.index]
+
+    def _worker(self, program: Program) -> Worker:
+        environment = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        return Worker(program.runner, program.spec, threads=self._threads, environment=environment)
+
+    def _start(self, program: Program, worker: Worker) -> None:
+        program.start_ms[-1].append(worker.start(self._texts[0]).first_prediction_ms)
+        program.first_mb.append((worker.memory()[0] or 0) / 1e6)
 
     def _slice(self, worker: Worker, part: int) -> list[float]:
         singly = self._texts[:LATENCY_TEXTS]
@@ -153,7 +165,7 @@ class Run:
 def _figures(program: Program) -> dict[str, Any]:
     """Gives what is recorded of a program; its spec names folders of this machine and stays out."""
     kept = {name: value for name, value in vars(program).items() if name != "spec"}
-    return {**kept, "p50_ms": program.p50_ms, "texts_per_s": program.texts_per_s}
+    return {**kept, "first_ms": program.first_ms, "p50_ms": program.p50_ms, "texts_per_s": program.texts_per_s}
 
 
 def spread(ratios_of_runs: Sequence[float]) -> dict[str, float]:
