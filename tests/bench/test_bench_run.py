@@ -70,8 +70,8 @@ def test_a_row_holds_every_figure(fakes):
     assert len(reference.throughput_per_s.samples) == 3
     assert reference.model_bytes == 1234
     assert 5 < reference.peak_memory_mb < 200
-    assert reference.first_prediction_ms == sorted(reference.about["starts_ms"])[1]
-    assert len(reference.about["starts_ms"]) == 3
+    starts = reference.about["starts_ms"]
+    assert len(starts) == 2 and reference.first_prediction_ms == pytest.approx(sum(starts) / 2, abs=0.1)
     assert (reference.accuracy.value, other.accuracy.value) == (1.0, 0.9)
     assert (reference.accuracy.low, reference.accuracy.high) == pytest.approx((0.9124, 1.0), abs=1e-4)
     assert other.accuracy_difference.value == pytest.approx(-0.1)

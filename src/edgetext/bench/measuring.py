@@ -29,7 +29,7 @@ class Measurement:
 
     Attributes:
         plan: The row.
-        starts: Its cold starts, one a round.
+        starts: Those of its processes, one a round.
         labels: The label of every held-out text.
         latencies_ms: One a timed text, round by round.
         rates_per_s: Texts per second, one a slice, round by round.
@@ -61,15 +61,19 @@ class Measurement:
     _worker: Worker | None = None
 
     def begin(self, texts: Sequence[str]) -> None:
-        """Finds the warm-up and predicts every text in a first process, which brings the files into the cache."""
+        """Finds the warm-up and predicts every text in a first process, which then waits for the first round."""
         self._texts = texts
-        self._attempt(self._start)
+        self._attempt(self._start_round)
         self._attempt(self._find_warm_up)
         self._attempt(lambda: self._predict(texts))
         self._attempt(self._size_slices)
         self._attempt(self._tokenize)
         self._attempt(self._describe)
-        self.stop()
+
+    @property
+    def cold_starts(self) -> Sequence[Start]:
+        """The starts with all files in the disk's cache: without the first one, where there are others."""
+        return self.starts[1:] or self.starts
 
     @property
     def warm_up(self) -> int:
@@ -83,10 +87,10 @@ class Measurement:
     def turn(self, number: int, part: int, texts: Sequence[str]) -> None:
         """Times latency and throughput in one slice of a turn; in each slice other texts, for each row the same.
 
-        Each turn has a process of its own, which its first slice starts and its last one ends: where a process
-        lands in memory can change its speed for all of its life, so that a round in the same process is no
-        repetition of the whole. Source: T. Kalibera and R. Jones, "Rigorous benchmarking in reasonable time", ISMM
-        2013.
+        Each turn has a process of its own, which its first slice starts (in the first round ``begin`` has) and its
+        last one ends: where a process lands in memory can change its speed for all of its life, so that a round in
+        the same process is no repetition of the whole. Source: T. Kalibera and R. Jones, "Rigorous benchmarking in
+        reasonable time", ISMM 2013.
 
         Args:
             number: The round, counted from 0.
@@ -154,8 +158,12 @@ class Measurement:
         affordable = int(rate * self._slice_seconds) // batch
         self.throughput_texts = min(self.settings.throughput_texts, max(1, affordable) * batch)
 
-    def _open_turn(self) -> None:
+    def _start_round(self) -> None:
         self.starts.append(self._start())
+
+    def _open_turn(self) -> None:
+        if self._worker is None:
+            self._start_round()
         self.latencies_ms.append([])
         self.rates_per_s.append([])
 

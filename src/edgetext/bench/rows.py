@@ -52,14 +52,14 @@ def make_row(measured: Measurement, readings: Sequence[Sequence[Reading]], data:
         calibration=calibration_of(readings) if readings else None,
         model_bytes=plan.model_bytes if plan.model_bytes is not None else measured.about.get("model_bytes"),
         peak_memory_mb=None if measured.peak_bytes is None else round(measured.peak_bytes / 1e6, 1),
-        first_prediction_ms=round(median(start.first_prediction_ms for start in measured.starts), 1),
+        first_prediction_ms=round(median(start.first_prediction_ms for start in measured.cold_starts), 1),
         predictions=predictions,
         warm_up={"texts": measured.warm_up, "passes_ms": measured.warm_up_ms},
         tokenization_ms=_tokenization(measured.tokenization_ms),
         scenarios=measured.scenarios,
         about={
             **row.about,
-            "starts_ms": [round(start.first_prediction_ms, 1) for start in measured.starts],
+            "starts_ms": [round(start.first_prediction_ms, 1) for start in measured.cold_starts],
             "joules_per_text": _means(measured.joules),
         },
     )
