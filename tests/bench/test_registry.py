@@ -39,6 +39,16 @@ def test_rows_of_the_bundle_beside_are_told_apart(tiny_bundle):
     assert [plan.name for plan in others] == ["edgetext fp32 (beside)", "edgetext int8 (beside)"]
 
 
+def test_only_what_depends_on_the_batch_is_answered_text_by_text(tiny_bundle):
+    plans = plan_rows(open_bundle(tiny_bundle), None, choose_backends(["onnxruntime", "edgetext:throughput"]), 1)
+    assert [(plan.variant, plan.answers_in_batches) for plan in plans] == [
+        ("fp32", 32),
+        ("int8", 1),
+        ("fp32 throughput", 32),
+        ("int8 throughput", 1),
+    ]
+
+
 def test_a_mode_is_asked_for_behind_a_colon():
     (backend,) = choose_backends(["edgetext:throughput"])
     assert (backend.name, backend.mode, backend.default) == ("edgetext", "throughput", False)

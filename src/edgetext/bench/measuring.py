@@ -149,7 +149,7 @@ class Measurement:
         self.warm_up_ms = [round(took, 4) for took in sums(samples, TEXTS)]
 
     def _predict(self, texts: Sequence[str]) -> None:
-        self.labels = self._running(self._worker).predict(texts, self.plan.backend.answers_in_batches)
+        self.labels = self._running(self._worker).predict(texts, self.plan.answers_in_batches)
 
     def _size_slices(self) -> None:
         """Finds how many texts, in whole batches, a throughput slice has time for."""

@@ -15,6 +15,8 @@ from edgetext.runtime.external import external_files
 from edgetext.runtime.manifest import Variant
 
 TOKENIZER_FILE = "tokenizer.json"
+_FP32 = "fp32"
+_ANSWERS = 32  # in a batch where the batch does not matter
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class RowPlan:
         spec: What the program's factory takes, as JSON values.
         model_bytes: Size of the model's files; ``None`` where the program itself tells.
         about: What a reader should know beforehand, such as the scheme.
+        answers_in_batches: How many texts are predicted at once when its accuracy is measured.
         whose: Whose row it is, where two bundles have rows of the same backend and variant.
     """
 
@@ -35,6 +38,7 @@ class RowPlan:
     spec: Mapping[str, Any]
     model_bytes: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    answers_in_batches: int = 1
     whose: str = ""
 
     @property
@@ -98,7 +102,7 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
         "threads": threads,
         "mode": backend.mode,
     }
-    return RowPlan(backend, _title(variant, backend), spec)
+    return RowPlan(backend, _title(variant, backend), spec, answers_in_batches=backend.answers_in_batches)
 
 
 def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int) -> RowPlan:
@@ -115,7 +119,9 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
         "mode": backend.mode,
     }
     title = _title(variant.name, backend)
-    return RowPlan(backend, title, spec, _bytes(bundle, variant, model), {"scheme": variant.scheme})
+    # A program that is served text by text is asked so, unless no answer can depend on the batch.
+    answers = _ANSWERS if variant.precision == _FP32 else backend.answers_in_batches
+    return RowPlan(backend, title, spec, _bytes(bundle, variant, model), {"scheme": variant.scheme}, answers)
 
 
 def _title(variant: str, backend: Backend) -> str:

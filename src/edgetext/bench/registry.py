@@ -25,7 +25,8 @@ class Backend:
         variants: The precisions to measure; for a bundle those of its variants' names, all of them where empty.
         device: ``cpu`` or ``cuda``.
         answers_in_batches: How many texts are predicted at once when its accuracy is measured. 1 for those that
-            are served text by text: with dynamic int8 a text's scores depend on its neighbours in the batch.
+            are served text by text: with dynamic int8 a text's scores depend on its neighbours in the batch. A
+            bundle's fp32 variant is predicted in batches whatever this says (see ``bench.plan``).
         mode: A way of running it that is asked for by ``name:mode``, and stands behind the variant in its rows.
         default: Whether it is measured when no backend is named.
     """

@@ -71,7 +71,7 @@ def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
     data = describe_data(held_out, labels, plan.name)
     texts = tuple(example.text for example in held_out.examples)
     index = {label: number for number, label in enumerate(labels)}
-    given = [index.get(label, -1) for label in answers(runner, texts, plan.backend.answers_in_batches)]
+    given = [index.get(label, -1) for label in answers(runner, texts, plan.answers_in_batches)]
     yield Loaded(runner, texts, _BATCH, accuracy(given, data.expected))
     runner.close()
 
