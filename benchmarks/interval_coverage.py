@@ -1,8 +1,8 @@
 """How often each kind of 95 % interval of a ratio holds the truth, by simulation.
 
 Rounds of texts of log-normal length, with noise of single calls and a state of the machine in each round; the truth
-is known. Compared: Student's t interval of the rounds' log ratios, which the bench widens to that of another run's
-ratio; the percentile interval of a hierarchical bootstrap over rounds and over the texts in them; and scipy's
+is known. Compared: Student's t interval of the rounds' log ratios, which the bench widens to that of further runs'
+ratios; the percentile interval of a hierarchical bootstrap over rounds and over the texts in them; and scipy's
 percentile and BCa bootstrap over rounds::
 
     python benchmarks/interval_coverage.py -o benchmarks/results/interval_coverage.json

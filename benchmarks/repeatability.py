@@ -2,15 +2,19 @@
 
 ``edgetext bench ... --backends all`` run several times; then::
 
-    python benchmarks/repeatability.py DIR DIR DIR -o benchmarks/results/repeatability.json
+    python benchmarks/repeatability.py DIR DIR DIR --seconds S S S -o FILE
+
+Such a set of runs is added to those that the file holds: one set alone says little, since what it finds is chance in
+part, and a set that disappoints must not make room for the next.
 
 A row is the ratio of the baseline's latency to a program's, with the interval that the report gives it: that in
-which another run of as many rounds finds its ratio in 95 of 100 cases (see ``edgetext.measure.ratios``).
+which both of two further runs of as many rounds find theirs in 95 of 100 cases (see ``edgetext.measure.pooled``).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,9 +65,12 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     runs = [read_results(path) for path in arguments.runs]
+    if len(arguments.seconds) != len(runs):
+        parser.error(f"expected --seconds for each of {len(runs)} runs, found {len(arguments.seconds)}")
     rows = compare_runs(runs)
-    value = {"environment": dict(runs[0].environment), "seconds": arguments.seconds, "rows": rows}
-    write_json(arguments.output, value)
+    sets = json.loads(arguments.output.read_text("utf-8"))["sets"] if arguments.output.exists() else []
+    sets.append({"environment": dict(runs[0].environment), "seconds": arguments.seconds, "rows": rows})
+    write_json(arguments.output, {"sets": sets})
     for row in rows:
         ratios = "  ".join(
             f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]" for ratio in row["ratios"]

@@ -133,24 +133,43 @@ def coverage(file: Path) -> Iterator[str]:
 
 
 def repeatability(file: Path) -> Iterator[str]:
-    """Gives what ``benchmarks/repeatability.py`` recorded."""
-    found = json.loads(file.read_text("utf-8"))
-    seconds = ", ".join(f"{value / 60:.1f}" for value in found["seconds"])
-    yield f"{machine(found['environment'])}; {len(found['seconds'])} runs of {seconds} minutes:"
+    """Gives what ``benchmarks/repeatability.py`` recorded: every set of runs, and the rows of the last one."""
+    sets = json.loads(file.read_text("utf-8"))["sets"]
+    yield "| set | code | minutes a run | rows whose interval holds both others' ratios, run by run | pairs held |"
+    yield "|---|---|---|---|---:|"
+    for found in sets:
+        environment, rows = found["environment"], found["rows"]
+        minutes = ", ".join(f"{seconds / 60:.1f}" for seconds in found["seconds"])
+        held = ", ".join(str(count) for count in _rows_held(found))
+        yield (
+            f"| {machine(environment)} | {environment['git_revision'][:7]} | {minutes} | {held} of {len(rows)} | "
+            f"{_sum(rows, 'pairs_held')} of {_sum(rows, 'pairs')} |"
+        )
     yield ""
-    yield "| row | ratio to the baseline [95 % of runs], run by run | intervals that hold another run's ratio |"
+    rows_held = sum(sum(_rows_held(found)) for found in sets)
+    all_rows = sum(len(found["seconds"]) * len(found["rows"]) for found in sets)
+    pairs_held, pairs = (sum(_sum(found["rows"], name) for found in sets) for name in ("pairs_held", "pairs"))
+    yield (
+        f"Together {rows_held} of {all_rows} rows ({100 * rows_held / all_rows:.0f} %) and "
+        f"{pairs_held} of {pairs} pairs ({100 * pairs_held / pairs:.0f} %)."
+    )
+    yield ""
+    yield "The last set:"
+    yield ""
+    yield "| row | ratio to the baseline [of two further runs], run by run | intervals that hold another run's |"
     yield "|---|---|---:|"
-    for row in found["rows"]:
+    for row in sets[-1]["rows"]:
         runs = ", ".join(f"{ratio['value']:.2f} {_interval(ratio)}" for ratio in row["ratios"])
         yield f"| {row['name']} | {runs} | {row['pairs_held']} of {row['pairs']} |"
-    yield ""
-    rows = found["rows"]
-    by_run = ", ".join(str(sum(row["holds_others"][run] for row in rows)) for run in range(len(found["seconds"])))
-    held, pairs = (sum(row[name] for row in rows) for name in ("pairs_held", "pairs"))
-    yield (
-        f"Rows in which a run's interval holds the ratios of the others, run by run: {by_run} of {len(rows)}. Of "
-        f"all {pairs} pairs {held} held."
-    )
+
+
+def _rows_held(found: dict[str, Any]) -> list[int]:
+    """Counts, for each run of a set, the rows whose interval holds the ratios of all other runs."""
+    return [sum(held) for held in zip(*(row["holds_others"] for row in found["rows"]), strict=True)]
+
+
+def _sum(rows: list[dict[str, Any]], name: str) -> int:
+    return sum(row[name] for row in rows)
 
 
 def _interval(found: dict[str, float], times: float = 1, form: str = ".2f") -> str:

@@ -14,6 +14,7 @@ from edgetext.bench.report import markdown
 from edgetext.bench.results import Calibration, Latency, Throughput, read_results, write_results
 from edgetext.bench.rounds import batch_ratios, latency_rounds, round_ratios, speedup
 from edgetext.bench.show import remarks
+from edgetext.measure.pooled import ratios_together
 from edgetext.measure.ratios import paired_ratio
 
 FILES = Path(__file__).parents[1] / "data" / "bench"
@@ -41,11 +42,24 @@ def test_the_rounds_of_a_row_are_its_samples_cut(results):
     assert latency_rounds(RECORDED.row("edgetext", "int8")) == []
 
 
-def test_the_ratio_is_round_by_round_and_its_interval_is_for_another_run(results):
+def test_the_ratio_is_round_by_round_and_its_interval_is_for_two_further_runs(results):
     found = speedup(results, results.rows[1], results.rows[0])
-    expected = paired_ratio(SLOW, FAST).another_run()
+    (expected,) = ratios_together([[slow / fast for slow, fast in zip(SLOW, FAST, strict=True)]])
     assert (found.value, found.low) == pytest.approx((expected.value, expected.low))
     assert found.rounds == 5
+
+
+def test_the_spread_is_judged_by_all_rows_of_the_machine(results):
+    reference, row = results.rows
+    rates = [FAST, *((2.0 + step, 2.3, 2.1 - step, 2.0, 2.2) for step in (0.1, 0.2, 0.3))]
+    others = [replace(row, backend=f"other {number}", **timed(rate)) for number, rate in enumerate(rates[1:])]
+    elsewhere = replace(others[0], backend="elsewhere", environment={"host": "another"})
+    unmeasured = replace(others[0], backend="absent", latency_ms=None)
+    among = replace(results, rows=(reference, row, elsewhere, unmeasured, *others))
+    expected, *_ = ratios_together([[slow / fast for slow, fast in zip(SLOW, each, strict=True)] for each in rates])
+    found = speedup(among, row, reference)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.high != pytest.approx(speedup(results, row, reference).high)
 
 
 def test_a_round_has_the_median_of_its_texts_own_ratios():
@@ -84,7 +98,7 @@ def test_too_few_undisturbed_rounds_are_no_choice():
 
 def test_the_cell_has_the_interval_or_says_that_no_difference_is_shown(results):
     reference, row = results.rows
-    assert cell(results, row, reference) == "5.17× [1.91, 14.0]"
+    assert cell(results, row, reference) == "5.17× [1.47, 18.2]"
     same = replace(row, backend="again", **timed((2.1, 2.2, 2.2, 1.9, 2.2)))
     assert cell(results, same, row).endswith(", no difference shown")
     assert cell(results, reference, reference) == "1.00×"

@@ -161,9 +161,10 @@ def how(results: Results) -> Iterator[str]:
     if any(latency_rounds(row) for row in results.rows):
         yield (
             "- **faster than**: the median of the texts' own ratios in a round, and its geometric mean over the "
-            "rounds (Kalibera and Jones 2013). In brackets is where another run finds it in 95 of 100 cases: "
-            "Student's interval of the rounds' logarithms, wider by the root of two (Hahn 1969). By the rounds "
-            "that were undisturbed for both rows where they are enough, else by all."
+            "rounds (Kalibera and Jones 2013). In brackets is where two further runs both find it in 95 of 100 "
+            "cases: Student's interval of the rounds' logarithms, for the difference of two runs (Hahn 1969), with "
+            "spreads judged by all rows together (Smyth 2004). By the rounds that were undisturbed for both rows "
+            "where they are enough, else by all."
         )
     if disturbed_share(results).turns:
         yield (

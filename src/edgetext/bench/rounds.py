@@ -9,6 +9,7 @@ from statistics import median
 from edgetext.bench.disturbance import best_reading, disturbed_rounds, environment_of, usable_rounds
 from edgetext.bench.results import Results, Row
 from edgetext.measure.percentiles import percentiles
+from edgetext.measure.pooled import ratios_together
 from edgetext.measure.ratios import Ratio, mean_ratio, typical_ratio
 
 Rounds = Sequence[Sequence[float]]
@@ -67,7 +68,8 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
     """Gives how many times sooner a row answers the typical text than the reference, by the rounds that both had.
 
     In each round both were timed on the same texts. Rows of different machines, and those of a file without rounds,
-    have no rounds in common: then there is no ratio with an interval.
+    have no rounds in common: then there is no ratio with an interval. How much ratios spread from round to round is
+    judged by all rows of that machine together.
 
     Args:
         results: Where both are from.
@@ -75,16 +77,26 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
         reference: What it is compared with.
 
     Returns:
-        The ratio, with the interval in which another run would find it.
+        The ratio, with the interval in which two further runs would find theirs.
     """
     environment = environment_of(results, row)
-    if environment != environment_of(results, reference):
+    own = _usable_ratios(results, row, reference)
+    if not own or environment != environment_of(results, reference):
         return None
+    others = [
+        _usable_ratios(results, other, reference)
+        for other in results.rows
+        if other is not row and other is not reference and environment_of(results, other) == environment
+    ]
+    return ratios_together([own, *filter(None, others)])[0]
+
+
+def _usable_ratios(results: Results, row: Row, reference: Row) -> list[float]:
+    """Gives the ratios of the rounds that were undisturbed for both rows, or of all where too few were."""
     ratios = round_ratios(latency_rounds(reference), latency_rounds(row))
-    if not ratios:
-        return None
-    best = best_reading(results, environment=environment)
-    return usable_ratio(ratios, disturbed_rounds(row, best) | disturbed_rounds(reference, best))
+    best = best_reading(results, environment=environment_of(results, row))
+    unusable = disturbed_rounds(row, best) | disturbed_rounds(reference, best)
+    return [ratios[number] for number in usable_rounds(len(ratios), unusable)]
 
 
 def usable_ratio(ratios: Sequence[float], unusable: frozenset[int]) -> Ratio:

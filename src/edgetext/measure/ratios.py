@@ -8,7 +8,8 @@ So the interval comes from the rounds' figures alone, on the logarithmic scale, 
 - unpaired rounds, of two runs: Welch's t interval of the difference of the means of the logarithms.
 
 Both hold the true ratio in 95 of 100 cases. Whoever measures again finds another ratio than the true one, which
-they hold in 83 to 88 of 100 cases only: ``Ratio.another_run`` gives the interval for that.
+they hold in 83 to 88 of 100 cases only: ``Ratio.another_run`` gives the interval for that, and ``measure.pooled``
+the one for two further runs, where a table has several programs.
 
 Sources: T. Kalibera and R. Jones, "Rigorous benchmarking in reasonable time", ISMM 2013 (means at the highest level
 of repetition carry the variance of all levels below); B. L. Welch, "The generalization of 'Student's' problem when
@@ -129,19 +130,28 @@ def unpaired_ratio(over: Sequence[float], under: Sequence[float], confidence: fl
     above, below = _logs(over), _logs(under)
     rounds = min(len(above), len(below))
     if rounds < 2:
-        return _ratio(fmean(above) - fmean(below), math.inf, 0, rounds, confidence)
+        return ratio_of_logs(fmean(above) - fmean(below), math.inf, 0, rounds, confidence)
     parts = [variance(logs) / len(logs) for logs in (above, below)]
     weights = sum(part**2 / (len(logs) - 1) for part, logs in zip(parts, (above, below), strict=True))
     freedom = sum(parts) ** 2 / weights if weights else len(above) + len(below) - 2
-    return _ratio(fmean(above) - fmean(below), math.sqrt(sum(parts)), freedom, rounds, confidence)
+    return ratio_of_logs(fmean(above) - fmean(below), math.sqrt(sum(parts)), freedom, rounds, confidence)
 
 
 def _mean_ratio(logs: Sequence[float], confidence: float) -> Ratio:
     error = math.sqrt(variance(logs) / len(logs)) if len(logs) > 1 else math.inf
-    return _ratio(fmean(logs), error, len(logs) - 1, len(logs), confidence)
+    return ratio_of_logs(fmean(logs), error, len(logs) - 1, len(logs), confidence)
 
 
-def _ratio(mean: float, error: float, freedom: float, rounds: int, confidence: float) -> Ratio:
+def ratio_of_logs(mean: float, error: float, freedom: float, rounds: int, confidence: float) -> Ratio:
+    """Gives a ratio from its logarithm, with Student's interval.
+
+    Args:
+        mean: The logarithm.
+        error: Its standard error; infinite where there are too few rounds to know.
+        freedom: Degrees of freedom of the error.
+        rounds: How many rounds it comes from.
+        confidence: Two-sided, such as 0.95.
+    """
     if not math.isfinite(error):
         return Ratio(math.exp(mean), 0.0, math.inf, rounds)
     # Welch's degrees of freedom lie above 1, but for rounding; a tenth less of them is on the safe side.
