@@ -4,8 +4,8 @@
 
     python benchmarks/repeatability.py DIR DIR DIR --seconds S S S -o FILE
 
-Such a set of runs is added to those that the file holds: one set alone says little, since what it finds is chance in
-part, and a set that disappoints must not make room for the next.
+Such a set of runs is added to those that the file holds: one set alone says little, since what it finds is chance
+in part, and a set that disappoints must not make room for the next.
 
 A row is the ratio of the baseline's latency to a program's, with the interval that the report gives it: that in
 which both of two further runs of as many rounds find theirs in 95 of 100 cases (see ``edgetext.measure.pooled``).

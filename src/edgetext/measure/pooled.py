@@ -39,6 +39,23 @@ class _Spread:
     freedom: float
 
 
+@dataclass(frozen=True)
+class _Prior:
+    """What the programs' spreads have in common.
+
+    Attributes:
+        log: Mean of the logarithms of their variances, less what chance takes from it.
+        freedom: d0, the rounds that it is worth; infinite where the spreads differ by chance only.
+    """
+
+    log: float
+    freedom: float
+
+    def variance(self, freedom: float) -> float:
+        """Gives s0^2 for a d0 that was bounded."""
+        return math.exp(self.log + _digamma_less_log(freedom / 2))
+
+
 def ratios_together(rounds: Sequence[Sequence[float]], further_runs: int = 2) -> list[Ratio]:
     """Gives each program's ratio to the reference, with the interval in which further runs find theirs.
 
@@ -68,23 +85,6 @@ def ratios_together(rounds: Sequence[Sequence[float]], further_runs: int = 2) ->
         error = math.sqrt(2 * judged.variance / len(each))
         found.append(ratio_of_logs(fmean(each), error, judged.freedom, len(each), confidence))
     return found
-
-
-@dataclass(frozen=True)
-class _Prior:
-    """What the programs' spreads have in common.
-
-    Attributes:
-        log: Mean of the logarithms of their variances, less what chance takes from it.
-        freedom: d0, the rounds that it is worth; infinite where the spreads differ by chance only.
-    """
-
-    log: float
-    freedom: float
-
-    def variance(self, freedom: float) -> float:
-        """Gives s0^2 for a d0 that was bounded."""
-        return math.exp(self.log + _digamma_less_log(freedom / 2))
 
 
 def _judged(own: _Spread, prior: _Prior | None) -> _Spread:
