@@ -95,8 +95,7 @@ def _usable_ratios(results: Results, row: Row, reference: Row) -> list[float]:
     """Gives the ratios of the rounds that were undisturbed for both rows, or of all where too few were."""
     ratios = round_ratios(latency_rounds(reference), latency_rounds(row))
     best = best_reading(results, environment=environment_of(results, row))
-    unusable = disturbed_rounds(row, best) | disturbed_rounds(reference, best)
-    return [ratios[number] for number in usable_rounds(len(ratios), unusable)]
+    return _without(ratios, disturbed_rounds(row, best) | disturbed_rounds(reference, best))
 
 
 def usable_ratio(ratios: Sequence[float], unusable: frozenset[int]) -> Ratio:
@@ -106,7 +105,12 @@ def usable_ratio(ratios: Sequence[float], unusable: frozenset[int]) -> Ratio:
         ratios: One a round, at least one.
         unusable: The rounds, counted from 0, that were disturbed for either row; left out where the others suffice.
     """
-    return mean_ratio([ratios[number] for number in usable_rounds(len(ratios), unusable)]).another_run()
+    return mean_ratio(_without(ratios, unusable)).another_run()
+
+
+def _without(ratios: Sequence[float], unusable: frozenset[int]) -> list[float]:
+    """Leaves the disturbed rounds out, where the others suffice."""
+    return [ratios[number] for number in usable_rounds(len(ratios), unusable)]
 
 
 def _cut(samples: Sequence[float], counts: Sequence[int]) -> Rounds:

@@ -28,7 +28,10 @@ from statistics import fmean, variance
 from edgetext.measure.ratios import CONFIDENCE, Ratio, ratio_of_logs
 
 LEAST_PROGRAMS = 4
-"""From fewer the others' spread is not known well enough: with three, 93 of 100 intervals would hold."""
+"""From fewer programs the others' spread is not known well enough."""
+
+FURTHER_RUNS = 2
+"""How many runs an interval is for: three in all are what a reader tries."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,15 @@ class _Prior:
         return math.exp(self.log + _digamma_less_log(freedom / 2))
 
 
-def ratios_together(rounds: Sequence[Sequence[float]], further_runs: int = 2) -> list[Ratio]:
-    """Gives each program's ratio to the reference, with the interval in which further runs find theirs.
+def ratios_together(rounds: Sequence[Sequence[float]]) -> list[Ratio]:
+    """Gives each program's ratio to the reference, with the interval in which two further runs find theirs.
 
-    All of the further runs, of as many rounds, find their ratios in it in 95 of 100 cases (Bonferroni's inequality;
-    the error of a difference of two runs is larger than one's by the root of two, as in ``Ratio.another_run``).
+    Both of them, of as many rounds, find their ratios in it in 95 of 100 cases (Bonferroni's inequality; the error
+    of a difference of two runs is larger than one's by the root of two, as in ``Ratio.another_run``).
 
     Args:
         rounds: For each program its ratio in every round, at least one, all positive; the programs' numbers of
             rounds may differ.
-        further_runs: How many, at least 1.
 
     Returns:
         A ratio a program; without bounds where it has one round only.
@@ -78,7 +80,7 @@ def ratios_together(rounds: Sequence[Sequence[float]], further_runs: int = 2) ->
     logs = [[math.log(ratio) for ratio in ratios] for ratios in rounds]
     own = [_Spread(variance(each), len(each) - 1) if len(each) > 1 else None for each in logs]
     prior = _prior([spread for spread in own if spread and spread.variance])
-    confidence = 1 - (1 - CONFIDENCE) / further_runs
+    confidence = 1 - (1 - CONFIDENCE) / FURTHER_RUNS
     found = []
     for each, spread in zip(logs, own, strict=True):
         judged = _judged(spread, prior) if spread else _Spread(math.inf, 1)
