@@ -1,4 +1,9 @@
-"""How the figures of one row differ between two runs, each with its interval."""
+"""How the figures of one row differ between two runs, each with its interval.
+
+The timed figures' intervals hold together, so that an equal program is rarely called changed in any of them.
+
+Source: O. J. Dunn, "Multiple comparisons among means", Journal of the American Statistical Association 56 (1961).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from edgetext.bench.accuracy import right_answers
 from edgetext.bench.disturbance import disturbed_rounds, usable_rounds
 from edgetext.bench.limits import METRICS
 from edgetext.bench.results import Row
-from edgetext.bench.rounds import batch_ratios, latency_figures, latency_rounds, round_ratios, usable_ratio
+from edgetext.bench.rounds import OF_EACH, batch_ratios, latency_figures, latency_rounds, round_ratios, usable_ratio
 from edgetext.measure.noise import Reading
 from edgetext.measure.ratios import unpaired_ratio
 from edgetext.metrics.paired import paired_difference
@@ -23,8 +28,8 @@ class Change:
     Attributes:
         metric: One of ``limits.METRICS``.
         worse: Percent of the old figure; for accuracy, percentage points lost. Negative where it got better.
-        low: Lower end of the interval in which another run finds it in 95 of 100 cases; of accuracy, which does not
-            change from run to run, the lower end of the 95 % interval.
+        low: Lower end of the interval in which another run finds it, all timed figures of a row at once, in 95 of
+            100 cases; of accuracy, which does not change from run to run, the lower end of the 95 % interval.
         high: Upper end of it; the same as ``low`` for the peak memory, which has one value a run and no interval.
     """
 
@@ -130,7 +135,7 @@ def _slower(
         ratio = usable_ratio(ratios, bad_new | bad_old)
     else:
         ratio = unpaired_ratio(
-            _of(new, usable_rounds(len(new), bad_new)), _of(old, usable_rounds(len(old), bad_old))
+            _of(new, usable_rounds(len(new), bad_new)), _of(old, usable_rounds(len(old), bad_old)), OF_EACH
         ).another_run()
     return Change(metric, *(100 * (value - 1) for value in (ratio.value, ratio.low, ratio.high)))
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from edgetext.errors import InputError
 
-METRICS = ("p50", "p90", "p99", "throughput", "first", "peak_memory", "accuracy")
+TIMED = ("p50", "p90", "p99", "throughput", "first")
+"""Figures that change from round to round, and that have an interval for it."""
+
+METRICS = (*TIMED, "peak_memory", "accuracy")
 _FORM = re.compile(r"\s*(\w+)\s*>\s*([0-9]*\.?[0-9]+)\s*%\s*")
 
 

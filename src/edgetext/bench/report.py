@@ -149,8 +149,8 @@ def how(results: Results) -> Iterator[str]:
             "for TF-IDF, finding and weighting its words."
         )
     yield (
-        "- **accuracy**: all rows of the data, with Wilson's 95 % interval; torch and the pipeline predict them in "
-        "batches, onnxruntime and edgetext one by one, as they are served."
+        "- **accuracy**: all rows of the data, with Wilson's 95 % interval; int8 variants of a bundle predict them "
+        "one by one, since their scores depend on the batch, all others in batches."
     )
     if reference:
         yield (
