@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--slices", type=int, default=8)
     parser.add_argument("--within", type=float, default=3, help="percent, as edgetext bench takes it (default: 3)")
-    parser.add_argument("--max-rounds", type=int, default=100)
+    parser.add_argument("--max-rounds", type=int, default=120)
     parser.add_argument("--apart", action="store_true", help="a run of its own for each program")
     parser.add_argument("--threads", type=int, default=usable_threads())
     parser.add_argument("--limit", type=int, default=40, help="held-out rows (default: 40)")

@@ -15,7 +15,14 @@ from edgetext.bench.accuracy import right_answers
 from edgetext.bench.disturbance import disturbed_rounds, usable_rounds
 from edgetext.bench.limits import METRICS
 from edgetext.bench.results import Row
-from edgetext.bench.rounds import OF_EACH, batch_ratios, latency_figures, latency_rounds, round_ratios, usable_ratio
+from edgetext.bench.rounds import (
+    FIGURE_CONFIDENCE,
+    batch_ratios,
+    latency_figures,
+    latency_rounds,
+    round_ratios,
+    usable_ratio,
+)
 from edgetext.measure.noise import Reading
 from edgetext.measure.ratios import unpaired_ratio
 from edgetext.metrics.paired import paired_difference
@@ -135,7 +142,9 @@ def _slower(
         ratio = usable_ratio(ratios, bad_new | bad_old)
     else:
         ratio = unpaired_ratio(
-            _of(new, usable_rounds(len(new), bad_new)), _of(old, usable_rounds(len(old), bad_old)), OF_EACH
+            _of(new, usable_rounds(len(new), bad_new)),
+            _of(old, usable_rounds(len(old), bad_old)),
+            FIGURE_CONFIDENCE,
         ).another_run()
     return Change(metric, *(100 * (value - 1) for value in (ratio.value, ratio.low, ratio.high)))
 

@@ -16,8 +16,8 @@ from edgetext.measure.ratios import CONFIDENCE, Ratio, mean_ratio, typical_ratio
 Rounds = Sequence[Sequence[float]]
 """Durations of the same row, one sequence a round, each with at least one."""
 
-OF_EACH = 1 - (1 - CONFIDENCE) / len(TIMED)
-"""Confidence of each timed figure, for those of a row to be in their intervals together (Bonferroni)."""
+FIGURE_CONFIDENCE = 1 - (1 - CONFIDENCE) / len(TIMED)
+"""Of each timed figure by itself, for those of a row to be in their intervals together (Bonferroni)."""
 
 
 def latency_rounds(row: Row) -> Rounds:
@@ -111,7 +111,7 @@ def usable_ratio(ratios: Sequence[float], unusable: frozenset[int]) -> Ratio:
         ratios: One a round, at least one.
         unusable: The rounds, counted from 0, that were disturbed for either row; left out where the others suffice.
     """
-    return mean_ratio(_without(ratios, unusable), OF_EACH).another_run()
+    return mean_ratio(_without(ratios, unusable), FIGURE_CONFIDENCE).another_run()
 
 
 def _without(ratios: Sequence[float], unusable: frozenset[int]) -> list[float]:
