@@ -13,7 +13,6 @@ Standard library only, so that export and bench can read it wherever they run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from edgetext.errors import ModelError
 from edgetext.files import write_json
+from edgetext.reading import MAX_RECORD_BYTES, read_object
 
 SPLIT_FILE = "split.json"
 TRAINING_FILE = "training.json"
@@ -231,10 +231,4 @@ def _read_split(path: Path) -> SplitRecord | None:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} must hold a JSON object")
-    return value
+    return read_object(path, limit=MAX_RECORD_BYTES, error=ModelError)

@@ -7,7 +7,6 @@ the note gives is cut off when the work goes on, so that a process killed at any
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.files import write_json
+from edgetext.reading import read_json
 
 FORMAT_VERSION = 1
 BEGIN_AGAIN = "begin again with --overwrite, without --resume"
@@ -77,14 +77,14 @@ class Journal:
         Raises:
             InputError: It is damaged.
         """
+        if not self._note_file.exists():
+            return None
         try:
-            value = json.loads(self._note_file.read_text("utf-8"))
+            value = read_json(self._note_file)
             if value["format_version"] != FORMAT_VERSION or set(value) != {field.name for field in fields(Note)}:
                 raise ValueError
             return Note(**value)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, TypeError, KeyError):
+        except (InputError, ValueError, TypeError, KeyError):
             raise InputError(f"{self._note_file} is damaged: {BEGIN_AGAIN}") from None
 
     def begin(self, note: Note) -> None:

@@ -23,9 +23,9 @@ from edgetext.export.tuning import MANIFEST_FIELD, Tuning, read_tuning
 from edgetext.export.workshop import from_bundle
 from edgetext.files import new_folder, refuse_existing
 from edgetext.progress import Progress, Silent
+from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle, open_bundle
 from edgetext.runtime.manifest import Manifest
-from edgetext.runtime.reading import read_object
 
 
 def tune_bundle(
@@ -112,4 +112,4 @@ def _metrics(bundle: Bundle) -> object:
     """The torch checkpoint's figures, which the earlier record carries on; none where there is no record."""
     if not (bundle.path / RECORD_FILE).exists():
         return {}
-    return read_object(bundle.file(RECORD_FILE)).get("metrics")
+    return read_object(bundle.file(RECORD_FILE), error=BundleError).get("metrics")

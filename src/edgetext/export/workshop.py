@@ -17,10 +17,10 @@ from edgetext.export.schemes.source import Source
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import Tuning
 from edgetext.progress import Progress
+from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle
 from edgetext.runtime.external import external_files
 from edgetext.runtime.manifest import Manifest
-from edgetext.runtime.reading import read_object
 
 TOKENIZER_FILES = ("tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json")
 _MODEL = "model.onnx"
@@ -111,7 +111,7 @@ def from_bundle(
         session=reference.session,
         evaluation=reference.evaluation,
     )
-    model_type = str(read_object(folder / "config.json").get("model_type", ""))
+    model_type = str(read_object(folder / "config.json", error=BundleError).get("model_type", ""))
     source = Source(folder, model_type, manifest.max_length, tuning.calibration.texts)
     texts = [example.text for example in tuning.examples]
     alone = replace(manifest, variants=(variant,), default_variant=FP32)

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import BundleError, IntegrityError
+from edgetext.reading import MAX_TOKENIZER_BYTES, read_bytes, read_json
 from edgetext.runtime.external import external_files
 from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
 from edgetext.runtime.hub import fetch, is_hub_name
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant, check_inside
-from edgetext.runtime.reading import read_bytes, read_json
 
 TOKENIZER_FILE = "tokenizer.json"
-MAX_TOKENIZER_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Bundle:
             BundleError: It is missing or larger than 256 MB.
             IntegrityError: It is not the one that was exported.
         """
-        content = read_bytes(self.file(TOKENIZER_FILE), MAX_TOKENIZER_BYTES)
+        content = read_bytes(self.file(TOKENIZER_FILE), MAX_TOKENIZER_BYTES, error=BundleError)
         expected = self.manifest.files.get(TOKENIZER_FILE)
         if verify and expected is not None:
             self._compare(TOKENIZER_FILE, hashlib.sha256(content).hexdigest(), expected)
@@ -171,7 +170,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def _read_manifest(folder: Path) -> Manifest:
-    value: Any = read_json(folder / MANIFEST_FILE)
+    value: Any = read_json(folder / MANIFEST_FILE, error=BundleError)
     try:
         return Manifest.from_json(value)
     except BundleError as error:

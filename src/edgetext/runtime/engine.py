@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgetext.errors import BundleError, InputError
+from edgetext.reading import read_object
 from edgetext.runtime.aside import Aside
 from edgetext.runtime.averaging import average
 from edgetext.runtime.batching import BATCH_TEXTS, batches, windows
@@ -19,7 +20,6 @@ from edgetext.runtime.graph import check_graph
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.pairs import Text
 from edgetext.runtime.prediction import FloatArray
-from edgetext.runtime.reading import read_object
 from edgetext.runtime.session import Profile, one_line, open_session
 from edgetext.runtime.window import Window
 
@@ -200,5 +200,5 @@ def _make_pool(threads: int) -> ThreadPoolExecutor:
 def _padding_id(bundle: Bundle) -> int:
     """Gives the model's padding token; some architectures look for it in the ids, past the attention mask."""
     config = bundle.path / "config.json"
-    found = read_object(config).get("pad_token_id") if config.is_file() else None
+    found = read_object(config, error=BundleError).get("pad_token_id") if config.is_file() else None
     return found if type(found) is int and 0 <= found < _MOST_TOKENS else 0

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import BundleError
+from edgetext.reading import listed, read_object
 from edgetext.runtime.manifest import Manifest, Variant
-from edgetext.runtime.reading import listed, read_object
 
 _USUAL_LENGTH = 512  # tokens, where the folder says nothing
 _UNSET_LENGTH = 1 << 20  # transformers writes 10**30 for "no limit known"
@@ -39,7 +39,7 @@ def manifest_of_folder(folder: Path) -> Manifest:
     Raises:
         BundleError: ``config.json`` is damaged or tells of a model that is no text classifier.
     """
-    config = read_object(folder / "config.json")
+    config = read_object(folder / "config.json", error=BundleError)
     task = _task(folder, config)
     labels = _labels(folder, config)
     variants = _variants(folder)
@@ -105,7 +105,7 @@ def _labels(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
     limits = [_positions(config)]
     if (folder / "tokenizer_config.json").is_file():
-        limits.append(read_object(folder / "tokenizer_config.json").get("model_max_length"))
+        limits.append(read_object(folder / "tokenizer_config.json", error=BundleError).get("model_max_length"))
     known = [limit for limit in limits if type(limit) is int and 2 < limit < _UNSET_LENGTH]
     return min(known, default=_USUAL_LENGTH)
 

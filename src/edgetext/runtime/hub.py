@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgetext.errors import BundleError, needs_extra
+from edgetext.reading import read_json
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest
-from edgetext.runtime.reading import read_json
 
 PREFIX = "hub:"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -74,7 +74,7 @@ def _cached(name: str, commit: str) -> Path | None:
 
     try:
         folder = Path(snapshot_download(name, revision=commit, local_files_only=True))
-        manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE))
+        manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE, error=BundleError))
     except (LocalEntryNotFoundError, BundleError):
         return None
     names = ["config.json", *manifest.files, *(variant.file for variant in manifest.variants)]
@@ -100,7 +100,7 @@ def _models(folder: Path) -> list[str]:
     """Gives patterns for the model files: those of the manifest, or the usual ones where there is none."""
     if not (folder / MANIFEST_FILE).is_file():
         return [f"{place}{pattern}" for place in ("", "onnx/") for pattern in _USUAL_MODELS]
-    manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE))
+    manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE, error=BundleError))
     return [glob.escape(name) for name in (*manifest.files, *(variant.file for variant in manifest.variants))]
 
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from edgetext.errors import BundleError
-from edgetext.runtime.reading import listed
+from edgetext.reading import listed
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "bundle.json"
