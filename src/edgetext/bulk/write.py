@@ -51,9 +51,9 @@ def numbered_row(row: Row, prediction: Prediction) -> str:
 
 
 def reject_line(broken: Broken) -> str:
-    """Gives ``row``, ``reason`` and ``raw`` of a row that was set aside."""
-    where = f"{broken.place}: " if broken.place else ""
-    value = {"row": broken.number, "reason": f"{where}{broken.reason}", "raw": broken.raw}
+    """Gives ``row``, ``line`` (of a file that has lines), ``reason`` and ``raw`` of a row that was set aside."""
+    line = {} if broken.line is None else {"line": broken.line}
+    value = {"row": broken.number, **line, "reason": broken.reason, "raw": broken.raw}
     return json.dumps(value, ensure_ascii=not _is_unicode(broken)) + "\n"
 
 
@@ -107,7 +107,7 @@ def check_suffix(target: Path) -> None:
 
 def _is_unicode(broken: Broken) -> bool:
     try:
-        f"{broken.place}{broken.reason}{broken.raw}".encode()
+        f"{broken.reason}{broken.raw}".encode()
     except UnicodeEncodeError:
         return False
     return True

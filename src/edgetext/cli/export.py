@@ -133,6 +133,8 @@ def export_from(
         text_column=arguments.text_column,
         label_column=arguments.label_column,
     )
+    for sentence in rows.notes:
+        progress.note(sentence)
     return export_bundle(
         opened,
         rows.examples,

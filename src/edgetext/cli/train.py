@@ -51,6 +51,13 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         help="the column that says train, validation or test (default: split or partition, if there is one)",
     )
     group.add_argument(
+        "--no-split-column",
+        dest="split_column",
+        action="store_const",
+        const="",
+        help="take no column for it, whatever the columns are called",
+    )
+    group.add_argument(
         "--validation", metavar="FILE", help="rows that choose the best epoch (default: cut from DATA, stratified)"
     )
     group.add_argument(
@@ -126,21 +133,22 @@ def split_from(arguments: argparse.Namespace, progress: Progress) -> Split:
     """Reads and splits the data as the options say, and tells of rows that were left out."""
     from edgetext.data import load, resolve_split
 
-    def read(uri: str) -> LabelledData:
+    def read(uri: str, like: LabelledData | None = None) -> LabelledData:
         found = load(
             uri,
             text_column=arguments.text_column,
             label_column=arguments.label_column,
-            split_column=arguments.split_column if uri == arguments.data else None,
+            split_column=None if like else arguments.split_column,
+            like=like.source if like else None,
             drop_invalid=arguments.drop_invalid,
         )
-        for sentence in found.dropped:
+        for sentence in (*found.notes, *found.dropped):
             progress.note(sentence)
         return found
 
     data = read(arguments.data)
-    validation = read(arguments.validation) if arguments.validation else None
-    test = read(arguments.test) if arguments.test else None
+    validation = read(arguments.validation, data) if arguments.validation else None
+    test = read(arguments.test, data) if arguments.test else None
     return resolve_split(data, validation, test, seed=arguments.seed)
 
 

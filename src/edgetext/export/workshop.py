@@ -62,6 +62,7 @@ def from_checkpoint(
         inputs=inputs,
         variants=(make_variant(folder, FP32, _MODEL, precision=FP32, scheme=FP32, evaluation=evaluation),),
         default_variant=FP32,
+        text_column=checkpoint.text_column,
         provenance=provenance(checkpoint, settings.command),
         created_with=f"edgetext {__version__}",
     )

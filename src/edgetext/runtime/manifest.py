@@ -57,6 +57,7 @@ class Manifest:
         variants: The models, the reference first.
         default_variant: Name of the model that is loaded when none is asked for.
         thresholds: Multi label: the probability from which on a label is given, one a label.
+        text_column: The column that the texts were read from in training; empty where nobody knows.
         provenance: Base model, data fingerprint, library versions, seed, date, command.
         created_with: Name and version of the program that wrote the bundle.
         files: SHA-256 by path of the other files that predictions depend on: the tokenizer, external weights.
@@ -70,6 +71,7 @@ class Manifest:
     variants: tuple[Variant, ...]
     default_variant: str
     thresholds: tuple[float, ...] | None = None
+    text_column: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     created_with: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class Manifest:
             "inputs": list(self.inputs),
             "variants": [_variant_to_json(variant) for variant in self.variants],
             "default_variant": self.default_variant,
+            "text_column": self.text_column,
             "files": dict(self.files),
             "provenance": dict(self.provenance),
             "created_with": self.created_with,
@@ -133,6 +136,7 @@ class Manifest:
             variants=tuple(_variant_from_json(entry) for entry in _list(document, "variants")),
             default_variant=_string(document, "default_variant"),
             thresholds=_thresholds(document, len(labels), task),
+            text_column=_expect(document.get("text_column", ""), str, "text_column"),
             provenance=_expect(document.get("provenance", {}), dict, "provenance"),
             created_with=_expect(document.get("created_with", ""), str, "created_with"),
             files=_files(document),

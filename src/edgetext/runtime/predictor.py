@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -22,6 +22,8 @@ from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.pairs import Text
 from edgetext.runtime.prediction import FloatArray, Prediction, Scoring, check_top_k
 from edgetext.runtime.session import make_profile
+
+_NO_TEXTS = (bytes, bytearray, memoryview, Mapping, Set)  # a set has no order, and answers come in order
 
 
 class Predictor:
@@ -242,6 +244,11 @@ class Predictor:
 
 
 def _texts(texts: Iterable[Text]) -> Iterable[Text]:
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+    """Refuses what can be iterated over and is no sequence of texts: a table gives the names of its columns."""
+    if isinstance(texts, str):
         raise InputError(f"expected several texts, found {texts!r:.40}: call the predictor itself for a single one")
+    table = hasattr(texts, "columns") or hasattr(texts, "column_names")
+    if table or isinstance(texts, _NO_TEXTS) or not isinstance(texts, Iterable):
+        hint = ": give its column of texts, such as table['text']" if table else ": give a list of strings"
+        raise InputError(f"expected several texts, found an object of type {type(texts).__name__}{hint}")
     return texts
