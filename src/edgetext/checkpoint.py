@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from edgetext.errors import ModelError
+from edgetext.fields import Amount, Count, Share, between, read_part
 from edgetext.files import write_json
-from edgetext.reading import MAX_RECORD_BYTES, read_object
+from edgetext.reading import MAX_RECORD_BYTES, listed, read_object
 
 SPLIT_FILE = "split.json"
 TRAINING_FILE = "training.json"
@@ -34,6 +35,28 @@ _OFFSET_POSITIONS = frozenset(
     }
 )  # fmt: skip
 _DEFAULT_LABELS = {"0": "LABEL_0", "1": "LABEL_1"}  # transformers leaves them out of config.json
+
+
+RowNumber = Annotated[int, between(1, 1e15)]
+
+
+class PartFigures(TypedDict, total=False):
+    """How a part of the rows was predicted."""
+
+    accuracy: Share | None
+    macro_f1: Share | None
+    per_label: Mapping[str, Mapping[str, Amount | None]]
+
+
+Metrics = Mapping[str, PartFigures]
+
+
+class Training(TypedDict, total=False):
+    """What others read of ``training.json``; ``train`` writes more than this."""
+
+    base_model: str
+    max_length: Annotated[int, between(1, 1 << 20)]
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -51,7 +74,7 @@ class DataSource:
 
     uri: str
     fingerprint: str
-    rows: int
+    rows: Count
     text_column: str
     label_column: str
     split_column: str | None = None
@@ -66,8 +89,8 @@ class SplitPart:
         rows: Row numbers in that source; the first data row is 1.
     """
 
-    source: int
-    rows: tuple[int, ...]
+    source: Count
+    rows: tuple[RowNumber, ...]
 
 
 @dataclass(frozen=True)
@@ -93,20 +116,28 @@ class SplitRecord:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> SplitRecord:
+    def from_json(cls, value: Mapping[str, Any], where: str = SPLIT_FILE) -> SplitRecord:
         """Reads the record back.
 
         Raises:
-            KeyError, TypeError, ValueError: The value is not one that ``to_json`` gave.
+            ModelError: The value is not one that ``to_json`` gave.
         """
-        sources = tuple(DataSource(**source) for source in value["sources"])
-        parts = {
-            name: SplitPart(int(part["source"]), tuple(int(row) for row in part["rows"]))
-            for name, part in value["parts"].items()
-        }
-        if any(not 0 <= part.source < len(sources) for part in parts.values()):
-            raise ValueError("a part names a source that is not there")
-        return cls(sources, parts, int(value["seed"]))
+        return read_part(cls, value, where, error=ModelError)
+
+    def disagreement(self) -> str:
+        """Says which part names rows that its source lacks, or that another part has."""
+        taken: dict[int, set[int]] = {}
+        for name, part in self.parts.items():
+            if part.source >= len(self.sources):
+                return f"{listed([name])} is of source {part.source} of {len(self.sources)}, counted from 0"
+            if max(part.rows, default=0) > self.sources[part.source].rows:
+                return f"{listed([name])} has row {max(part.rows)} of {self.sources[part.source].rows}"
+            rows = taken.setdefault(part.source, set())
+            before = len(rows)
+            rows.update(part.rows)
+            if len(rows) < before + len(part.rows):
+                return f"a row of {listed([name])} stands there twice, or in another part too"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -154,13 +185,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
     _refuse_other_tasks(path, config)
     if not list(path.glob("*.safetensors")):
         raise ModelError(f"{path} holds no *.safetensors file: edgetext loads weights in that format only")
-    training = _read_object(path / TRAINING_FILE) if (path / TRAINING_FILE).is_file() else {}
+    training = _read_training(path / TRAINING_FILE)
     return Checkpoint(
         path=path,
         labels=_labels(path, config),
         model_type=str(config.get("model_type", "")),
         max_length=_max_length(path, config, training),
-        base_model=str(training.get("base_model", "")),
+        base_model=training.get("base_model", ""),
         split=_read_split(path / SPLIT_FILE),
         training=training,
     )
@@ -218,7 +249,7 @@ def _labels(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _max_length(path: Path, config: Mapping[str, Any], training: Mapping[str, Any]) -> int:
-    if isinstance(training.get("max_length"), int):
+    if "max_length" in training:
         return int(training["max_length"])
     tokenizer = path / "tokenizer_config.json"
     limits = [512, position_limit(config)]
@@ -231,9 +262,16 @@ def _read_split(path: Path) -> SplitRecord | None:
     if not path.is_file():
         return None
     try:
-        return SplitRecord.from_json(_read_object(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is damaged ({error}): train again, or remove it and give --data") from error
+        return SplitRecord.from_json(_read_object(path), str(path))
+    except ModelError as error:
+        raise ModelError(f"{error}: train again, or remove it and give --data") from None
+
+
+def _read_training(path: Path) -> Training:
+    """Gives what is in ``training.json``, checked where others read it; nothing for a checkpoint of others."""
+    if not path.is_file():
+        return {}
+    return read_part(Training, _read_object(path), str(path), error=ModelError)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -11,14 +11,23 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, TypedDict
 
 from edgetext.errors import InputError, OutputExistsError
+from edgetext.fields import Count, read_part
 from edgetext.files import write_json
-from edgetext.reading import read_json
+from edgetext.reading import read_object
 
 FORMAT_VERSION = 1
 BEGIN_AGAIN = "begin again with --overwrite, without --resume"
+
+
+class Job(TypedDict, total=False):
+    """What must be the same when the work goes on; see ``bulk.fingerprint``."""
+
+    input: Mapping[str, Any] | None
+    bundle: Mapping[str, Any]
+    options: Mapping[str, Any]
 
 
 @dataclass
@@ -35,13 +44,19 @@ class Note:
         format_version: Of this note.
     """
 
-    job: Mapping[str, Any]
-    read: int
-    rejected: int
-    columns: list[str] | None
-    lengths: dict[str, int]
+    job: Annotated[Mapping[str, Any], Job]
+    read: Count
+    rejected: Count
+    columns: tuple[str, ...] | None
+    lengths: dict[str, Count]
     placing: bool = False
     format_version: int = FORMAT_VERSION
+
+    def disagreement(self) -> str:
+        """Says where it is not whole."""
+        if self.rejected > self.read:
+            return f"{self.rejected} of {self.read} rows were broken"
+        return "" if self.format_version == FORMAT_VERSION else f"it is of version {self.format_version}"
 
 
 class Journal:
@@ -80,12 +95,14 @@ class Journal:
         if not self._note_file.exists():
             return None
         try:
-            value = read_json(self._note_file)
-            if value["format_version"] != FORMAT_VERSION or set(value) != {field.name for field in fields(Note)}:
-                raise ValueError
-            return Note(**value)
-        except (InputError, ValueError, TypeError, KeyError):
-            raise InputError(f"{self._note_file} is damaged: {BEGIN_AGAIN}") from None
+            value = read_object(self._note_file)
+            note = read_part(Note, value, str(self._note_file))
+        except InputError as error:
+            raise InputError(f"{error}: {BEGIN_AGAIN}") from None
+        headless = self.output.suffix.lower() == ".csv" and note.columns is None and note.lengths.get("output")
+        if headless or value.keys() != {field.name for field in fields(Note)}:
+            raise InputError(f"{self._note_file} is damaged: {BEGIN_AGAIN}")
+        return note
 
     def begin(self, note: Note) -> None:
         """Starts the side files afresh."""

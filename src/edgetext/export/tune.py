@@ -15,7 +15,7 @@ from edgetext.export.candidates import FP32
 from edgetext.export.drift import with_batch_effect
 from edgetext.export.export import WORKSHOP, class_indices, with_examples, with_origin
 from edgetext.export.provenance import repeated
-from edgetext.export.record import RECORD_FILE
+from edgetext.export.record import read_metrics
 from edgetext.export.search import search
 from edgetext.export.settings import ExportSettings
 from edgetext.export.space import tell_no_space
@@ -23,7 +23,6 @@ from edgetext.export.tuning import MANIFEST_FIELD, Tuning, read_tuning
 from edgetext.export.workshop import from_bundle
 from edgetext.files import new_folder, refuse_existing
 from edgetext.progress import Progress, Silent
-from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle, open_bundle
 from edgetext.runtime.manifest import Manifest
 
@@ -57,14 +56,16 @@ def tune_bundle(
     refuse_existing(output, overwrite=overwrite)
     bundle = open_bundle(path)
     _check(bundle)
+    metrics = read_metrics(bundle)
     tuning = _tuning(bundle, held_out)
     truth = class_indices(tuning.examples, bundle.manifest.labels, str(path))
+    metrics = read_metrics(bundle)
     reference = _reference(bundle, settings)
     with tell_no_space(output), new_folder(output, overwrite=overwrite) as folder:
         work = folder / WORKSHOP
         work.mkdir()
         shop = from_bundle(work, bundle, reference, tuning, truth, settings, progress)
-        found = with_origin(search(shop), tuning.calibration, _metrics(bundle))
+        found = with_origin(search(shop), tuning.calibration, metrics)
         keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
         whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
         manifest = assemble(folder, work, whole, found, tuning if keep else None)
@@ -106,10 +107,3 @@ def _reference(bundle: Bundle, settings: ExportSettings) -> Manifest:
         created_with=f"edgetext {__version__}",
         extra={name: value for name, value in old.extra.items() if name not in dropped},
     )
-
-
-def _metrics(bundle: Bundle) -> object:
-    """The torch checkpoint's figures, which the earlier record carries on; none where there is no record."""
-    if not (bundle.path / RECORD_FILE).exists():
-        return {}
-    return read_object(bundle.file(RECORD_FILE), error=BundleError).get("metrics")

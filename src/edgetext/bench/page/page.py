@@ -62,7 +62,7 @@ def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
         "number": number,
         "name": f"{row.backend} {row.variant}",
         "where": f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}"
-        + (f", {row.environment['host']}" if row.environment else ""),
+        + (f", {said(row.environment.get('host'))}" if row.environment else ""),
         "ours": row.backend == "edgetext",
         "measured": row.status == MEASURED,
         "figures": figures(results, row),
