@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, exp
+from math import ceil, exp, sqrt
 from typing import Any
 
 from edgetext.bench.results import MEASURED, Row
@@ -95,7 +95,8 @@ def machines_shared(per_s: float, service_s: float, wait_s: float) -> int | None
     first = max(1, ceil(per_s * service_s))
     if first > _MOST:
         raise InputError(f"{per_s:g} requests per second would take more than {_MOST} machines")
-    counts = range(first, 2 * _MOST)  # the more machines there are, the fewer wait
+    # The more machines there are, the fewer wait; with ten roots of the load to spare hardly anybody does.
+    counts = range(first, first + 10 * ceil(sqrt(first)) + 10)
     rare = bisect_left(counts, True, key=lambda count: waits_longer(count, per_s, service_s, wait_s) <= _LATE)
     return counts[rare]
 

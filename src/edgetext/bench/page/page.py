@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from edgetext.errors import needs_extra
 from edgetext.files import write_atomically
 
 with needs_extra("bench"):
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined, Template
     from markupsafe import Markup
 
 PAGE_FILE = "report.html"
+_PACKAGE = "edgetext.bench.page"
 _TEMPLATE = "report.html.jinja"
 
 
@@ -38,11 +40,10 @@ def html(results: Results) -> str:
     Args:
         results: What was measured, or read from a file.
     """
-    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    here = files("edgetext.bench.page")
+    here = files(_PACKAGE)
     numbered = list(enumerate(results.rows, start=1))
     measured = [(number, row) for number, row in numbered if row.status == MEASURED]
-    return surroundings.from_string((here / _TEMPLATE).read_text("utf-8")).render(
+    return _template().render(
         data=results.data,
         style=Markup((here / "style.css").read_text("utf-8")),
         script=Markup((here / "cost.js").read_text("utf-8")),
@@ -55,6 +56,12 @@ def html(results: Results) -> str:
         how=[line.removeprefix("- ").replace("**", "") for line in how(results) if line.startswith("- ")],
         machines=[_machine(entry) for entry in environments(results)],
     )
+
+
+@cache
+def _template() -> Template:
+    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return surroundings.from_string((files(_PACKAGE) / _TEMPLATE).read_text("utf-8"))
 
 
 def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
