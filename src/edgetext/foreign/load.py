@@ -13,6 +13,7 @@ from typing import Any
 
 from edgetext.errors import ModelError, needs_extra
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
+from edgetext.foreign.tensors import read_tensors
 
 _LONGEST_CAUSE = 240
 
@@ -92,7 +93,7 @@ def load_classifier(
             **head,
         )
     body = f"{model.base_model_prefix}." if labels is not None else ""
-    _refuse_made_up(source, loaded, body)
+    _refuse_made_up(source, model, loaded, body)
     return model
 
 
@@ -134,7 +135,7 @@ def _head(labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _refuse_made_up(source: Source, loaded: dict[str, Any], body: str) -> None:
+def _refuse_made_up(source: Source, model: Any, loaded: dict[str, Any], body: str) -> None:
     """Refuses weights that are random now; with a new head only the body's, whose pooler pretraining may lack."""
     missing = sorted(name for name in loaded["missing_keys"] if name.startswith(body))
     if body:
@@ -145,12 +146,21 @@ def _refuse_made_up(source: Source, loaded: dict[str, Any], body: str) -> None:
             f"{source.name} lacks the weights {', '.join(missing[:3])}{others}: "
             + ("it is not whole; give another base model" if body else "fine-tune it with 'edgetext train'")
         )
-    for name, found, wanted in loaded["mismatched_keys"]:
+    for key in loaded["mismatched_keys"]:
+        name = key if isinstance(key, str) else key[0]  # later versions of transformers give the shapes with it
         if name.startswith(body):
-            raise ModelError(
-                f"{source.name}: {name} has the shape {tuple(found)}, and config.json asks for {tuple(wanted)}: "
-                "they are of different models; copy the folder again"
-            )
+            raise ModelError(_other_shape(source, name, model))
+
+
+def _other_shape(source: Source, name: str, model: Any) -> str:
+    """Says which shape a tensor has; a base may be saved without the prefix that it has in a classifier."""
+    shapes = read_tensors(Path(source.location)).shapes if Path(source.location).is_dir() else {}
+    found = shapes.get(name, shapes.get(name.removeprefix(f"{model.base_model_prefix}.")))
+    wanted = tuple(model.state_dict()[name].shape)
+    return (
+        f"{source.name}: {name} has {f'the shape {found}' if found else 'another shape'}, and config.json asks for "
+        f"{wanted}: they are of different models; copy the folder again"
+    )
 
 
 @contextmanager
