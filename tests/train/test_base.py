@@ -17,7 +17,7 @@ from edgetext.cli.main import main
 from edgetext.errors import ModelError
 from edgetext.files import sha256
 from edgetext.train import base as base_module
-from edgetext.train.base import MINILM_SHA256, BaseModel, resolve_base
+from edgetext.train.base import MINILM_SHA256, BaseModel, in_clean_room, resolve_base
 from edgetext.train.load import length_limit, load_base, load_model, load_tokenizer
 from edgetext.train.quiet import quiet
 from hub_stand_in import COMMIT, hub_of
@@ -187,8 +187,7 @@ def spoil_a_number(weights: dict[str, Any]) -> None:
 def test_weights_that_would_be_made_up_or_are_no_numbers_are_refused(
     change: Callable[[dict[str, Any]], None], message: str, copy: Path
 ) -> None:
-    base = change_weights(copy, change)
-    with quiet(), pytest.raises(ModelError, match=message):
+    with in_clean_room(change_weights(copy, change)) as base, quiet(), pytest.raises(ModelError, match=message):
         load_model(base, ["a", "b"])
 
 

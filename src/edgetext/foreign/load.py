@@ -13,7 +13,6 @@ from typing import Any
 
 from edgetext.errors import ModelError, needs_extra
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
-from edgetext.foreign.tensors import read_tensors
 
 _LONGEST_CAUSE = 240
 
@@ -120,7 +119,10 @@ def check_embeddings(name: str, tokenizer: Any, model: Any) -> None:
     Raises:
         ModelError: It does.
     """
-    rows = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    try:
+        rows = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:  # CANINE reads characters, and has no table of tokens
+        return
     largest = max(tokenizer.get_vocab().values(), default=0)
     if isinstance(rows, int) and largest >= rows:
         raise ModelError(f"{name}: {too_few_embeddings(largest, rows)}")
@@ -154,13 +156,22 @@ def _refuse_made_up(source: Source, model: Any, loaded: dict[str, Any], body: st
 
 def _other_shape(source: Source, name: str, model: Any) -> str:
     """Says which shape a tensor has; a base may be saved without the prefix that it has in a classifier."""
-    shapes = read_tensors(Path(source.location)).shapes if Path(source.location).is_dir() else {}
-    found = shapes.get(name, shapes.get(name.removeprefix(f"{model.base_model_prefix}.")))
+    found = _shape(source, {name, name.removeprefix(f"{model.base_model_prefix}.")})
     wanted = tuple(model.state_dict()[name].shape)
     return (
         f"{source.name}: {name} has {f'the shape {found}' if found else 'another shape'}, and config.json asks for "
         f"{wanted}: they are of different models; copy the folder again"
     )
+
+
+def _shape(source: Source, names: set[str]) -> tuple[int, ...] | None:
+    from safetensors import safe_open
+
+    for file in Path(source.location).glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            if held := names & set(tensors.keys()):
+                return tuple(tensors.get_slice(held.pop()).get_shape())
+    return None
 
 
 @contextmanager
