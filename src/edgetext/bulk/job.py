@@ -37,7 +37,7 @@ class FileJob:
         output: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
         input: The file of rows; ``None`` where the rows come from elsewhere, and nobody can go on later.
         rejects: Where broken rows go, as JSON Lines; without it the first one stops the run.
-        text_column: The column of the input that holds the text; the one that the model was trained on if not given.
+        text_column: The column of the input that holds the text; that of the training rows if not given.
         top_k: How many scores to keep; all if not given.
         resume: Whether to go on from what an earlier run left.
         overwrite: Whether to begin again although an earlier run left something.

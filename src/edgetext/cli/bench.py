@@ -158,19 +158,19 @@ def _show(arguments: argparse.Namespace, files: list[Path]) -> int:
 
 
 def _report(arguments: argparse.Namespace, files: list[Path]) -> int:
-    from edgetext.bench.report import markdown
+    from edgetext.bench.report import report_text
     from edgetext.bench.results import read_results
     from edgetext.files import write_atomically
 
     results = read_results(_only(files))
     if arguments.output is None:
-        print(markdown(results), end="")
+        print(report_text(results), end="")
     elif arguments.output.suffix.lower() in (".html", ".htm"):
         from edgetext.bench.page.page import write_page
 
         write_page(_free(arguments), results)
     else:
-        write_atomically(_free(arguments), markdown(results).encode("utf-8"))
+        write_atomically(_free(arguments), report_text(results).encode("utf-8"))
     return 0
 
 
