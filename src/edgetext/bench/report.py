@@ -152,8 +152,8 @@ def how(results: Results) -> Iterator[str]:
     )
     if reference:
         yield (
-            f"- **difference**: accuracy minus that of {markdown(f'{reference.backend} {reference.variant}')} on the "
-            "same texts, in percentage points, with the paired 95 % score interval (Tango 1998). "
+            f"- **difference**: accuracy minus that of {markdown(f'{reference.backend} {reference.variant}')} on "
+            "the same texts, in percentage points, with the paired 95 % score interval (Tango 1998). "
             "The latency of the same row is what **faster than baseline** divides by."
         )
     if any(latency_rounds(row) for row in results.rows):
