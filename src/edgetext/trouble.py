@@ -30,6 +30,8 @@ _FULL_BYTES = 1 << 16  # a disk with less is full to everybody: the write that f
 def tell_failed_writes(target: Path, needs: str = "") -> Iterator[None]:
     """Turns the failure of a write inside the block into a sentence, whichever library wrote.
 
+    Of blocks inside one another the outermost tells: it knows the target that the user named.
+
     Args:
         target: What is being written.
         needs: How much space that takes, as a sentence.
@@ -39,8 +41,6 @@ def tell_failed_writes(target: Path, needs: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except WriteError:
-        raise
     except Exception as error:
         sentence = failed_write(error, target, needs)
         if sentence is None:

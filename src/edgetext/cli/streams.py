@@ -10,15 +10,29 @@ from typing import TextIO
 
 
 class _Steady(io.FileIO):
-    """A stream whose reader may leave: what comes after is dropped, and the work goes on."""
+    """A stream that drops what it cannot write, so that the work goes on.
+
+    Args:
+        number: Of the stream.
+        forgives: The errors after which the rest is dropped without a word.
+
+    Attributes:
+        refused: The first of the other errors; it is raised as well.
+    """
+
+    def __init__(self, number: int, forgives: type[OSError] | None) -> None:
+        super().__init__(number, "w", closefd=False)
+        self._forgives = forgives
+        self.refused: OSError | None = None
 
     def write(self, data: object) -> int:
         """Writes, or drops."""
         try:
             return super().write(data)  # type: ignore[arg-type]
-        except (BrokenPipeError, OSError) as error:
-            if self.fileno() == 1 and not isinstance(error, BrokenPipeError):
-                raise  # a full disk loses results: that is told
+        except OSError as error:
+            if self._forgives is None or not isinstance(error, self._forgives):
+                self.refused = self.refused or error
+                raise
             _to_nothing(self.fileno())
             return memoryview(data).nbytes  # type: ignore[arg-type]
 
@@ -38,21 +52,23 @@ def open_streams(*, forgiving: bool) -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
     sys.stdin = sys.stdin or _text(io.FileIO(0, "r", closefd=False))
-    if forgiving or sys.stdout is None:
-        sys.stdout = _text(_Steady(1, "w", closefd=False), sys.stdout)
-    sys.stderr = _text(_Steady(2, "w", closefd=False), sys.stderr, errors="backslashreplace")
+    sys.stdout = _text(_Steady(1, BrokenPipeError if forgiving else None), sys.stdout)
+    sys.stderr = _text(_Steady(2, OSError), sys.stderr, errors="backslashreplace")
 
 
 def cannot_print(stream: TextIO) -> str | None:
-    """Says why what was printed cannot be written, if that is so; the rest of it is dropped then."""
+    """Says why what was printed could not be written, if that is so; the rest of it is dropped then."""
+    refused = getattr(getattr(getattr(stream, "buffer", None), "raw", None), "refused", None)
     try:
         stream.flush()
-    except BrokenPipeError:
-        drop_the_rest(stream)
     except OSError as error:
-        drop_the_rest(stream)
-        return f"standard output cannot be written: {error.strerror}"
-    return None
+        refused = refused or error
+    if refused is None:
+        return None
+    drop_the_rest(stream)
+    return (
+        None if isinstance(refused, BrokenPipeError) else f"standard output cannot be written: {refused.strerror}"
+    )
 
 
 def drop_the_rest(stream: TextIO) -> None:
@@ -69,7 +85,7 @@ def _text(raw: io.FileIO, present: TextIO | None = None, errors: str = "strict")
         kind(raw),
         encoding=getattr(present, "encoding", None) or "utf-8",
         errors=getattr(present, "errors", None) or errors,
-        line_buffering=raw.isatty() or raw.fileno() == 2,
+        line_buffering=raw.isatty() or raw.fileno() == 2 or getattr(present, "write_through", False),  # python -u
     )
 
 
