@@ -18,6 +18,7 @@ from edgetext.errors import (
     MissingExtraError,
     ModelError,
     OutputExistsError,
+    WriteError,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "OutputExistsError",
     "Prediction",
     "Predictor",
+    "WriteError",
     "__version__",
 ]
 

@@ -99,7 +99,7 @@ def test_a_bundle_may_have_the_name_of_a_reader(capsys, tmp_path, monkeypatch):
             ["BUNDLE", "-o", "out", "--data", "good.csv", "--backends", "x"],
             "there is no backend 'x': choose from torch-",
         ),
-        (["BUNDLE", "-o", "taken", "--data", "rows.csv"], "taken already exists (it holds file): add --overwrite"),
+        (["BUNDLE", "-o", "taken", "--data", "rows.csv"], "taken already exists (it holds file): choose another"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tiny_bundle, tmp_path, monkeypatch, capsys, words, message):

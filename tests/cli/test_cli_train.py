@@ -61,7 +61,7 @@ def test_a_taken_output_is_refused_before_anything_is_read(
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "mine").touch()
     assert main(["train", str(tmp_path / "no.csv"), "-o", str(tmp_path / "c"), "--base", str(tiny_base)]) == 2
-    assert "already exists (it holds mine): add --overwrite" in capsys.readouterr().err
+    assert "already exists (it holds mine): choose another" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,15 @@ def test_an_output_that_is_taken_is_kept(tiny_base: Path, tiny_rows: Path, tmp_p
     with pytest.raises(OutputExistsError, match=r"it holds precious"):
         fit(split, resolve_base(str(tiny_base)), output, QUICK)
     assert (output / "precious").read_text("utf-8") == "keep me"
-    fit(split, resolve_base(str(tiny_base)), output, QUICK, overwrite=True)
-    assert not (output / "precious").exists()
+    with pytest.raises(OutputExistsError, match=r"--overwrite replaces only"):
+        fit(split, resolve_base(str(tiny_base)), output, QUICK, overwrite=True)
+    assert (output / "precious").read_text("utf-8") == "keep me"
+    (output / "precious").rename(output / "training.json")
+    (output / "training.json").write_text('{"base_model": "of before"}', "utf-8")
+    before = os.umask(0o027)
+    try:
+        fit(split, resolve_base(str(tiny_base)), output, QUICK, overwrite=True)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in output.iterdir()} == {0o640}
     assert open_checkpoint(output).split == split.record

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
 from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
-from edgetext.errors import InputError
+from edgetext.errors import InputError, WriteError
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
@@ -96,6 +96,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.checkpoint import open_checkpoint
     from edgetext.cli.console import open_console
     from edgetext.files import new_folder
+    from edgetext.ours import REPORT
 
     if arguments.output is None:
         raise InputError("say where the results go: -o DIR")
@@ -112,7 +113,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
         timeout_s=arguments.timeout,
         **scenario_settings(arguments),
     )
-    with new_folder(arguments.output, overwrite=arguments.overwrite) as folder:
+    with new_folder(arguments.output, REPORT, overwrite=arguments.overwrite) as folder:
         rows = find_held_out(
             open_checkpoint(arguments.baseline) if arguments.baseline else None,
             arguments.data,
@@ -137,10 +138,14 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
             except BenchInterrupted as interrupted:
                 results, code = interrupted.results, INTERRUPTED
         results, other = split(results)
-        write_report(folder, results)
-        if arguments.beside:
-            (folder / BESIDE).mkdir()
-            write_report(folder / BESIDE, other)
+        try:
+            write_report(folder, results)
+            if arguments.beside:
+                (folder / BESIDE).mkdir()
+                write_report(folder / BESIDE, other)
+        except WriteError:  # what took minutes to measure is shown at least
+            _print(arguments, results)
+            raise
     if not (arguments.json and arguments.beside):  # one JSON document at a time: then it is the comparison
         _print(arguments, results)
     written = sorted(path.name for path in arguments.output.iterdir())
@@ -161,6 +166,7 @@ def _report(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.report import report_text
     from edgetext.bench.results import read_results
     from edgetext.files import write_atomically
+    from edgetext.ours import PAGES
 
     results = read_results(_only(files))
     if arguments.output is None:
@@ -168,19 +174,20 @@ def _report(arguments: argparse.Namespace, files: list[Path]) -> int:
     elif arguments.output.suffix.lower() in (".html", ".htm"):
         from edgetext.bench.page.page import write_page
 
-        write_page(_free(arguments), results)
+        write_page(_free(arguments, PAGES), results)
     else:
-        write_atomically(_free(arguments), report_text(results).encode("utf-8"))
+        write_atomically(_free(arguments, PAGES), report_text(results).encode("utf-8"))
     return 0
 
 
 def _merge(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.merge import merge
     from edgetext.bench.results import read_results, write_results
+    from edgetext.ours import RESULTS
 
     merged = merge([read_results(file) for file in files], [str(file) for file in files])
     if arguments.output is not None:
-        write_results(_free(arguments), merged)
+        write_results(_free(arguments, RESULTS), merged)
     _print(arguments, merged)
     return 0
 
@@ -234,14 +241,9 @@ def _only(files: list[Path]) -> Path:
     return files[0]
 
 
-def _free(arguments: argparse.Namespace) -> Path:
-    from edgetext.errors import OutputExistsError
+def _free(arguments: argparse.Namespace, marks: Sequence[bytes]) -> Path:
+    from edgetext.files import refuse_file
 
     target: Path = arguments.output
-    if target.is_dir() or not target.parent.is_dir():
-        raise InputError(f"{target} is a folder, or lies in none: give the name of a file")
-    if target.exists() and not arguments.overwrite:
-        raise OutputExistsError(
-            f"{target} already exists: add --overwrite to replace it, or choose another --output"
-        )
+    refuse_file(target, "--output", marks, overwrite=arguments.overwrite)
     return target

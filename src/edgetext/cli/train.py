@@ -119,10 +119,11 @@ def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) 
         progress: Told how it goes.
     """
     from edgetext.files import refuse_existing
+    from edgetext.ours import CHECKPOINT
     from edgetext.train.base import resolve_base
     from edgetext.train.fit import fit
 
-    refuse_existing(output, overwrite=arguments.overwrite)
+    refuse_existing(output, CHECKPOINT, overwrite=arguments.overwrite)
     choices = _choices(arguments)
     base = resolve_base(arguments.base)
     split = split_from(arguments, progress)

@@ -15,12 +15,12 @@ from edgetext.export.calibration import Calibration, find_calibration
 from edgetext.export.drift import with_batch_effect
 from edgetext.export.search import Found, search
 from edgetext.export.settings import ExportSettings
-from edgetext.export.space import tell_no_space
 from edgetext.export.text.wanted import check_tokenizer, with_text_model
 from edgetext.export.tuning import Tuning
 from edgetext.export.vocabulary.workshop import training_texts, trim_workshop
 from edgetext.export.workshop import from_checkpoint
 from edgetext.files import new_folder, refuse_existing
+from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.manifest import Manifest
 
@@ -50,20 +50,21 @@ def export_bundle(
         progress: Told of each step.
 
     Raises:
-        InputError: There is no held-out text, or no space left on the disk.
+        InputError: There is no held-out text.
         DataError: A label of the texts is unknown to the model, or a calibration text is empty.
         ModelError: The architecture cannot be exported, or the tokenizer cannot be trimmed or put into a text model
             where that was asked for.
         OutputExistsError: The output folder is taken.
+        WriteError: The output cannot be written, or the disk is full.
     """
     settings, progress = settings or ExportSettings(), progress or Silent()
-    refuse_existing(output, overwrite=overwrite)
+    refuse_existing(output, BUNDLE, overwrite=overwrite)
     class_indices(held_out, checkpoint.labels, str(checkpoint.path))
     if calibration is None:
         calibration, held_out = find_calibration(checkpoint, held_out)
     tuning = Tuning(calibration, tuple(held_out))
     truth = class_indices(tuning.examples, checkpoint.labels, str(checkpoint.path))
-    with tell_no_space(output), new_folder(output, overwrite=overwrite) as folder:
+    with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
         work = folder / WORKSHOP
         work.mkdir()
         shop, agreement = from_checkpoint(work, checkpoint, tuning, truth, settings, progress)

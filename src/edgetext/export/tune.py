@@ -18,10 +18,10 @@ from edgetext.export.provenance import repeated
 from edgetext.export.record import RECORD_FILE
 from edgetext.export.search import search
 from edgetext.export.settings import ExportSettings
-from edgetext.export.space import tell_no_space
 from edgetext.export.tuning import MANIFEST_FIELD, Tuning, read_tuning
 from edgetext.export.workshop import from_bundle
 from edgetext.files import new_folder, refuse_existing
+from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
 from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle, open_bundle
@@ -50,17 +50,18 @@ def tune_bundle(
     Raises:
         BundleError: It is no bundle of ours, or damaged.
         IntegrityError: A file is not the one that was exported.
-        InputError: It keeps no texts and none were given, or there is no space left on the disk.
+        InputError: It keeps no texts and none were given.
         OutputExistsError: The output folder is taken.
+        WriteError: The output cannot be written, or the disk is full.
     """
     settings, progress = settings or ExportSettings(), progress or Silent()
-    refuse_existing(output, overwrite=overwrite)
+    refuse_existing(output, BUNDLE, overwrite=overwrite)
     bundle = open_bundle(path)
     _check(bundle)
     tuning = _tuning(bundle, held_out)
     truth = class_indices(tuning.examples, bundle.manifest.labels, str(path))
     reference = _reference(bundle, settings)
-    with tell_no_space(output), new_folder(output, overwrite=overwrite) as folder:
+    with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
         work = folder / WORKSHOP
         work.mkdir()
         shop = from_bundle(work, bundle, reference, tuning, truth, settings, progress)

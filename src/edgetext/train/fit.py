@@ -11,8 +11,9 @@ from typing import Any
 from edgetext.checkpoint import Checkpoint, open_checkpoint, write_split, write_training
 from edgetext.data import Example, Split
 from edgetext.errors import needs_extra
-from edgetext.files import new_folder
+from edgetext.files import new_folder, open_to_all
 from edgetext.metrics.report import full_report
+from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments
 from edgetext.train.base import BaseModel
@@ -48,13 +49,14 @@ def fit(
         The checkpoint; its ``training`` holds the metrics on the validation and the test rows.
 
     Raises:
-        OutputExistsError: The output is taken and ``overwrite`` is off.
+        OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        WriteError: The output cannot be written, or the disk is full.
         ModelError: The base model cannot be used.
         MissingExtraError: The ``train`` extra is not installed.
     """
     arguments = arguments or TrainArguments()
     progress = progress or Silent()
-    with new_folder(output, overwrite=overwrite) as folder, quiet():
+    with new_folder(output, CHECKPOINT, overwrite=overwrite) as folder, quiet():
         _train_into(folder, split, base, arguments, progress)
     return open_checkpoint(output)
 
@@ -132,5 +134,4 @@ def _save(folder: Path, model: Any, tokenizer: Any, recipe: Recipe) -> None:
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = recipe.max_length
     tokenizer.save_pretrained(folder)
-    for file in folder.iterdir():
-        file.chmod(0o644)  # safetensors writes files that nobody else may read
+    open_to_all(folder)
