@@ -17,6 +17,7 @@ from edgetext.bench.settings import BenchSettings
 from edgetext.cli.main import main
 from edgetext.data import Example
 from edgetext.errors import BundleError, DataError, InputError
+from foreign_folder import write_weights
 
 ROWS = tuple(
     Example(
@@ -38,7 +39,7 @@ def fakes(monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
     def run(*backends, settings=SETTINGS, rows=HELD_OUT, progress=None):
@@ -166,7 +167,7 @@ def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tmp_path, monkeypatc
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     (tmp_path / "rows.csv").write_text("text,label\na yes,yes\na no,no\n")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     chosen = (backend("torch-cpu", "PressingCtrlC"),)
@@ -208,7 +209,7 @@ def test_a_bundle_of_other_labels_is_refused(tiny_bundle, tmp_path):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     with pytest.raises(BundleError, match="know different labels"):
         run_bench(tiny_bundle, tmp_path, HELD_OUT)
 
@@ -230,7 +231,7 @@ def test_an_interrupted_bench_leaves_no_process_and_no_folder(tmp_path):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     (tmp_path / "rows.csv").write_text("text,label\na yes,yes\na no,no\n")
     output = tmp_path / "out"
     program = (

@@ -119,13 +119,14 @@ def export_from(
 ) -> Exported:
     """Exports with the words of a command line that has ``add_export_arguments``."""
     from edgetext.checkpoint import open_checkpoint
-    from edgetext.data.evaluation import evaluation_rows
-    from edgetext.export.export import export_bundle
 
     settings = replace(
         settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
     )
-    opened = open_checkpoint(checkpoint)
+    opened = open_checkpoint(checkpoint)  # before anything heavy is imported
+    from edgetext.data.evaluation import evaluation_rows
+    from edgetext.export.export import export_bundle
+
     rows = evaluation_rows(
         opened.split,
         ("validation",),

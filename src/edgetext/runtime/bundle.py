@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import BundleError, IntegrityError
+from edgetext.foreign.files import home, is_lfs_pointer
 from edgetext.reading import MAX_TOKENIZER_BYTES, read_bytes, read_json
 from edgetext.runtime.external import external_files
 from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
@@ -47,12 +48,16 @@ class Bundle:
             place = (self.path / check_inside(relative)).resolve(strict=True)
         except (OSError, RuntimeError):  # missing, too long a name, or links in a circle
             raise BundleError(self._missing(relative)) from None
-        if not place.is_relative_to(_home(self.path.resolve())):
+        if not place.is_relative_to(home(self.path.resolve())):
             raise BundleError(
                 f"{self.path / relative} is a link that leaves the bundle's folder: copy the file into it"
             )
         if not place.is_file():
             raise BundleError(self._missing(relative))
+        if is_lfs_pointer(place):
+            raise BundleError(
+                f"{self.path / relative} is a Git LFS pointer, not the file: fetch it with 'git lfs pull'"
+            )
         return place
 
     def model_file(self, variant: Variant, *, verify: bool = True) -> Path:
@@ -216,10 +221,3 @@ def _no_bundle(folder: Path) -> str:
         f"{folder} is no bundle: it holds neither {MANIFEST_FILE} nor config.json, {TOKENIZER_FILE} and a "
         "model*.onnx; make one with 'edgetext export CHECKPOINT -o BUNDLE'"
     )
-
-
-def _home(folder: Path) -> Path:
-    """Gives the folder that files may lie in: in the Hub's cache, snapshots are links to blobs beside them."""
-    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
-        return folder.parent.parent
-    return folder

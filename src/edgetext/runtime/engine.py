@@ -16,6 +16,7 @@ from edgetext.runtime.batching import BATCH_TEXTS, batches, windows
 from edgetext.runtime.bundle import Bundle
 from edgetext.runtime.calls import CLOSED
 from edgetext.runtime.encode import Encoded, Encoder, IntArray, load_tokenizer
+from edgetext.runtime.folder import check_vocabulary
 from edgetext.runtime.graph import check_graph
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.pairs import Text
@@ -63,6 +64,8 @@ class Engine:
         # frees, the allocator keeps for that thread.
         checked = Aside(lambda: bundle.model_file(variant, verify=verify))
         tokenizer = load_tokenizer(bundle.tokenizer_bytes(verify=verify))
+        if not bundle.has_manifest:
+            check_vocabulary(bundle.path, tokenizer.get_vocab_size())
         model = checked.result()
         self._session: Any = open_session(model, variant, profile)
         graph = check_graph(self._session, bundle.manifest, str(model))

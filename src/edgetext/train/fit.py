@@ -16,11 +16,11 @@ from edgetext.metrics.report import full_report
 from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments
-from edgetext.train.base import BaseModel
+from edgetext.train.base import BaseModel, in_clean_room
 from edgetext.train.encode import check_max_length, choose_max_length, encode
 from edgetext.train.hardware import bf16_pays, device
 from edgetext.train.history import training_record
-from edgetext.train.load import length_limit, load_model, load_tokenizer
+from edgetext.train.load import length_limit, load_base
 from edgetext.train.quiet import quiet
 from edgetext.train.recipe import Recipe, make_recipe
 from edgetext.train.trainer import make_trainer
@@ -56,8 +56,12 @@ def fit(
     """
     arguments = arguments or TrainArguments()
     progress = progress or Silent()
-    with new_folder(output, CHECKPOINT, overwrite=overwrite) as folder, quiet():
-        _train_into(folder, split, base, arguments, progress)
+    with (
+        in_clean_room(base) as readable,
+        new_folder(output, CHECKPOINT, overwrite=overwrite) as folder,
+        quiet(),
+    ):
+        _train_into(folder, split, readable, arguments, progress)
     return open_checkpoint(output)
 
 
@@ -68,7 +72,7 @@ def _train_into(folder: Path, split: Split, base: BaseModel, arguments: TrainArg
     set_seed(arguments.seed)
     if base.on_hub:
         progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
-    tokenizer, model = load_tokenizer(base), load_model(base, split.labels)
+    tokenizer, model = load_base(base, split.labels)
     recipe = _recipe(split, base, tokenizer, model.config, arguments)
     notes = (*split.notes, *_notes(recipe, arguments, len(split.train)))
     for note in notes:
