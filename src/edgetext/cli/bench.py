@@ -90,12 +90,14 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.bench.beside import split
     from edgetext.bench.heldout import find_held_out
     from edgetext.bench.limits import read_limit
+    from edgetext.bench.registry import choose_backends
     from edgetext.bench.report import write_report
     from edgetext.bench.run import BenchInterrupted, run_bench
     from edgetext.bench.settings import BenchSettings
     from edgetext.checkpoint import open_checkpoint
     from edgetext.cli.console import open_console
     from edgetext.files import new_folder
+    from edgetext.runtime.bundle import open_bundle
 
     if arguments.output is None:
         raise InputError("say where the results go: -o DIR")
@@ -112,6 +114,10 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
         timeout_s=arguments.timeout,
         **scenario_settings(arguments),
     )
+    names = arguments.backends.split(",") if arguments.backends else None
+    choose_backends(names)
+    for path in filter(None, (bundle, arguments.beside)):
+        open_bundle(path)
     with new_folder(arguments.output, overwrite=arguments.overwrite) as folder:
         rows = find_held_out(
             open_checkpoint(arguments.baseline) if arguments.baseline else None,
@@ -121,7 +127,6 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
             limit=arguments.limit,
             seed=arguments.seed,
         )
-        names = arguments.backends.split(",") if arguments.backends else None
         with open_console().progress() as progress:
             try:
                 results = run_bench(

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.cli.bench import print_results
-from edgetext.cli.export import add_export_arguments, describe, export_from, refuse_without_int8, show_search
+from edgetext.cli.export import (
+    add_export_arguments,
+    all_settings_from,
+    calibration_from,
+    describe,
+    export_from,
+    refuse_without_int8,
+    show_search,
+)
 from edgetext.cli.train import DATA_HELP, add_data_arguments, add_training_arguments, train_from
 
 if TYPE_CHECKING:
@@ -67,14 +75,15 @@ def _work(arguments: argparse.Namespace, output: Path, progress: Progress) -> tu
     from edgetext.bench.settings import BenchSettings
     from edgetext.files import new_folder
 
+    bench_settings = BenchSettings(threads=arguments.threads)
+    all_settings_from(arguments), calibration_from(arguments)  # what they refuse, they refuse before the training
     checkpoint = train_from(arguments, output / "checkpoint", progress)
     for part in ("bundle", "report"):  # of an earlier run, asked to be overwritten: they belong to another model
         shutil.rmtree(output / part, ignore_errors=True)
     exported = export_from(arguments, checkpoint.path, output / "bundle", None, progress)
     rows = find_held_out(checkpoint)
     with new_folder(output / "report") as folder:
-        settings = BenchSettings(threads=arguments.threads)
-        results = run_bench(exported.path, checkpoint.path, rows, settings=settings, progress=progress)
+        results = run_bench(exported.path, checkpoint.path, rows, settings=bench_settings, progress=progress)
         write_report(folder, results)
     return exported, results
 

@@ -112,12 +112,15 @@ def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) 
         progress: Told how it goes.
     """
     from edgetext.files import refuse_existing
-    from edgetext.train.base import resolve_base
+    from edgetext.train.base import fetch_base, resolve_base
     from edgetext.train.fit import fit
 
     refuse_existing(output, overwrite=arguments.overwrite)
     choices = _choices(arguments)
     base = resolve_base(arguments.base)
+    if base.on_hub:
+        progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
+        base = fetch_base(base)  # before minutes may go into the data
     split = split_from(arguments, progress)
     return fit(split, base, output, choices, progress, overwrite=arguments.overwrite)
 

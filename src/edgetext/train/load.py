@@ -8,7 +8,7 @@ from typing import Any
 
 from edgetext.checkpoint import position_limit
 from edgetext.errors import ModelError, needs_extra
-from edgetext.train.base import BaseModel
+from edgetext.train.base import BaseModel, fetch_base
 
 _UNKNOWN_LIMIT = 512
 
@@ -21,10 +21,9 @@ def load_tokenizer(base: BaseModel) -> Any:
     """
     with needs_extra("train"):
         from transformers import AutoTokenizer
+    folder = fetch_base(base).folder
     with _as_model_error(base, "the tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(
-            base.location, revision=base.revision or "main", use_fast=True, trust_remote_code=False
-        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise ModelError(f"base model {base.name}: it has no fast tokenizer (tokenizer.json); give another --base")
     if tokenizer.pad_token_id is None:
@@ -42,10 +41,10 @@ def load_model(base: BaseModel, labels: Sequence[str]) -> Any:
     """
     with needs_extra("train"):
         from transformers import AutoModelForSequenceClassification
+    folder = fetch_base(base).folder
     with _as_model_error(base, "the model"):
         return AutoModelForSequenceClassification.from_pretrained(
-            base.location,
-            revision=base.revision or "main",
+            folder,
             num_labels=len(labels),
             id2label=dict(enumerate(labels)),
             label2id={label: index for index, label in enumerate(labels)},
