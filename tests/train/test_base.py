@@ -238,7 +238,7 @@ def test_a_model_of_the_hub_is_fetched_at_its_revision(tiny_base: Path, tmp_path
         assert load_from(endpoint, "owner/tiny@v1", tmp_path / "cache") == (
             f"loaded: BertForSequenceClassification 305 {COMMIT}"
         )
-        assert "/owner/tiny/resolve/v1/config.json" in asked
+        assert "/api/models/owner/tiny/revision/v1" in asked
         assert any(path.endswith("/model.safetensors") for path in asked)
         asked.clear()
     assert load_from(endpoint, "owner/tiny@v1", tmp_path / "cache").startswith("loaded: Bert")  # nobody answers now
