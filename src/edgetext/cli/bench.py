@@ -151,14 +151,18 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     written = sorted(path.name for path in arguments.output.iterdir())
     print("written: " + ", ".join(f"{arguments.output}/{name}" for name in written), file=sys.stderr)
     if arguments.beside and not code:
-        return print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+        code = print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+    if not code:
+        refuse_unmeasured(results)
     return code
 
 
 def _show(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.results import read_results
 
-    _print(arguments, read_results(_only(files)))
+    results = read_results(_only(files))
+    _print(arguments, results)
+    refuse_unmeasured(results)
     return 0
 
 
@@ -176,6 +180,7 @@ def _report(arguments: argparse.Namespace, files: list[Path]) -> int:
         write_page(_free(arguments), results)
     else:
         write_atomically(_free(arguments), markdown(results).encode("utf-8"))
+    refuse_unmeasured(results)
     return 0
 
 
@@ -187,6 +192,7 @@ def _merge(arguments: argparse.Namespace, files: list[Path]) -> int:
     if arguments.output is not None:
         write_results(_free(arguments), merged)
     _print(arguments, merged)
+    refuse_unmeasured(merged)
     return 0
 
 
@@ -223,6 +229,21 @@ def print_results(results: Results, console: Console, *, as_json: bool) -> None:
     console.table(title(results), list(COLUMNS), table_rows(results))
     for remark in remarks(results):
         console.say(remark)
+
+
+def refuse_unmeasured(results: Results) -> None:
+    """Ends with exit code 1 where no row has a figure; the results have been written and printed.
+
+    Raises:
+        EdgetextError: No row was measured.
+    """
+    from edgetext.bench.results import MEASURED
+    from edgetext.errors import EdgetextError
+
+    if any(row.status == MEASURED for row in results.rows):
+        return
+    reasons = "; ".join(f"{row.backend} {row.variant}: {row.reason or row.status}" for row in results.rows)
+    raise EdgetextError(f"nothing was measured ({reasons or 'there is no row'})")
 
 
 def _print(arguments: argparse.Namespace, results: Results) -> None:

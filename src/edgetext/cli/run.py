@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.cli.bench import print_results
+from edgetext.cli.bench import print_results, refuse_unmeasured
 from edgetext.cli.export import (
     add_export_arguments,
     all_settings_from,
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         exported, results = _work(arguments, output, progress)
     _show(arguments, console, exported, results, output)
     refuse_without_int8(exported)
+    refuse_unmeasured(results)
     return 0
 
 

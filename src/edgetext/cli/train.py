@@ -157,7 +157,7 @@ def summary(checkpoint: Checkpoint) -> dict[str, object]:
         "seconds": checkpoint.training["seconds"],
         "rows": checkpoint.training["rows"],
         "metrics": {
-            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1")}
+            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1", "labels_without_rows")}
             for part, found in metrics.items()
         },
     }
@@ -165,9 +165,11 @@ def summary(checkpoint: Checkpoint) -> dict[str, object]:
 
 def show(checkpoint: Checkpoint, console: Console) -> None:
     """Prints what was reached."""
+    from edgetext.metrics.report import macro_f1_words
+
     metrics = checkpoint.training["metrics"]
     rows = [
-        [part, str(found["rows"]), f"{found['accuracy']:.4f}", f"{found['macro_f1']:.4f}"]
+        [part, str(found["rows"]), f"{found['accuracy']:.4f}", macro_f1_words(found)]
         for part, found in metrics.items()
     ]
     console.table(

@@ -24,6 +24,8 @@ from edgetext.train.quiet import quiet
 from edgetext.train.recipe import Recipe, make_recipe
 from edgetext.train.trainer import make_trainer
 
+_NAMED = 10
+
 
 def fit(
     split: Split,
@@ -64,10 +66,13 @@ def _train_into(folder: Path, split: Split, base: BaseModel, arguments: TrainArg
     base = fetch_base(base)
     with needs_extra("train"):
         from transformers import set_seed
+
+        from edgetext.train.divergence import refuse_no_numbers
     set_seed(arguments.seed)
     tokenizer, model = load_tokenizer(base), load_model(base, split.labels)
+    refuse_no_numbers(model, base.name)
     recipe = _recipe(split, base, tokenizer, model.config, arguments)
-    notes = (*split.notes, *_notes(recipe, arguments, len(split.train)))
+    notes = (*split.notes, *_lacking(split), *_notes(recipe, arguments, len(split.train)))
     for note in notes:
         progress.note(note)
 
@@ -105,6 +110,21 @@ def _recipe(split: Split, base: BaseModel, tokenizer: Any, config: Any, argument
         max_length=wanted,
         bf16=bf16_pays(),
     )
+
+
+def _lacking(split: Split) -> tuple[str, ...]:
+    """Names the labels that a held-out part lacks."""
+    notes = []
+    for part, rows in (("validation", split.validation), ("test", split.test)):
+        there = {example.label for example in rows}
+        lacking = [repr(label) for label in split.labels if label not in there]
+        if rows and lacking:
+            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+            notes.append(
+                f"no {part} row has the label {', '.join(lacking[:_NAMED])}{more}: there is no macro F1, "
+                "and how well that is recognised is not known"
+            )
+    return tuple(notes)
 
 
 def _notes(recipe: Recipe, arguments: TrainArguments, rows: int) -> tuple[str, ...]:
