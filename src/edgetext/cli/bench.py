@@ -90,6 +90,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.bench.beside import split
     from edgetext.bench.heldout import find_held_out
     from edgetext.bench.limits import read_limit
+    from edgetext.bench.registry import choose_backends
     from edgetext.bench.report import write_report
     from edgetext.bench.run import BenchInterrupted, run_bench
     from edgetext.bench.settings import BenchSettings
@@ -97,6 +98,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.cli.console import open_console
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
+    from edgetext.runtime.bundle import open_bundle
 
     if arguments.output is None:
         raise InputError("say where the results go: -o DIR")
@@ -113,6 +115,10 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
         timeout_s=arguments.timeout,
         **scenario_settings(arguments),
     )
+    names = arguments.backends.split(",") if arguments.backends else None
+    choose_backends(names)
+    for path in filter(None, (bundle, arguments.beside)):
+        open_bundle(path)
     with new_folder(arguments.output, REPORT, overwrite=arguments.overwrite) as folder:
         rows = find_held_out(
             open_checkpoint(arguments.baseline) if arguments.baseline else None,
@@ -122,7 +128,6 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
             limit=arguments.limit,
             seed=arguments.seed,
         )
-        names = arguments.backends.split(",") if arguments.backends else None
         with open_console().progress() as progress:
             try:
                 results = run_bench(
@@ -151,14 +156,18 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     written = sorted(path.name for path in arguments.output.iterdir())
     print("written: " + ", ".join(f"{arguments.output}/{name}" for name in written), file=sys.stderr)
     if arguments.beside and not code:
-        return print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+        code = print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+    if not code:
+        refuse_unmeasured(results)
     return code
 
 
 def _show(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.results import read_results
 
-    _print(arguments, read_results(_only(files)))
+    results = read_results(_only(files))
+    _print(arguments, results)
+    refuse_unmeasured(results)
     return 0
 
 
@@ -177,6 +186,7 @@ def _report(arguments: argparse.Namespace, files: list[Path]) -> int:
         write_page(_free(arguments, PAGES), results)
     else:
         write_atomically(_free(arguments, PAGES), report_text(results).encode("utf-8"))
+    refuse_unmeasured(results)
     return 0
 
 
@@ -189,6 +199,7 @@ def _merge(arguments: argparse.Namespace, files: list[Path]) -> int:
     if arguments.output is not None:
         write_results(_free(arguments, RESULTS), merged)
     _print(arguments, merged)
+    refuse_unmeasured(merged)
     return 0
 
 
@@ -225,6 +236,21 @@ def print_results(results: Results, console: Console, *, as_json: bool) -> None:
     console.table(title(results), list(COLUMNS), table_rows(results))
     for remark in remarks(results):
         console.say(remark)
+
+
+def refuse_unmeasured(results: Results) -> None:
+    """Ends with exit code 1 where no row has a figure; the results have been written and printed.
+
+    Raises:
+        EdgetextError: No row was measured.
+    """
+    from edgetext.bench.results import MEASURED
+    from edgetext.errors import EdgetextError
+
+    if any(row.status == MEASURED for row in results.rows):
+        return
+    reasons = "; ".join(f"{row.backend} {row.variant}: {row.reason or row.status}" for row in results.rows)
+    raise EdgetextError(f"nothing was measured ({reasons or 'there is no row'})")
 
 
 def _print(arguments: argparse.Namespace, results: Results) -> None:

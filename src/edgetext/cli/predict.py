@@ -140,6 +140,9 @@ def _check_parquet(arguments: argparse.Namespace) -> None:
 
 
 def _open(arguments: argparse.Namespace) -> Predictor:
+    from edgetext.runtime.bundle import open_bundle
+
+    open_bundle(arguments.bundle)  # what is no bundle is told before onnxruntime is imported
     from edgetext import Predictor
 
     profile = arguments.profile or ("latency" if arguments.texts else "throughput")

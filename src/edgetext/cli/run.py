@@ -10,8 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.cli.bench import print_results
-from edgetext.cli.export import add_export_arguments, describe, export_from, refuse_without_int8, show_search
+from edgetext.cli.bench import print_results, refuse_unmeasured
+from edgetext.cli.export import (
+    add_export_arguments,
+    all_settings_from,
+    calibration_from,
+    describe,
+    export_from,
+    refuse_without_int8,
+    show_search,
+)
 from edgetext.cli.train import DATA_HELP, add_data_arguments, add_training_arguments, train_from
 
 if TYPE_CHECKING:
@@ -58,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         exported, results = _work(arguments, output, progress)
     _show(arguments, console, exported, results, output)
     refuse_without_int8(exported)
+    refuse_unmeasured(results)
     return 0
 
 
@@ -90,12 +99,13 @@ def _parts(arguments: argparse.Namespace, output: Path, progress: Progress) -> t
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
 
+    bench_settings = BenchSettings(threads=arguments.threads)
+    all_settings_from(arguments), calibration_from(arguments)  # what they refuse, they refuse before the training
     checkpoint = train_from(arguments, output / "checkpoint", progress)
     exported = export_from(arguments, checkpoint.path, output / "bundle", None, progress)
     rows = find_held_out(checkpoint)
     with new_folder(output / "report", REPORT) as folder:
-        settings = BenchSettings(threads=arguments.threads)
-        results = run_bench(exported.path, checkpoint.path, rows, settings=settings, progress=progress)
+        results = run_bench(exported.path, checkpoint.path, rows, settings=bench_settings, progress=progress)
         write_report(folder, results)
     return exported, results
 

@@ -11,6 +11,7 @@ from edgetext.escape import code, markdown, yaml
 from edgetext.export import table
 from edgetext.export.record import Record
 from edgetext.files import write_atomically
+from edgetext.metrics.report import macro_f1_words
 from edgetext.runtime.manifest import Manifest, Variant
 
 _TASKS = {"single_label": "Gives each text one of", "multi_label": "Gives each text those that fit of"}
@@ -102,9 +103,9 @@ def _search(record: Record) -> str:
 def _figures(metrics: Mapping[str, Any]) -> str:
     parts = {part: metrics[part] for part in ("validation", "test") if isinstance(metrics.get(part), Mapping)}
     lines = [
-        f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {figures['macro_f1']:.4f}"
+        f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {macro_f1_words(figures)}"
         for part, figures in parts.items()
-        if _numbers(figures, "accuracy", "macro_f1")
+        if isinstance(figures.get("accuracy"), int | float)
     ]
     per_label = next((parts[part].get("per_label") for part in ("test", "validation") if part in parts), None)
     if isinstance(per_label, Mapping) and per_label:
@@ -114,13 +115,13 @@ def _figures(metrics: Mapping[str, Any]) -> str:
 
 def _label_rows(per_label: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, figures in per_label.items():
-        if isinstance(figures, Mapping) and _numbers(figures, "precision", "recall"):
-            yield [markdown(name), f"{figures['precision']:.3f}", f"{figures['recall']:.3f}"]
+        if isinstance(figures, Mapping):
+            yield [markdown(name), _share(figures.get("precision")), _share(figures.get("recall"))]
 
 
-def _numbers(figures: Mapping[str, Any], *names: str) -> bool:
-    """Whether these are numbers: a bundle that is tuned may have been written by anybody."""
-    return all(isinstance(figures.get(name), int | float) for name in names)
+def _share(value: object) -> str:
+    """Gives a share; a dash where there is none, or no number: a bundle that is tuned may be written by anybody."""
+    return f"{value:.3f}" if isinstance(value, int | float) else "–"
 
 
 def _data(provenance: Mapping[str, Any]) -> str:
