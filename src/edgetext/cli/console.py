@@ -5,6 +5,9 @@ Progress and notes go to standard error, results to standard output, so that a p
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PLAIN_EVERY_S = 10.0
+_JSON_ESCAPES = "edgetext-json"
 
 
 class Console:
@@ -54,6 +58,28 @@ class Console:
             _draw_table(self._out, title, columns, rows)
         else:
             self.say("\n".join([title, *_plain_table(columns, rows)]))
+
+
+def set_up_streams(*, as_json: bool) -> None:
+    """Lets both streams of the process print whatever comes, where their encoding or a letter is odd.
+
+    A letter that the encoding lacks, or half of a pair that no encoding has, is printed as an escape: for a program
+    that reads JSON as JSON's own, which mean that very letter.
+
+    Args:
+        as_json: Whether what is printed is JSON.
+    """
+    codecs.register_error(_JSON_ESCAPES, _escape_as_json)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_JSON_ESCAPES if as_json else "backslashreplace")
+
+
+def _escape_as_json(error: UnicodeError) -> tuple[str, int]:
+    """What ``codecs`` calls for letters that cannot be encoded: they only stand inside JSON's strings."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def open_console() -> Console:

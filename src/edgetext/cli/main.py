@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from edgetext import __version__
+from edgetext.cli.console import set_up_streams
 from edgetext.errors import EdgetextError
 
 COMMANDS = {
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 unexpected, 2 wrong use or bad input, 3 the gate refused, 4 a regression was found.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    set_up_streams(as_json="--json" in words)
     arguments = build_parser(words).parse_args(words)
     try:
         return int(import_module(f"edgetext.cli.{arguments.command}").run(arguments))

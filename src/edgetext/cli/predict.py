@@ -189,10 +189,6 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
     from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a terminal that lacks a letter must not stop the answers
     window = 1 if typed else WINDOW_TEXTS
     with _source(arguments) as source:
         for row, prediction in classify_rows(classify, good_rows(source), arguments.top_k, window):
