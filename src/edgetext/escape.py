@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 # What a terminal obeys (C0, C1), what forges a line (the separators of Unicode), what turns the order of letters
 # around (https://trojansource.codes), and halves of surrogate pairs, which cannot be printed at all. A joiner that
@@ -42,6 +43,16 @@ def code(text: str) -> str:
     longest = max((len(run) for run in _BACKTICKS.findall(shown)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {shown} {fence}" if longest else f"{fence}{shown}{fence}"
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    r"""Returns a value as JSON whose letters stay readable; what a terminal would obey is ``\u001b`` in it.
+
+    Raises:
+        ValueError: It holds NaN or infinity.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    return _BUT_LINES.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def yaml(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
 from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
 from edgetext.errors import InputError, WriteError
+from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
@@ -154,7 +154,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     if not (arguments.json and arguments.beside):  # one JSON document at a time: then it is the comparison
         _print(arguments, results)
     written = sorted(path.name for path in arguments.output.iterdir())
-    print("written: " + ", ".join(f"{arguments.output}/{name}" for name in written), file=sys.stderr)
+    print(terminal("written: " + ", ".join(f"{arguments.output}/{name}" for name in written)), file=sys.stderr)
     if arguments.beside and not code:
         code = print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
     if not code:
@@ -231,7 +231,7 @@ def print_results(results: Results, console: Console, *, as_json: bool) -> None:
     from edgetext.bench.show import COLUMNS, remarks, table_rows, title
 
     if as_json:
-        console.say(json.dumps(results.to_json(), ensure_ascii=False))
+        console.say_json(results.to_json())
         return
     console.table(title(results), list(COLUMNS), table_rows(results))
     for remark in remarks(results):

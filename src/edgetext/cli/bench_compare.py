@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +56,7 @@ def print_comparison(arguments: argparse.Namespace, old: Results, new: Results, 
     found = regressions(comparison, limits)
     console = open_console()
     if arguments.json:
-        console.say(json.dumps({**asdict(comparison), "regressions": found}, ensure_ascii=False))
+        console.say_json({**asdict(comparison), "regressions": found})
     else:
         title = (
             f"{names[1]} against {names[0]}: percent worse [95 % of runs], accuracy in points; * shows a difference"

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from socket import socket
 
+from edgetext.escape import terminal
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
@@ -45,7 +47,7 @@ def _serve(arguments: argparse.Namespace, listening: socket) -> int:
             browser=not arguments.no_browser,
             listening=listening,
         )
-        print(f"{page.url} shows {arguments.bundle}; stop it with Ctrl-C", flush=True)
+        print(f"{page.url} shows {terminal(str(arguments.bundle))}; stop it with Ctrl-C", flush=True)
         try:
             page.wait()
         finally:

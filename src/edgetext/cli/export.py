@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from dataclasses import replace
@@ -172,7 +171,7 @@ def settings_from(arguments: argparse.Namespace) -> ExportSettings:
 def show(exported: Exported, console: Console, *, as_json: bool) -> None:
     """Prints what was written: the table of the search and a sentence, or the manifest as JSON."""
     if as_json:
-        print(json.dumps(exported.manifest.to_json(), ensure_ascii=False, indent=2))
+        console.say_json(exported.manifest.to_json(), indent=2)
         return
     show_search(exported, console)
     console.say(f"wrote {exported.path}: {describe(exported)}")

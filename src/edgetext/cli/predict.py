@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import InputError
+from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bulk.records import Source
@@ -176,7 +177,7 @@ def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Sour
 
 
 def _note(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr)
+    print(f"note: {terminal(sentence)}", file=sys.stderr)
 
 
 def _explain_typing() -> None:
@@ -194,10 +195,6 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
     from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a terminal that lacks a letter must not stop the answers
     window = 1 if typed else WINDOW_TEXTS
     with _source(classify, arguments) as source:
         for row, prediction in classify_rows(classify, good_rows(source), arguments.top_k, window):
@@ -219,7 +216,7 @@ def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
         print(f"\nedgetext predict: interrupted{_kept(job.output)}", file=sys.stderr)
         return INTERRUPTED
     aside = f", {outcome.rejected:,} broken rows -> {job.rejects}" if job.rejects else ""
-    print(f"{outcome.rows:,} rows -> {job.output}{aside}", file=sys.stderr)
+    print(terminal(f"{outcome.rows:,} rows -> {job.output}{aside}"), file=sys.stderr)
     return 0
 
 

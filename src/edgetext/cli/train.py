@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     with console.progress() as progress:
         checkpoint = train_from(arguments, arguments.output, progress)
     if arguments.json:
-        console.say(json.dumps(summary(checkpoint), ensure_ascii=False))
+        console.say_json(summary(checkpoint))
     else:
         show(checkpoint, console)
     return 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from edgetext.escape import terminal
+from edgetext.escape import json_text, terminal
 from edgetext.runtime.prediction import Prediction
 from edgetext.runtime.rows import Row
 
@@ -32,4 +30,4 @@ def json_line(row: Row, prediction: Prediction) -> str:
         "truncated": prediction.truncated,
         "text": row.text,
     }
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import needs_extra
+from edgetext.metrics.load import load_metric
 from edgetext.metrics.report import overall
 from edgetext.progress import Progress
 from edgetext.train.hardware import device
@@ -47,6 +48,9 @@ def make_trainer(
 
         from edgetext.train.bridge import ProgressBridge
         from edgetext.train.divergence import StopAtNoNumber, all_numbers, broken_down
+
+    for metric in ("accuracy", "f1", "precision", "recall"):
+        load_metric(metric)  # what is wrong with it shows now, and not after the training
 
     def compute_metrics(evaluated: Any) -> dict[str, float | None]:
         return overall(evaluated.predictions.tolist(), evaluated.label_ids.tolist(), labels)
