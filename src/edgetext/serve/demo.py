@@ -160,8 +160,7 @@ def start(classify: Predictor, *, host: str = "127.0.0.1", port: int | None = No
 
 
 def _stay_at_home(host: str) -> None:
-    """Sets what the libraries read from the environment: no telemetry, and no proxy on the way to this machine."""
-    os.environ.update({"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"})
+    """Sets what the libraries read from the environment: no proxy on the way to this machine."""
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost", host]))
 
