@@ -66,7 +66,7 @@ def _variant_lines(variant: Mapping[str, Any], *, is_default: bool) -> Iterator[
 
 def _checksum(bundle: Bundle, variant: Variant) -> str:
     try:
-        bundle.model_file(variant)
+        bundle.model(variant).close()
     except BundleError as error:
         return str(error)
     return "ok" if variant.sha256 else "not recorded"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from edgetext.errors import BundleError
+from edgetext.runtime.held import Held
 from edgetext.runtime.protobuf import LENGTH, fields
 
 # Message -> the fields to go down into, by number.
@@ -28,7 +29,7 @@ _CHILDREN: dict[str, dict[int, str]] = {
 _DEEPEST = 64  # nested messages; protobuf parsers stop at 100
 
 
-def external_files(model: Path, relative: str) -> list[str]:
+def external_files(model: Held, relative: str) -> list[str]:
     """Gives the files that an ONNX model reads weights from, as paths inside the bundle, each once.
 
     Args:
@@ -38,14 +39,14 @@ def external_files(model: Path, relative: str) -> list[str]:
     Raises:
         BundleError: A name leaves the bundle's folder, or the file is no ONNX model.
     """
-    if model.stat().st_size == 0:
-        raise BundleError(f"{model} is damaged: it is empty")
-    with model.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with model.mapped() as content:
         try:
             names = dict.fromkeys(_locations(content, 0, len(content), "Model", 0))
         except (ValueError, IndexError, UnicodeDecodeError):
-            raise BundleError(f"{model} is damaged: it is not an ONNX model; copy or export it again") from None
-    return [_inside(model, PurePosixPath(relative).parent, name) for name in names]
+            raise BundleError(
+                f"{model.path} is damaged: it is not an ONNX model; copy or export it again"
+            ) from None
+    return [_inside(model.path, PurePosixPath(relative).parent, name) for name in names]
 
 
 def _inside(model: Path, parent: PurePosixPath, name: str) -> str:

@@ -25,7 +25,7 @@ class Variant:
     Attributes:
         name: What a user calls it, such as ``fp32`` or ``int8``.
         file: Path inside the bundle, with forward slashes.
-        sha256: Of the file; empty where nobody recorded it (a folder that others made).
+        sha256: Of the file; empty where there is no manifest that could record it.
         precision: ``fp32`` or ``int8``.
         scheme: The recipe that made it, such as ``dynamic-int8-per-channel``.
         bytes: Size of the file.
@@ -175,7 +175,7 @@ def _variant_from_json(value: object) -> Variant:
     return Variant(
         name=_string(entry, "name"),
         file=check_inside(_string(entry, "file")),
-        sha256=_recorded(entry),
+        sha256=_digest(_string(entry, "sha256"), "sha256"),
         precision=_string(entry, "precision"),
         scheme=_string(entry, "scheme"),
         bytes=_positive(entry, "bytes"),
@@ -233,11 +233,6 @@ def _files(document: Mapping[str, Any]) -> dict[str, str]:
         what = f"files[{check_inside(path)!r:.200}]"
         _digest(_expect(digest, str, what), what)
     return dict(files)
-
-
-def _recorded(entry: Mapping[str, Any]) -> str:
-    digest = _string(entry, "sha256")
-    return _digest(digest, "sha256") if digest else ""
 
 
 def _digest(value: str, what: str) -> str:

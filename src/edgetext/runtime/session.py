@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
 from edgetext.errors import BundleError, InputError
+from edgetext.runtime.held import HeldModel
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 from edgetext.runtime.weights import without_weights
@@ -94,23 +94,24 @@ def make_profile(name: str, threads: int | None = None) -> Profile:
     return Profile(name, count, 1, spinning=True)
 
 
-def open_session(model: Path, variant: Variant, profile: Profile) -> onnxruntime.InferenceSession:
+def open_session(model: HeldModel, variant: Variant, profile: Profile) -> onnxruntime.InferenceSession:
     """Opens the ONNX model of a variant on the CPU; its weights are mapped from the file, which must not change.
 
     Args:
-        model: The file, already checked.
+        model: Its files, already checked.
         variant: Says which graph optimizations to leave out, and which configuration entries to set.
         profile: Says how many threads there are.
 
     Raises:
         BundleError: onnxruntime cannot load the file, or the variant's session options are not ones for it.
+        IntegrityError: The file that was loaded is not the one that was checked.
     """
     options = session_options(variant, profile)
-    options.add_session_config_entry(_WEIGHTS_FOLDER, str(model.parent))
+    options.add_session_config_entry(_WEIGHTS_FOLDER, str(model.graph.path.parent))
     disabled = variant.session.get("disabled_optimizers", [])
-    content = without_weights(model)
+    content = without_weights(model.graph)
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             content,
             options,
             providers=["CPUExecutionProvider"],
@@ -119,8 +120,10 @@ def open_session(model: Path, variant: Variant, profile: Profile) -> onnxruntime
         )
     except Exception as error:  # onnxruntime's exceptions share no base but this one
         raise BundleError(
-            f"{model} cannot be loaded by onnxruntime {onnxruntime.__version__}: {one_line(error)}"
+            f"{model.graph.path} cannot be loaded by onnxruntime {onnxruntime.__version__}: {one_line(error)}"
         ) from error
+    model.check_unchanged()  # onnxruntime opened what had the name then
+    return session
 
 
 def session_options(variant: Variant, profile: Profile) -> onnxruntime.SessionOptions:

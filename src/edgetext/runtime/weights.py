@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from pathlib import Path
 
 from edgetext.errors import BundleError
+from edgetext.runtime.held import Held
 from edgetext.runtime.protobuf import LENGTH, VARINT, Field, encode, encode_varint, fields, varint
 
 _GRAPH, _INITIALIZER = 7, 5  # of ModelProto, of GraphProto
@@ -25,7 +25,7 @@ _LARGE = 64 * 1024
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}  # by TensorProto.DataType
 
 
-def without_weights(model: Path) -> bytes:
+def without_weights(model: Held) -> bytes:
     """Gives the model with its large weights taken out, to be loaded with the file's folder as that of its weights.
 
     Weights that are outside of the file already stay as they are, and so do those that do not begin at a multiple
@@ -38,10 +38,10 @@ def without_weights(model: Path) -> bytes:
         BundleError: It is no ONNX model.
     """
     try:
-        with model.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return b"".join(_model(content, model.name))
+        with model.mapped() as content:
+            return b"".join(_model(content, model.path.name))
     except (ValueError, IndexError):
-        raise BundleError(f"{model} is damaged: it is not an ONNX model; copy or export it again") from None
+        raise BundleError(f"{model.path} is damaged: it is not an ONNX model; copy or export it again") from None
 
 
 def _model(data: mmap.mmap, name: str) -> Iterator[bytes]:
