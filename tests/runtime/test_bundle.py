@@ -147,6 +147,13 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         variant(session={"config": {"session.optimized_model_external_initializers_file_name": "x"}}),
         "edgetext passes on",
     ),
+    "a value that is too long": (
+        variant(session={"config": {"session.disable_prepacking": "1" * 8193}}),
+        "expected a word of at most",
+    ),
+    "verdict no text": (variant(evaluation={"verdict": []}), "verdict of evaluation must be a text"),
+    "base model no text": (fields(provenance={"base_model": {}}), "base_model of provenance must be a text"),
+    "examples no texts": (fields(examples=[3]), "each of examples must be a text"),
     "session no object": (variant(session=[]), "session must be an object"),
 }
 

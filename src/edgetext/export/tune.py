@@ -59,12 +59,12 @@ def tune_bundle(
     _check(bundle)
     tuning = _tuning(bundle, held_out)
     truth = class_indices(tuning.examples, bundle.manifest.labels, str(path))
-    reference = _reference(bundle, settings)
+    reference, metrics = _reference(bundle, settings), _metrics(bundle)
     with tell_no_space(output), new_folder(output, overwrite=overwrite) as folder:
         work = folder / WORKSHOP
         work.mkdir()
         shop = from_bundle(work, bundle, reference, tuning, truth, settings, progress)
-        found = with_origin(search(shop), tuning.calibration, _metrics(bundle))
+        found = with_origin(search(shop), tuning.calibration, metrics)
         keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
         whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
         manifest = assemble(folder, work, whole, found, tuning if keep else None)

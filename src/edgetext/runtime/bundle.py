@@ -71,35 +71,30 @@ class Bundle:
             raise
         return held
 
-    def read(self, relative: str, limit: int = MAX_JSON_BYTES, *, verify: bool = True) -> bytes:
+    def read(
+        self, relative: str, limit: int = MAX_JSON_BYTES, *, verify: bool = True, expected: str | None = None
+    ) -> bytes:
         """Gives the content of a file that predictions depend on, compared with its checksum if there is one.
 
         Args:
             relative: Path inside the bundle, with forward slashes.
             limit: The largest size to accept, in bytes.
             verify: Whether to compare the checksum.
+            expected: The SHA-256 that it should have; by default what the manifest records under ``files``.
 
         Raises:
             BundleError: It is missing or larger.
             IntegrityError: It is not the one that was exported.
         """
         content = read_bytes(self.file(relative), limit, error=BundleError)
-        expected = self.manifest.files.get(relative)
-        if verify and expected is not None:
-            self._compare(relative, hashlib.sha256(content).hexdigest(), expected)
+        recorded = self.manifest.files.get(relative) if expected is None else expected
+        if verify and recorded is not None:
+            self._compare(relative, hashlib.sha256(content).hexdigest(), recorded)
         return content
 
     def tokenizer_bytes(self, *, verify: bool = True) -> bytes:
         """Gives the content of ``tokenizer.json``; for the errors see ``read``."""
         return self.read(TOKENIZER_FILE, MAX_TOKENIZER_BYTES, verify=verify)
-
-    def verify(self, relative: str, expected: str) -> None:
-        """Compares the SHA-256 of a file with the one that the manifest records.
-
-        Raises:
-            IntegrityError: They differ.
-        """
-        self._compare(relative, _sha256(self.file(relative)), expected)
 
     def _recorded(self, relative: str) -> str:
         if relative not in self.manifest.files:

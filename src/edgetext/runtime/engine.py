@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _FORKED = "the process was forked while this stream was read: begin it again in the child"
 _MOST_TOKENS = 1 << 31  # no vocabulary is that large, and some graphs take int32
 _LONE_TEXTS = 4  # run one by one, they make the work that one thread takes at a time
+_FLOAT32 = "f"
 _left_behind: list[object] = []
 
 
@@ -189,10 +190,12 @@ class Engine:
             logits: FloatArray = session.run(self._outputs, arrays)[0]
         except Exception as error:  # onnxruntime's exceptions share no base but this one
             raise BundleError(f"{self._name} failed while it ran: {one_line(error)}") from error
-        if logits.shape[1] != self._labels or not np.isfinite(logits).all():
+        wanted = (len(arrays["input_ids"]), self._labels)
+        if logits.shape != wanted or logits.dtype.char != _FLOAT32 or not np.isfinite(logits).all():
+            finite = "" if logits.shape != wanted else ", not all of them finite numbers"
             raise BundleError(
-                f"{self._name} gave {logits.shape[1]} scores a text, not all of them finite numbers: "
-                f"expected {self._labels} finite ones; export it again"
+                f"{self._name} gave {logits.dtype} scores of shape {logits.shape}{finite}: expected {wanted[0]} "
+                f"texts by {wanted[1]} labels, all finite; do not use this model, or export it again"
             )
         return logits
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from edgetext.errors import BundleError
 from edgetext.runtime.held import Held
-from edgetext.runtime.protobuf import LENGTH, fields
+from edgetext.runtime.protobuf import LENGTH, fields, new_budget
 
 # Message -> the fields to go down into, by number.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -41,12 +41,12 @@ def external_files(model: Held, relative: str) -> list[str]:
     """
     with model.mapped() as content:
         try:
-            names = dict.fromkeys(_locations(content, 0, len(content), "Model", 0))
+            names = dict.fromkeys(_locations(content, 0, len(content), "Model", 0, new_budget()))
         except (ValueError, IndexError, UnicodeDecodeError):
             raise BundleError(
                 f"{model.path} is damaged: it is not an ONNX model; copy or export it again"
             ) from None
-    return [_inside(model.path, PurePosixPath(relative).parent, name) for name in names]
+    return list(dict.fromkeys(_inside(model.path, PurePosixPath(relative).parent, name) for name in names))
 
 
 def _inside(model: Path, parent: PurePosixPath, name: str) -> str:
@@ -58,22 +58,24 @@ def _inside(model: Path, parent: PurePosixPath, name: str) -> str:
     return joined
 
 
-def _locations(data: mmap.mmap, start: int, end: int, message: str, depth: int) -> Iterator[str]:
+def _locations(
+    data: mmap.mmap, start: int, end: int, message: str, depth: int, budget: Iterator[int]
+) -> Iterator[str]:
     """Walks one message and yields the ``location`` of every tensor in it that keeps its data elsewhere."""
     if depth > _DEEPEST:
         raise ValueError("nested too deep")
     children = _CHILDREN[message]
-    for number, wire, _, first, last in fields(data, start, end):
+    for number, wire, _, first, last in fields(data, start, end, budget):
         child = children.get(number) if wire == LENGTH else None
         if child == "Entry":
-            key, value = _entry(data, first, last)
+            key, value = _entry(data, first, last, budget)
             if key == "location":
                 yield value
         elif child is not None:
-            yield from _locations(data, first, last, child, depth + 1)
+            yield from _locations(data, first, last, child, depth + 1, budget)
 
 
-def _entry(data: mmap.mmap, start: int, end: int) -> tuple[str, str]:
-    found = fields(data, start, end)
+def _entry(data: mmap.mmap, start: int, end: int, budget: Iterator[int]) -> tuple[str, str]:
+    found = fields(data, start, end, budget)
     values = {number: data[first:last].decode("utf-8") for number, wire, _, first, last in found if wire == LENGTH}
     return values.get(1, ""), values.get(2, "")

@@ -14,6 +14,9 @@ from edgetext.reading import listed
 FORMAT_VERSION = 1
 MANIFEST_FILE = "bundle.json"
 TASKS = ("single_label", "multi_label")
+# What is read of the free parts of a manifest, where it stands in them, by commands that come to it late.
+_EVALUATION: Mapping[str, type] = {"verdict": str, "sentence": str, "kept_fp32": list}
+_PROVENANCE: Mapping[str, type] = {"base_model": str, "data": list, "rows": dict}
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_INPUT = 1 << 20  # tokens; no text classifier reads more, and arrays are sized by it
 
@@ -133,11 +136,13 @@ class Manifest:
             variants=tuple(_variant_from_json(entry) for entry in _list(document, "variants")),
             default_variant=_string(document, "default_variant"),
             thresholds=_thresholds(document, len(labels), task),
-            provenance=_expect(document.get("provenance", {}), dict, "provenance"),
+            provenance=_known(document, "provenance", _PROVENANCE),
             created_with=_expect(document.get("created_with", ""), str, "created_with"),
             files=_files(document),
             extra={key: document[key] for key in document if key not in _MANIFEST_FIELDS},
         )
+        for text in _expect(manifest.extra.get("examples", []), list, "examples"):
+            _expect(text, str, "each of examples")
         names = [variant.name for variant in manifest.variants]
         if len(set(names)) < len(names):
             raise BundleError(f"{MANIFEST_FILE}: two variants have the same name")
@@ -180,7 +185,7 @@ def _variant_from_json(value: object) -> Variant:
         scheme=_string(entry, "scheme"),
         bytes=_positive(entry, "bytes"),
         session=_expect(entry.get("session", {}), dict, "session"),
-        evaluation=_expect(entry.get("evaluation", {}), dict, "evaluation"),
+        evaluation=_known(entry, "evaluation", _EVALUATION),
         extra={key: entry[key] for key in entry if key not in _VARIANT_FIELDS},
     )
 
@@ -189,6 +194,14 @@ def _expect(value: object, kind: type, what: str) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         names = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
         raise BundleError(f"{MANIFEST_FILE}: {what} must be {names[kind]}, found {value!r:.60}")
+    return value
+
+
+def _known(document: Mapping[str, Any], name: str, kinds: Mapping[str, type]) -> dict[str, Any]:
+    """Gives an object of which only some fields are known."""
+    value: dict[str, Any] = _expect(document.get(name, {}), dict, name)
+    for key in kinds.keys() & value.keys():
+        _expect(value[key], kinds[key], f"{key} of {name}")
     return value
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import onnxruntime
 
 from edgetext.errors import BundleError, InputError
+from edgetext.reading import listed
 from edgetext.runtime.held import HeldModel
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
@@ -51,6 +52,9 @@ _CONFIG_KEYS = frozenset(
         "mlas.enable_gemm_fastmath_arm64_bfloat16",
     }
 )
+_LONGEST_VALUE = 64  # a number or a word; onnxruntime takes 8,192 characters
+ONNX_ONLY = ("session.load_model_format", "ONNX")
+"""A file that is of onnxruntime's own format as well would be read as that, past what was looked at here."""
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _SESSION_KEYS = ("graph_optimization_level", "disabled_optimizers", "config")
 
@@ -139,6 +143,7 @@ def session_options(variant: Variant, profile: Profile) -> onnxruntime.SessionOp
     options.enable_mem_pattern = profile.callers == 1
     options.log_severity_level = _SILENT
     options.graph_optimization_level = _LEVELS[variant.session.get("graph_optimization_level", "all")]
+    options.add_session_config_entry(*ONNX_ONLY)
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if profile.spinning else "0")
     for key, value in variant.session.get("config", {}).items():
         options.add_session_config_entry(key, value)
@@ -154,7 +159,7 @@ def one_line(error: BaseException) -> str:
 def _check(session: Mapping[str, Any]) -> None:
     for key in session:
         if key not in _SESSION_KEYS:
-            _refuse(key, session[key], f"edgetext knows {', '.join(_SESSION_KEYS)}")
+            _refuse(listed([key]), session[key], f"edgetext knows {', '.join(_SESSION_KEYS)}")
     level = session.get("graph_optimization_level", "all")
     if not isinstance(level, str) or level not in _LEVELS:
         _refuse("graph_optimization_level", level, f"expected one of {', '.join(_LEVELS)}")
@@ -166,7 +171,11 @@ def _check(session: Mapping[str, Any]) -> None:
         _refuse("config", config, "expected an object of texts")
     for key in config:
         if key not in _CONFIG_KEYS:
-            _refuse(f"config[{key!r}]", config[key], f"edgetext passes on {', '.join(sorted(_CONFIG_KEYS))}")
+            _refuse(
+                f"config[{listed([key])}]", config[key], f"edgetext passes on {', '.join(sorted(_CONFIG_KEYS))}"
+            )
+        if len(config[key]) > _LONGEST_VALUE or not config[key].isprintable():
+            _refuse(f"config[{key!r}]", config[key], f"expected a word of at most {_LONGEST_VALUE} characters")
 
 
 def _refuse(name: str, value: object, expected: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from edgetext.errors import BundleError
 from edgetext.runtime.held import Held
-from edgetext.runtime.protobuf import LENGTH, VARINT, Field, encode, encode_varint, fields, varint
+from edgetext.runtime.protobuf import LENGTH, VARINT, Field, encode, encode_varint, fields, new_budget, varint
 
 _GRAPH, _INITIALIZER = 7, 5  # of ModelProto, of GraphProto
 _DATA_TYPE, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 2, 9, 13, 14  # of TensorProto
@@ -45,24 +45,25 @@ def without_weights(model: Held) -> bytes:
 
 
 def _model(data: mmap.mmap, name: str) -> Iterator[bytes]:
-    for field in fields(data, 0, len(data)):
+    budget = new_budget()
+    for field in fields(data, 0, len(data), budget):
         if (field.number, field.wire) == (_GRAPH, LENGTH):
-            yield encode(_GRAPH, b"".join(_graph(data, field, name)))
+            yield encode(_GRAPH, b"".join(_graph(data, field, name, budget)))
         else:
             yield data[field.begin : field.last]
 
 
-def _graph(data: mmap.mmap, graph: Field, name: str) -> Iterator[bytes]:
-    for field in fields(data, graph.first, graph.last):
+def _graph(data: mmap.mmap, graph: Field, name: str, budget: Iterator[int]) -> Iterator[bytes]:
+    for field in fields(data, graph.first, graph.last, budget):
         large = field.last - field.first >= _LARGE
         if large and (field.number, field.wire) == (_INITIALIZER, LENGTH):
-            yield encode(_INITIALIZER, _tensor(data, field, name))
+            yield encode(_INITIALIZER, _tensor(data, field, name, budget))
         else:
             yield data[field.begin : field.last]
 
 
-def _tensor(data: mmap.mmap, tensor: Field, name: str) -> bytes:
-    parts = list(fields(data, tensor.first, tensor.last))
+def _tensor(data: mmap.mmap, tensor: Field, name: str, budget: Iterator[int]) -> bytes:
+    parts = list(fields(data, tensor.first, tensor.last, budget))
     kind = next((varint(data, part.first)[0] for part in parts if part.number == _DATA_TYPE), 0)
     raw = next((part for part in parts if part.number == _RAW_DATA), None)
     item = _ITEM_BYTES.get(kind)
