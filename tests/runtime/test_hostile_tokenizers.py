@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,17 @@ def test_the_text_that_it_fails_on_is_named_and_others_are_answered(folder: Path
         with pytest.raises(BundleError, match="cannot tokenize the text"):
             classify((text, "a dog"))
         assert classify("a dog").label in classify.labels
+
+
+def test_the_command_says_it_in_one_line(folder: Path, tiny_bundle: Path) -> None:
+    fields, text = REFUSED["a normalizer's pattern that backtracks"]
+    place = hostile(folder, tiny_bundle, fields)
+    manifest = json.loads((tiny_bundle / "bundle.json").read_text("utf-8"))
+    (place / "bundle.json").write_text(json.dumps({**manifest, "files": {}}), "utf-8")
+    command = [sys.executable, "-m", "edgetext", "predict", str(place), "a dog", text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "cannot tokenize text 1" in done.stderr
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
