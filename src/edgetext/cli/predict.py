@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgetext.cli.native import native_errors_aside
 from edgetext.errors import InputError
 from edgetext.escape import terminal
 
@@ -92,6 +93,7 @@ def _allow_options_before_texts(parser: argparse.ArgumentParser) -> None:
     setattr(parser, "parse_known_args", parse)  # noqa: B010
 
 
+@native_errors_aside()
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     _check(arguments)

@@ -61,14 +61,22 @@ def tune_bundle(
     _check(bundle)
     tuning = _tuning(bundle, held_out)
     class_indices(tuning.examples, bundle.manifest.labels, str(path))
+    metrics = _metrics(bundle)
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
-        exported = _tune_into(folder, bundle, tuning, settings, progress, keep=keep)
+        exported = _tune_into(folder, bundle, tuning, settings, metrics, progress, keep=keep)
     return replace(exported, path=output)
 
 
 def _tune_into(
-    folder: Path, bundle: Bundle, tuning: Tuning, settings: ExportSettings, progress: Progress, *, keep: bool
+    folder: Path,
+    bundle: Bundle,
+    tuning: Tuning,
+    settings: ExportSettings,
+    metrics: object,
+    progress: Progress,
+    *,
+    keep: bool,
 ) -> Exported:
     """Does the work; the libraries that take seconds to import come in here, when all else is checked."""
     from edgetext.export.assembly import Exported, assemble
@@ -80,7 +88,7 @@ def _tune_into(
     work.mkdir()
     truth = class_indices(tuning.examples, bundle.manifest.labels, str(bundle.path))
     shop = from_bundle(work, bundle, _reference(bundle, settings), tuning, truth, settings, progress)
-    found = with_origin(search(shop), tuning.calibration, _metrics(bundle))
+    found = with_origin(search(shop), tuning.calibration, metrics)
     whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
     manifest = assemble(folder, work, whole, found, tuning if keep else None)
     manifest = with_batch_effect(folder, manifest, shop.texts)

@@ -190,8 +190,7 @@ def _application(classify: Predictor) -> Any:
 
 
 def _stay_at_home(stack: ExitStack) -> None:
-    """Sets what Gradio reads from the environment: no telemetry, and a temporary folder that goes with the page."""
-    os.environ.update({"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"})
+    """Sets what Gradio reads from the environment: a temporary folder that goes with the page."""
     if _TEMPORARY in os.environ:
         return
     try:
