@@ -124,6 +124,12 @@ class Checkpoint:
     split: SplitRecord | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def text_column(self) -> str:
+        """The column that the training texts were read from; empty for a checkpoint that others made."""
+        part = self.split.parts.get("train") if self.split else None
+        return self.split.sources[part.source].text_column if self.split and part else ""
+
 
 def open_checkpoint(path: Path) -> Checkpoint:
     """Opens a folder as a checkpoint of a single-label text classifier, whose parts agree with one another.

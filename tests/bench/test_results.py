@@ -83,5 +83,5 @@ def test_a_file_that_is_missing_or_no_json_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"results\.json is not there: give a results\.json"):
         read_results(tmp_path)
     (tmp_path / "results.json").write_text("{")
-    with pytest.raises(InputError, match="cannot be read as JSON"):
+    with pytest.raises(InputError, match="it is not JSON"):
         read_results(tmp_path)

@@ -98,7 +98,7 @@ def test_what_is_no_classifier_is_named(folder, fields, message, capsys):
     [
         (lambda path: shutil.rmtree(path), "is not a folder"),
         (lambda path: (path / "config.json").unlink(), "holds no config.json"),
-        (lambda path: (path / "config.json").write_text("{"), "cannot be read as JSON"),
+        (lambda path: (path / "config.json").write_text("{"), "it is not JSON"),
         (lambda path: (path / "config.json").write_text("[]"), "must hold a JSON object"),
         (
             lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"),

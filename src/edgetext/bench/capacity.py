@@ -108,9 +108,7 @@ def capacities(rows: Sequence[Row], loads: Sequence[float]) -> tuple[Capacity, .
     Raises:
         InputError: A load is not positive, or no row went through both scenarios.
     """
-    for load in loads:
-        if not 0 < load < float("inf"):
-            raise InputError(f"the requests per second must be a positive number, found {load}")
+    check_loads(loads)
     able = [(row, scenarios) for row in rows if row.status == MEASURED and (scenarios := _both(row.scenarios))]
     if not able:
         raise InputError(
@@ -135,3 +133,14 @@ def _capacity(row: Row, scenarios: Mapping[str, Any], load: float) -> Capacity:
         split=ceil(load / rate) if rate else None,
         shared=machines_shared(load, alone["mean_ms"] / 1000, (bound - alone["percentiles_ms"]["99.9"]) / 1000),
     )
+
+
+def check_loads(loads: Sequence[float]) -> None:
+    """Refuses rates that no machine can be asked for.
+
+    Raises:
+        InputError: One is not a positive number.
+    """
+    for load in loads:
+        if not 0 < load < float("inf"):
+            raise InputError(f"the requests per second must be a positive number, found {load}")

@@ -15,6 +15,7 @@ from typing import Any
 from edgetext.bench.fields import LATER, json_object, read_part, write_part
 from edgetext.errors import InputError
 from edgetext.files import write_atomically
+from edgetext.reading import MAX_RECORD_BYTES, read_json
 
 SCHEMA_VERSION = 1
 RESULTS_FILE = "results.json"
@@ -246,13 +247,9 @@ def read_results(path: Path) -> Results:
         InputError: There is none, or it cannot be read.
     """
     file = path / RESULTS_FILE if path.is_dir() else path
-    try:
-        document = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file} is not there: give a {RESULTS_FILE} that 'edgetext bench' wrote") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read as JSON: {error}") from error
-    return Results.from_json(document, str(file))
+    if not file.exists():
+        raise InputError(f"{file} is not there: give a {RESULTS_FILE} that 'edgetext bench' wrote")
+    return Results.from_json(read_json(file, limit=MAX_RECORD_BYTES), str(file))
 
 
 def write_results(path: Path, results: Results) -> None:

@@ -16,15 +16,18 @@ from edgetext.bulk import fingerprint
 from edgetext.bulk.convert import write_parquet
 from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note
 from edgetext.bulk.read import open_rows
-from edgetext.bulk.records import Broken, Record, Source
+from edgetext.bulk.records import Broken, Record, Source, TextColumn
 from edgetext.bulk.values import json_text
 from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, refuse_taken, reject_line
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.runtime.predictor import Predictor
 from edgetext.runtime.rows import Row, classify_rows
+from edgetext.trouble import tell_failed_writes
 
 CHUNK_ROWS = 4096
 CHUNK_CHARACTERS = 8 << 20
+
+NEEDS = "the output takes the size of the input and some 30 bytes a row, Parquet and JSON Lines a few times that"
 
 Report = Callable[[int, float, int], None]
 
@@ -37,7 +40,7 @@ class FileJob:
         output: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
         input: The file of rows; ``None`` where the rows come from elsewhere, and nobody can go on later.
         rejects: Where broken rows go, as JSON Lines; without it the first one stops the run.
-        text_column: The column of the input that holds the text.
+        text_column: The column of the input that holds the text; that of the training rows if not given.
         top_k: How many scores to keep; all if not given.
         resume: Whether to go on from what an earlier run left.
         overwrite: Whether to begin again although an earlier run left something.
@@ -77,6 +80,11 @@ def rows_kept(output: Path) -> int:
     return note.read if note else 0
 
 
+def text_column(classify: Predictor, given: str | None) -> TextColumn:
+    """Says which column of an input holds the text: the one that was named, or that of the training rows."""
+    return TextColumn(given, classify.manifest.text_column)
+
+
 def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
     """Classifies the rows of a file into another one.
 
@@ -90,7 +98,7 @@ def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
         OutputExistsError: An earlier run left something, and neither ``resume`` nor ``overwrite`` is set.
     """
     assert job.input is not None
-    with open_rows(job.input, job.text_column) as source:
+    with open_rows(job.input, text_column(classify, job.text_column)) as source:
         return predict_source(classify, source, job, report)
 
 
@@ -102,7 +110,8 @@ def predict_source(classify: Predictor, source: Source, job: FileJob, report: Re
         note = _start(journal, job, _identity(classify, job))
         if not note.placing:
             _work(_Work(classify, source, job, journal, note, report), keep=job.input is not None)
-        journal.place(note)
+        with tell_failed_writes(job.output, NEEDS):
+            journal.place(note)
     finally:
         journal.close()
     return Outcome(note.read - note.rejected, note.rejected)
@@ -111,13 +120,15 @@ def predict_source(classify: Predictor, source: Source, job: FileJob, report: Re
 def _work(work: _Work, *, keep: bool) -> None:
     """Runs it, and removes what it left if it fails with nothing that a later run could go on from."""
     try:
-        work.run()
+        with tell_failed_writes(work.journal.output, NEEDS):
+            work.run()
     except BaseException as error:
-        if not (keep and work.note.read):
+        read = rows_kept(work.journal.output) if keep else 0  # the note: what it says is on the disk
+        if not read:
             work.journal.discard()
         elif isinstance(error, InputError):
-            kept = f"{work.note.read:,} rows are done and kept: --resume goes on from there"
-            raise InputError(f"{error}; {kept}") from None
+            kept = f"{read:,} rows are done and kept: --resume goes on from there"
+            raise type(error)(f"{error}; {kept}") from None
         raise
 
 
@@ -219,7 +230,8 @@ class _Work:
         if fingerprint.of_input(self._job.input) != self.note.job["input"]:
             raise InputError(f"{self._job.input} has changed since the run began: {BEGIN_AGAIN}")
         if self._job.kind == ".parquet":
-            write_parquet(self._job.input, self._job.text_column, self.journal.side, self.journal.whole)
+            column = text_column(self._classify, self._job.text_column)
+            write_parquet(self._job.input, column, self.journal.side, self.journal.whole)
 
 
 def _characters(record: Record) -> int:

@@ -7,15 +7,16 @@ the note gives is cut off when the work goes on, so that a process killed at any
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
 from edgetext.errors import InputError, OutputExistsError
-from edgetext.files import write_json
+from edgetext.files import open_own, write_json
+from edgetext.reading import MAX_RECORD_BYTES, parse_json
 
 FORMAT_VERSION = 1
 BEGIN_AGAIN = "begin again with --overwrite, without --resume"
@@ -78,13 +79,14 @@ class Journal:
             InputError: It is damaged.
         """
         try:
-            value = json.loads(self._note_file.read_text("utf-8"))
+            with open_own(self._note_file) as stream:
+                value = parse_json(stream.read(MAX_RECORD_BYTES), str(self._note_file))
             if value["format_version"] != FORMAT_VERSION or set(value) != {field.name for field in fields(Note)}:
                 raise ValueError
             return Note(**value)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, InputError, ValueError, TypeError, KeyError):
             raise InputError(f"{self._note_file} is damaged: {BEGIN_AGAIN}") from None
 
     def begin(self, note: Note) -> None:
@@ -122,36 +124,35 @@ class Journal:
 
     def place(self, note: Note) -> None:
         """Renames everything to its target; done again after an interruption, it does the rest."""
+        note.placing = True
+        self.commit(note)
         self.close()
-        write_json(self._note_file, asdict(note) | {"placing": True})
         for role, target in self.targets.items():
             source = self.whole if role == "output" else side_file(target)
             if source.exists():
-                source.chmod(0o644)
                 source.replace(target)
         self.discard()
 
     def leftover(self) -> Path | None:
         """Gives a side file of an earlier run, if there is one."""
-        return next((path for path in (self._note_file, self.side) if path.exists()), None)
+        return next((path for path in (self._note_file, self.side) if os.path.lexists(path)), None)
 
     def discard(self) -> None:
-        """Removes the side files."""
+        """Removes the side files, as far as that is possible: the error that led here is the one to tell."""
         self.close()
         for path in (*map(side_file, self.targets.values()), self.whole, self._note_file):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Closes the side files."""
+        """Closes the side files; what was written since the last commit may be lost, and on a full disk is."""
         while self._streams:
-            self._streams.popitem()[1].close()
+            with suppress(OSError):
+                self._streams.popitem()[1].close()
 
     def _open(self, role: str) -> IO[bytes]:
         side = side_file(self.targets[role])
-        try:
-            stream: IO[bytes] = side.open("r+b" if side.exists() else "w+b")
-        except OSError as error:
-            raise InputError(f"cannot write to {side.parent}: {error.strerror}; choose another place") from None
+        stream = open_own(side, write=True)
         self._streams[role] = stream
         _lock(stream, side)
         return stream

@@ -12,10 +12,10 @@ import numpy as np
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import ModelError, needs_extra
 from edgetext.export.quiet import quiet
-from edgetext.export.space import is_no_space
 from edgetext.foreign.clean_room import clean_room
 from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer
 from edgetext.runtime.graph import KNOWN_INPUTS
+from edgetext.trouble import is_failed_write
 
 with needs_extra("export"):
     import onnxruntime as ort
@@ -72,7 +72,7 @@ def export_fp32(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
                 sequence_length=min(_TRACED_TOKENS, checkpoint.max_length),
             )
         except Exception as error:  # what a model's code meets while it is traced has no common root below this one
-            if is_no_space(error):
+            if is_failed_write(error):
                 raise
             raise ModelError(_cannot_export(checkpoint.model_type, str(error) or type(error).__name__)) from error
     if list(folder.glob("*.onnx_data")):

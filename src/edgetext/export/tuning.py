@@ -13,7 +13,6 @@ from edgetext.errors import BundleError
 from edgetext.export.calibration import Calibration, sample
 from edgetext.files import sha256, write_atomically
 from edgetext.runtime.bundle import Bundle
-from edgetext.runtime.reading import read_bytes
 
 MANIFEST_FIELD = "tuning"
 CALIBRATION_FILE = "tuning/calibration.jsonl"
@@ -91,8 +90,7 @@ def _read_lines(bundle: Bundle, entries: Any, part: str, read: Callable[[Any], _
         file, digest = _string(entries[part], "file"), _string(entries[part], "sha256")
     except (KeyError, TypeError, ValueError):
         raise BundleError(f"{bundle.path}: bundle.json: {MANIFEST_FIELD!r} is damaged: export again") from None
-    bundle.verify(file, digest)
-    content = read_bytes(bundle.file(file), _MOST_BYTES)
+    content = bundle.read(file, _MOST_BYTES, expected=digest)
     items = []
     for number, line in enumerate(content.decode("utf-8", "replace").split("\n")[:-1], start=1):
         try:

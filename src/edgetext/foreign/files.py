@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from edgetext.errors import ModelError
+from edgetext.reading import MAX_RECORD_BYTES, read_object
 
 _POINTER = b"version https://git-lfs.github.com/spec/"  # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 _MOST_POINTER_BYTES = 1024
@@ -54,28 +54,13 @@ def find_file(folder: Path, name: str) -> Path | None:
     return place
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Gives the value of a JSON file that must hold an object.
-
-    Raises:
-        ModelError: It cannot be read, is no JSON, or holds something else.
-    """
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} must hold a JSON object")
-    return value
-
-
 def read_found(folder: Path, name: str) -> dict[str, Any] | None:
     """Gives the value of a JSON file of a folder that must hold an object, ``None`` where it is not there.
 
     Raises:
-        ModelError: As for ``find_file`` and ``read_object``.
+        ModelError: As for ``find_file`` and ``reading.read_object``.
     """
-    return read_object(folder / name) if find_file(folder, name) else None
+    return read_object(folder / name, limit=MAX_RECORD_BYTES, error=ModelError) if find_file(folder, name) else None
 
 
 def _what(name: str) -> str:

@@ -15,6 +15,7 @@ from edgetext.errors import ModelError, needs_extra
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
 
 _LONGEST_CAUSE = 240
+_LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,11 @@ class Source:
 
     Attributes:
         name: What messages call it.
-        location: A folder (see ``clean_room``), or a name on the Hub.
-        revision: Of the Hub's model.
+        location: The folder (see ``clean_room``).
     """
 
     name: str
     location: str
-    revision: str | None = None
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What every ``from_pretrained`` is told."""
-        local = Path(self.location).is_dir()
-        return {"revision": self.revision or "main", "trust_remote_code": False, "local_files_only": local}
 
 
 def load_tokenizer(source: Source, *, extra: str) -> Any:
@@ -52,7 +45,7 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
     with needs_extra(extra):
         from transformers import AutoTokenizer
     with _as_model_error(source, "the tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(source.location, use_fast=True, **source.options)
+        tokenizer = AutoTokenizer.from_pretrained(source.location, use_fast=True, **_LOCAL)
     if not tokenizer.is_fast:
         raise ModelError(
             f"{source.name}: it has no fast tokenizer (tokenizer.json), which is needed to run without torch"
@@ -88,7 +81,7 @@ def load_classifier(
             ignore_mismatched_sizes=True,  # said below, for all of them and in a line
             output_loading_info=True,
             **{"dtype" if version >= (4, 56) else "torch_dtype": dtype},
-            **source.options,
+            **_LOCAL,
             **head,
         )
     body = f"{model.base_model_prefix}." if labels is not None else ""
@@ -179,15 +172,11 @@ def _as_model_error(source: Source, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # what others' files make transformers raise has no common root below this one
-        local = Path(source.location).is_dir()
-        where = "in the folder" if local else "on the Hugging Face Hub"
-        advice = (
-            "expected config.json, safetensors and tokenizer.json as transformers saves them"
-            if local
-            else "check the name (OWNER/NAME[@REVISION]) and the network; the weights must be safetensors"
-        )
         cause = _brief(error).replace(source.location, source.name)
-        raise ModelError(f"{source.name}: {what} {where} cannot be loaded ({cause}); {advice}") from error
+        raise ModelError(
+            f"{source.name}: {what} in the folder cannot be loaded ({cause}); expected config.json, safetensors "
+            "and tokenizer.json as transformers saves them"
+        ) from error
 
 
 def _brief(error: Exception) -> str:

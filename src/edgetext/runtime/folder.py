@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgetext.errors import BundleError
 from edgetext.foreign.config import position_limit, read_labels, vocabulary
+from edgetext.reading import listed, read_object
 from edgetext.runtime.manifest import Manifest, Variant
-from edgetext.runtime.reading import listed, read_object
+from edgetext.runtime.place import place_in
 
+_TOKENIZER_CONFIG = "tokenizer_config.json"
 _USUAL_LENGTH = 512  # tokens, where the folder says nothing
 _UNSET_LENGTH = 1 << 20  # transformers writes 10**30 for "no limit known"
 _PREFERRED = ("model_quantized", "model_int8", "model")
@@ -33,7 +36,7 @@ def manifest_of_folder(folder: Path) -> Manifest:
     Raises:
         BundleError: ``config.json`` is damaged or tells of a model that is no text classifier.
     """
-    config = read_object(folder / "config.json")
+    config = read_object(place_in(folder, "config.json"), error=BundleError)
     task = _task(folder, config)
     labels = read_labels(folder / "config.json", config, BundleError)
     variants = _variants(folder)
@@ -76,7 +79,7 @@ def check_vocabulary(folder: Path, tokens: int) -> None:
 def _models(folder: Path) -> dict[str, Path]:
     """Gives the models by their name without suffix; what lies in ``onnx/`` goes before what lies above."""
     found = [*sorted(folder.glob("model*.onnx")), *sorted((folder / "onnx").glob("model*.onnx"))]
-    return {path.stem: path for path in found if path.is_file()}
+    return {path.stem: path for path in found}
 
 
 def _variants(folder: Path) -> tuple[Variant, ...]:
@@ -91,7 +94,8 @@ def _variant(folder: Path, path: Path) -> Variant:
     name = "int8" if suffix == "quantized" else suffix
     relative = path.relative_to(folder).as_posix()
     precision = "int8" if "int8" in name else name
-    return Variant(name=name, file=relative, sha256="", precision=precision, scheme="", bytes=path.stat().st_size)
+    size = place_in(folder, relative).stat().st_size
+    return Variant(name=name, file=relative, sha256="", precision=precision, scheme="", bytes=size)
 
 
 def _task(folder: Path, config: Mapping[str, Any]) -> str:
@@ -112,7 +116,7 @@ def _task(folder: Path, config: Mapping[str, Any]) -> str:
 
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
     limits: list[object] = [position_limit(config)]
-    if (folder / "tokenizer_config.json").is_file():
-        limits.append(read_object(folder / "tokenizer_config.json").get("model_max_length"))
+    if os.path.lexists(folder / _TOKENIZER_CONFIG):
+        limits.append(read_object(place_in(folder, _TOKENIZER_CONFIG), error=BundleError).get("model_max_length"))
     known = [limit for limit in limits if type(limit) is int and 2 < limit < _UNSET_LENGTH]
     return min(known, default=_USUAL_LENGTH)

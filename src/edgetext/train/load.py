@@ -8,7 +8,7 @@ from typing import Any
 from edgetext.foreign.config import position_limit
 from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier
 from edgetext.foreign.load import load_tokenizer as load_foreign_tokenizer
-from edgetext.train.base import BaseModel
+from edgetext.train.base import BaseModel, fetch_base
 
 _UNKNOWN_LIMIT = 512
 
@@ -53,4 +53,4 @@ def length_limit(tokenizer: Any, config: Any) -> int:
 
 
 def _source(base: BaseModel) -> Source:
-    return Source(f"base model {base.name}", base.location, base.revision)
+    return Source(f"base model {base.name}", str(fetch_base(base).folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ with needs_extra("bench"):
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
+_ESCAPED = re.compile(r"\\([^\w\s])")
 PAGE_FILE = "report.html"
 _TEMPLATE = "report.html.jinja"
 
@@ -52,7 +54,7 @@ def html(results: Results) -> str:
         latencies=latencies(measured),
         frontier=frontier(measured),
         costs=[_cost(number, row) for number, row in measured if row.throughput_per_s],
-        how=[line.removeprefix("- ").replace("**", "") for line in how(results) if line.startswith("- ")],
+        how=[_without_markup(line) for line in how(results) if line.startswith("- ")],
         machines=[_machine(entry) for entry in environments(results)],
     )
 
@@ -87,3 +89,8 @@ def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
         "facts": [(name.replace("_", " "), said(environment.get(name))) for name in FACTS],
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     }
+
+
+def _without_markup(line: str) -> str:
+    """Gives the text of a list's line of Markdown; jinja2 escapes it for HTML."""
+    return _ESCAPED.sub(r"\1", line.removeprefix("- ").replace("**", ""))
