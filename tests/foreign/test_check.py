@@ -235,7 +235,7 @@ FAULTS = {
     decoder_without_padding: ["no padding token", "tokenizer.pad_token = tokenizer.eos_token"],
     adapter: ["a LoRA adapter, not a model", "merge_and_unload().save_pretrained", "org/base"],
     quantized: ["quantized already", "bitsandbytes"],
-    damaged_config: ["config.json cannot be read as JSON"],
+    damaged_config: ["config.json is damaged"],
 }
 
 
@@ -365,16 +365,18 @@ from edgetext.cli.main import main
 codes = [main([*words]) for words in (
     ["export", sys.argv[1], "-o", sys.argv[2]],
     ["train", sys.argv[3], "--base", sys.argv[1], "-o", sys.argv[2]],
-    ["bench", "none", "--baseline", sys.argv[1], "-o", sys.argv[2]],
+    ["bench", sys.argv[4], "--baseline", sys.argv[1], "-o", sys.argv[2]],
 )]
 print(codes, sorted({"torch", "transformers", "optimum", "onnx", "datasets"} & set(sys.modules)))
 """
 
 
-def test_every_command_refuses_it_before_torch_is_imported(folder: Path, tiny_rows: Path, tmp_path: Path) -> None:
+def test_every_command_refuses_it_before_torch_is_imported(
+    folder: Path, tiny_rows: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
     half(folder)
     done = subprocess.run(
-        [sys.executable, "-c", HEAVY, str(folder), str(tmp_path / "output"), str(tiny_rows)],
+        [sys.executable, "-c", HEAVY, str(folder), str(tmp_path / "output"), str(tiny_rows), str(tiny_bundle)],
         capture_output=True,
         text=True,
         check=True,
