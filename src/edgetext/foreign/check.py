@@ -28,7 +28,8 @@ _HEADS = (
     "score", "sequence_summary.summary",
 )  # fmt: skip
 _EMBEDDINGS = (
-    "word_embeddings", "word_embedding", "wte", "embed_tokens", "tok_embeddings", "tokens_embed", "embed_in", "shared",
+    "word_embeddings", "word_embedding", "wte", "embed_tokens", "tok_embeddings", "tokens_embed", "embed_in",
+    "shared",
 )  # fmt: skip
 _POSITIONS = ("position_embeddings", "wpe", "positions_embed")
 _SEGMENTS = ("token_type_embeddings",)
