@@ -112,7 +112,7 @@ def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_r
     monkeypatch.setattr(run_module, "export_from", export)
     for fate in list(fates):
         assert main(["run", str(tiny_rows), "-o", str(output), "--overwrite"]) == (2 if fate == "done" else 130)
-        assert "checkpoint are kept in" in capsys.readouterr().err
+        assert f"kept of this run, each whole: {tmp_path / 'out.new' / 'checkpoint'}" in capsys.readouterr().err
         assert files_in(output) == OLD_RUN
         assert files_in(tmp_path / "out.new") == {"checkpoint/training.json": f'{{"base_model": "{fate}"}}'}
         assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.new"]

@@ -80,7 +80,11 @@ def _work(arguments: argparse.Namespace, output: Path, progress: Progress) -> tu
     from edgetext.ours import RUN
 
     if not output.is_dir() or not any(output.iterdir()):
-        return _parts(arguments, output, progress)
+        try:
+            return _parts(arguments, output, progress)
+        except BaseException:
+            _tell_parts(output, progress)
+            raise
     with new_folder(output, RUN, overwrite=arguments.overwrite) as folder:
         try:
             exported, results = _parts(arguments, folder, progress)
@@ -115,13 +119,26 @@ def _keep_parts(folder: Path, output: Path, progress: Progress) -> None:
     from edgetext.files import new_folder
     from edgetext.ours import RUN
 
-    done = [name for name in RUN.folders if (folder / name).is_dir()]
-    if not done:
+    progress.note(f"{output} is as it was")
+    if not _done(folder):
         return
-    with new_folder(output.with_name(f"{output.name}.new"), RUN, overwrite=True) as kept:
-        for name in done:
+    beside = output.with_name(f"{output.name}.new")
+    with new_folder(beside, RUN, overwrite=True) as kept:
+        for name in _done(folder):
             (folder / name).rename(kept / name)
-    progress.note(f"{output} is as it was; of the new run {' and '.join(done)} are kept in {output}.new")
+    _tell_parts(beside, progress)
+
+
+def _tell_parts(folder: Path, progress: Progress) -> None:
+    done = ", ".join(str(folder / name) for name in _done(folder))
+    if done:
+        progress.note(f"kept of this run, each whole: {done}")
+
+
+def _done(folder: Path) -> list[str]:
+    from edgetext.ours import RUN
+
+    return [name for name in RUN.folders if (folder / name).is_dir()]
 
 
 def _show(
