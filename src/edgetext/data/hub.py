@@ -80,7 +80,11 @@ def _hub_answers(uri: str, name: str, revision: str | None) -> bool:
             f"{uri}: the Hugging Face Hub has no such data set or revision, or it is private: "
             "check the name (hub:NAME[:CONFIG][@REVISION]), or log in"
         ) from error
-    except Exception:  # requests, httpx and the offline mode each have an error of their own
+    except Exception as error:  # requests, httpx and the offline mode each have an error of their own
+        if place := getattr(error, "filename", None):  # of the disk's errors alone
+            raise DataError(
+                f"{uri}: the cache of the Hugging Face Hub cannot be used, at {place} (HF_HOME moves it)"
+            ) from error
         return False
     return True
 

@@ -69,7 +69,8 @@ def fetch(name: str, location: str, revision: str | None) -> Path:
                 snapshot_download(location, revision=revision, allow_patterns=_FILES, ignore_patterns=["*/*"])
             )
     except Exception as error:  # network, disk, names: requests, httpx and huggingface_hub each have a tree
+        place = getattr(error, "filename", None)  # of the disk's errors alone
+        why = f"its cache cannot be used, at {place} (HF_HOME moves it)" if place else reason(error)
         raise ModelError(
-            f"base model {name}: there is no such folder, and it cannot be fetched from the Hugging Face Hub: "
-            f"{reason(error)}"
+            f"base model {name}: there is no such folder, and it cannot be fetched from the Hugging Face Hub: {why}"
         ) from error
