@@ -20,7 +20,7 @@ from edgetext.errors import EdgetextError, InputError
 MAX_JSON_BYTES = 16 << 20
 """Manifests and configurations: a config.json of 20,000 labels has 1 MB."""
 MAX_RECORD_BYTES = 64 << 20
-"""What grows with the data: a split of 5 million rows, or the samples of a hundred benches."""
+"""What grows with the data: a split of 3 million rows, or the samples of a hundred benches."""
 MAX_TOKENIZER_BYTES = 256 << 20
 """tokenizer.json: one of 256,000 tokens and their merges has 33 MB."""
 MAX_MODEL_BYTES = 2 << 30
