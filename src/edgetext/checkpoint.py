@@ -16,18 +16,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from edgetext.errors import ModelError
+from edgetext.fields import Amount, Count, Share, between, read_part
 from edgetext.files import write_json
 from edgetext.foreign.check import CONFIG_FILE, check_parts, read_config
 from edgetext.foreign.config import position_limit, read_labels
 from edgetext.foreign.files import read_found
+from edgetext.reading import listed
 
 SPLIT_FILE = "split.json"
 TRAINING_FILE = "training.json"
 SPLIT_PARTS = ("train", "validation", "test")
 _USUAL_LENGTH = 512  # tokens, where the folder says nothing
+
+
+RowNumber = Annotated[int, between(1, 1e15)]
+
+
+class PartFigures(TypedDict, total=False):
+    """How a part of the rows was predicted."""
+
+    accuracy: Share | None
+    macro_f1: Share | None
+    per_label: Mapping[str, Mapping[str, Amount | None]]
+
+
+Metrics = Mapping[str, PartFigures]
+
+
+class Training(TypedDict, total=False):
+    """What others read of ``training.json``; ``train`` writes more than this."""
+
+    base_model: str
+    max_length: Annotated[int, between(1, 1 << 20)]
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -45,7 +69,7 @@ class DataSource:
 
     uri: str
     fingerprint: str
-    rows: int
+    rows: Count
     text_column: str
     label_column: str
     split_column: str | None = None
@@ -60,8 +84,8 @@ class SplitPart:
         rows: Row numbers in that source; the first data row is 1.
     """
 
-    source: int
-    rows: tuple[int, ...]
+    source: Count
+    rows: tuple[RowNumber, ...]
 
 
 @dataclass(frozen=True)
@@ -87,20 +111,28 @@ class SplitRecord:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> SplitRecord:
+    def from_json(cls, value: Mapping[str, Any], where: str = SPLIT_FILE) -> SplitRecord:
         """Reads the record back.
 
         Raises:
-            KeyError, TypeError, ValueError: The value is not one that ``to_json`` gave.
+            ModelError: The value is not one that ``to_json`` gave.
         """
-        sources = tuple(DataSource(**source) for source in value["sources"])
-        parts = {
-            name: SplitPart(int(part["source"]), tuple(int(row) for row in part["rows"]))
-            for name, part in value["parts"].items()
-        }
-        if any(not 0 <= part.source < len(sources) for part in parts.values()):
-            raise ValueError("a part names a source that is not there")
-        return cls(sources, parts, int(value["seed"]))
+        return read_part(cls, value, where, error=ModelError)
+
+    def disagreement(self) -> str:
+        """Says which part names rows that its source lacks, or that another part has."""
+        taken: dict[int, set[int]] = {}
+        for name, part in self.parts.items():
+            if part.source >= len(self.sources):
+                return f"{listed([name])} is of source {part.source} of {len(self.sources)}, counted from 0"
+            if max(part.rows, default=0) > self.sources[part.source].rows:
+                return f"{listed([name])} has row {max(part.rows)} of {self.sources[part.source].rows}"
+            rows = taken.setdefault(part.source, set())
+            before = len(rows)
+            rows.update(part.rows)
+            if len(rows) < before + len(part.rows):
+                return f"a row of {listed([name])} stands there twice, or in another part too"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -146,14 +178,14 @@ def open_checkpoint(path: Path) -> Checkpoint:
     config = read_config(path)
     _refuse_other_tasks(path, config)
     labels = read_labels(path / CONFIG_FILE, config, ModelError)
-    training = read_found(path, TRAINING_FILE) or {}
+    training = _read_training(path)
     check_parts(path, config, labels=len(labels), max_length=training.get("max_length"))
     return Checkpoint(
         path=path,
         labels=labels,
         model_type=str(config.get("model_type", "")),
         max_length=_max_length(path, config, training),
-        base_model=str(training.get("base_model", "")),
+        base_model=training.get("base_model", ""),
         split=read_split(path),
         training=training,
     )
@@ -169,11 +201,9 @@ def read_split(folder: Path) -> SplitRecord | None:
     if found is None:
         return None
     try:
-        return SplitRecord.from_json(found)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(
-            f"{folder / SPLIT_FILE} is damaged ({error}): train again, or remove it and give --data"
-        ) from error
+        return SplitRecord.from_json(found, str(folder / SPLIT_FILE))
+    except ModelError as error:
+        raise ModelError(f"{error}: train again, or remove it and give --data") from None
 
 
 def write_split(folder: Path, record: SplitRecord) -> None:
@@ -201,8 +231,14 @@ def _refuse_other_tasks(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def _max_length(path: Path, config: Mapping[str, Any], training: Mapping[str, Any]) -> int:
-    if isinstance(training.get("max_length"), int):
+    if "max_length" in training:
         return int(training["max_length"])
     tokenizer = read_found(path, "tokenizer_config.json") or {}
     limits = [_USUAL_LENGTH, position_limit(config), tokenizer.get("model_max_length")]
     return min(limit for limit in limits if type(limit) is int and limit > 1)
+
+
+def _read_training(folder: Path) -> Training:
+    """Gives what is in ``training.json``, checked where others read it; nothing for a checkpoint of others."""
+    found = read_found(folder, TRAINING_FILE)
+    return {} if found is None else read_part(Training, found, str(folder / TRAINING_FILE), error=ModelError)

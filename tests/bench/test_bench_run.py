@@ -163,7 +163,7 @@ def test_ctrl_c_keeps_what_was_measured(fakes):
     assert notes.notes == ["interrupted: what was measured so far is kept"]
 
 
-def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tmp_path, monkeypatch, capsys):
+def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tiny_bundle, tmp_path, monkeypatch, capsys):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
@@ -174,7 +174,18 @@ def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tmp_path, monkeypatc
     monkeypatch.setattr(bench_run, "choose_backends", lambda names: chosen)
     monkeypatch.setattr(bench_run, "open_bundle", lambda path: None)
     out = tmp_path / "out"
-    words = ["bench", "x", "--baseline", tmp_path, "--data", tmp_path / "rows.csv", "-o", out, "--threads", "1"]
+    words = [
+        "bench",
+        tiny_bundle,
+        "--baseline",
+        tmp_path,
+        "--data",
+        tmp_path / "rows.csv",
+        "-o",
+        out,
+        "--threads",
+        "1",
+    ]
     assert main([str(word) for word in words]) == 130
     assert "unfinished: interrupted after 1 of 5 rounds" in capsys.readouterr().out
     assert "**torch-cpu fp32 is unfinished: interrupted after 1 of 5 rounds.**" in (out / "report.md").read_text()
@@ -226,7 +237,7 @@ def test_settings_that_measure_nothing_are_refused(name):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-def test_an_interrupted_bench_leaves_no_process_and_no_folder(tmp_path):
+def test_an_interrupted_bench_leaves_no_process_and_no_folder(tiny_bundle, tmp_path):
     marker = f"marker-{os.getpid()}-{time.monotonic_ns()}"
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
@@ -243,7 +254,8 @@ def test_an_interrupted_bench_leaves_no_process_and_no_folder(tmp_path):
         "import argparse\n"
         "from edgetext.cli.main import build_parser\n"
         "run.open_bundle = lambda path: None\n"
-        f"words = ['bench', 'x', '--baseline', {str(tmp_path)!r}, '--data', {str(tmp_path / 'rows.csv')!r}, "
+        f"words = ['bench', {str(tiny_bundle)!r}, '--baseline', {str(tmp_path)!r}, "
+        f"'--data', {str(tmp_path / 'rows.csv')!r}, "
         f"'-o', {str(output)!r}]\n"
         "command(build_parser(words).parse_args(words))\n"
     )

@@ -104,7 +104,7 @@ def test_what_is_no_classifier_is_named(folder, fields, message, capsys):
             lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"),
             r"pytorch_model\.bin, which may be a pickle",
         ),
-        (lambda path: (path / "split.json").write_text('{"sources": []}'), "split.json is damaged"),
+        (lambda path: (path / "split.json").write_text('{"sources": []}'), "split.json lacks the field 'parts'"),
     ],
 )
 def test_a_damaged_folder_is_named(folder, spoil, message):

@@ -90,7 +90,7 @@ def table_lines(results: Results) -> Iterator[str]:
     yield _line(columns)
     yield _line(["---"] * 4 + ["---:"] * len(FIGURES) + ["---"] * merged)
     for row in results.rows:
-        where = [str(row.environment["host"]) if row.environment else ABSENT] if merged else []
+        where = [said(row.environment.get("host")) if row.environment else ABSENT] if merged else []
         yield _line([*_names(row), *figures(results, row), *where])
 
 
@@ -219,7 +219,7 @@ def _samples(rows: Sequence[Row]) -> str:
 
 def _warm_up(results: Results) -> str:
     """Gives how many texts the programs were warmed up with: found by the data, or set beforehand."""
-    found = sorted({int(row.warm_up["texts"]) for row in results.rows if row.warm_up})
+    found = sorted({row.warm_up["texts"] for row in results.rows if "texts" in row.warm_up})
     if not found:
         return _setting(results.settings, "warm_up")
     return f"{_range(found)} (found for each row: until passes over the same texts got no faster)"

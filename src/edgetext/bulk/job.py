@@ -168,7 +168,7 @@ class _Work:
 
     def _write_header(self, columns: Sequence[str]) -> None:
         if self._job.kind == ".csv":
-            self.note.columns = list(columns)
+            self.note.columns = tuple(columns)
             self.journal.write("output", csv_header(columns))
 
     def _chunks(self) -> Iterator[tuple[int, list[Row]]]:

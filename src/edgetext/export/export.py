@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.checkpoint import Checkpoint
+from edgetext.checkpoint import Checkpoint, Metrics
 from edgetext.data.evaluation import check_labels
 from edgetext.data.example import Example
 from edgetext.errors import InputError
@@ -114,11 +114,10 @@ def class_indices(held_out: Sequence[Example], labels: Sequence[str], owner: str
     return [index[example.label] for example in held_out]
 
 
-def with_origin(found: Found, calibration: Calibration, metrics: object) -> Found:
+def with_origin(found: Found, calibration: Calibration, metrics: Metrics) -> Found:
     """Adds to the record where calibration texts come from, and the metrics of the torch checkpoint."""
     about = {"texts": len(calibration.texts), "origin": calibration.origin}
-    kept = metrics if isinstance(metrics, dict) else {}
-    return replace(found, record=replace(found.record, calibration=about, metrics=kept))
+    return replace(found, record=replace(found.record, calibration=about, metrics=metrics))
 
 
 def with_examples(manifest: Manifest, tuning: Tuning, settings: ExportSettings) -> Manifest:

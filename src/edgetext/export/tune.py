@@ -13,17 +13,17 @@ from edgetext.errors import BundleError, InputError
 from edgetext.export.calibration import Calibration
 from edgetext.export.export import WORKSHOP, class_indices, with_examples, with_origin
 from edgetext.export.provenance import repeated
-from edgetext.export.record import RECORD_FILE
+from edgetext.export.record import read_metrics
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import MANIFEST_FIELD, Tuning, read_tuning
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
-from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle, open_bundle
 from edgetext.runtime.manifest import Manifest
 
 if TYPE_CHECKING:
+    from edgetext.checkpoint import Metrics
     from edgetext.export.assembly import Exported
 
 _FP32 = "fp32"
@@ -59,9 +59,9 @@ def tune_bundle(
     refuse_existing(output, BUNDLE, overwrite=overwrite)
     bundle = open_bundle(path)
     _check(bundle)
+    metrics = read_metrics(bundle)
     tuning = _tuning(bundle, held_out)
     class_indices(tuning.examples, bundle.manifest.labels, str(path))
-    metrics = _metrics(bundle)
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
         exported = _tune_into(folder, bundle, tuning, settings, metrics, progress, keep=keep)
@@ -73,7 +73,7 @@ def _tune_into(
     bundle: Bundle,
     tuning: Tuning,
     settings: ExportSettings,
-    metrics: object,
+    metrics: Metrics,
     progress: Progress,
     *,
     keep: bool,
@@ -129,10 +129,3 @@ def _reference(bundle: Bundle, settings: ExportSettings) -> Manifest:
         created_with=f"edgetext {__version__}",
         extra={name: value for name, value in old.extra.items() if name not in dropped},
     )
-
-
-def _metrics(bundle: Bundle) -> object:
-    """The torch checkpoint's figures, which the earlier record carries on; none where there is no record."""
-    if not (bundle.path / RECORD_FILE).exists():
-        return {}
-    return read_object(bundle.file(RECORD_FILE), error=BundleError).get("metrics")

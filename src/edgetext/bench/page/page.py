@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from edgetext.errors import needs_extra
 from edgetext.files import write_atomically
 
 with needs_extra("bench"):
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined, Template
     from markupsafe import Markup
 
 _ESCAPED = re.compile(r"\\([^\w\s])")
 PAGE_FILE = "report.html"
+_PACKAGE = "edgetext.bench.page"
 _TEMPLATE = "report.html.jinja"
 
 
@@ -40,11 +42,10 @@ def html(results: Results) -> str:
     Args:
         results: What was measured, or read from a file.
     """
-    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    here = files("edgetext.bench.page")
+    here = files(_PACKAGE)
     numbered = list(enumerate(results.rows, start=1))
     measured = [(number, row) for number, row in numbered if row.status == MEASURED]
-    return surroundings.from_string((here / _TEMPLATE).read_text("utf-8")).render(
+    return _template().render(
         data=results.data,
         style=Markup((here / "style.css").read_text("utf-8")),
         script=Markup((here / "cost.js").read_text("utf-8")),
@@ -59,12 +60,18 @@ def html(results: Results) -> str:
     )
 
 
+@cache
+def _template() -> Template:
+    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return surroundings.from_string((files(_PACKAGE) / _TEMPLATE).read_text("utf-8"))
+
+
 def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
     return {
         "number": number,
         "name": f"{row.backend} {row.variant}",
         "where": f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}"
-        + (f", {row.environment['host']}" if row.environment else ""),
+        + (f", {said(row.environment.get('host'))}" if row.environment else ""),
         "ours": row.backend == "edgetext",
         "measured": row.status == MEASURED,
         "figures": figures(results, row),
