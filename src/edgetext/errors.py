@@ -8,7 +8,8 @@
     │   ├── ModelError             a base model or a checkpoint
     │   ├── BundleError            a bundle or an ONNX folder
     │   │   └── IntegrityError     a file of the bundle is not the one that was exported
-    │   └── OutputExistsError      the place to write to is taken
+    │   ├── OutputExistsError      the place to write to is taken
+    │   └── WriteError             the system refuses a write: a full disk, a folder that is closed
     ├── MissingExtraError          exit code 2: an optional part is not installed
     └── GateRefusedError           exit code 3: no int8 variant was good enough
 
@@ -52,6 +53,10 @@ class IntegrityError(BundleError):
 
 class OutputExistsError(InputError):
     """The place to write to is taken, and overwriting was not asked for."""
+
+
+class WriteError(InputError):
+    """The system refuses a write: the disk is full, read-only or broken, or a permission is missing."""
 
 
 class MissingExtraError(EdgetextError, ImportError):

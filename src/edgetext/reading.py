@@ -20,9 +20,13 @@ from edgetext.errors import EdgetextError, InputError
 MAX_JSON_BYTES = 16 << 20
 """Manifests and configurations: a config.json of 20,000 labels has 1 MB."""
 MAX_RECORD_BYTES = 64 << 20
-"""What grows with the data: a split of 5 million rows, or the samples of a hundred benches."""
+"""What grows with the data: a split of 3 million rows, or the samples of a hundred benches."""
 MAX_TOKENIZER_BYTES = 256 << 20
 """tokenizer.json: one of 256,000 tokens and their merges has 33 MB."""
+MAX_MODEL_BYTES = 2 << 30
+"""An ONNX file: no protobuf message is larger."""
+MAX_WEIGHTS_BYTES = 32 << 30
+"""Weights beside an ONNX file: what takes longer to compare with its checksum than anybody waits."""
 
 # Contents: what passes here can be walked, printed, written again and turned into floats by whoever reads it.
 DEEPEST_JSON = 64
@@ -61,11 +65,21 @@ def open_regular(path: Path, *, error: type[EdgetextError] = InputError) -> Bina
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as reason:  # a ValueError for a NUL in the name
         raise error(_cannot(path, reason)) from None
-    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-    if kind != stat.S_IFREG:
+    kind = irregular(os.fstat(descriptor).st_mode)
+    if kind:
         os.close(descriptor)
-        raise error(f"{path} is {_KINDS.get(kind, 'no regular file')}: a file must stand there")
+        raise error(f"{path} is {kind}: a file must stand there")
     return os.fdopen(descriptor, "rb")
+
+
+def irregular(mode: int) -> str:
+    """Names what stands in the place of a file, such as ``a pipe``; empty for a file.
+
+    Args:
+        mode: As ``os.stat`` gives it.
+    """
+    kind = stat.S_IFMT(mode)
+    return "" if kind == stat.S_IFREG else _KINDS.get(kind, "no regular file")
 
 
 def read_bytes(path: Path, limit: int, *, error: type[EdgetextError] = InputError) -> bytes:

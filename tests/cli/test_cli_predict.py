@@ -108,7 +108,12 @@ def test_an_output_is_not_overwritten_unless_asked(
     assert main(words) == 2
     assert "already exists: add --overwrite" in capsys.readouterr().err
     assert target.read_text() == "precious"
+    assert main([*words, "--overwrite"]) == 2
+    assert "out.csv is not a file that this command wrote" in capsys.readouterr().err
+    assert target.read_text() == "precious"
+    target.write_text("text,predicted_label,predicted_score\nof before,food,0.5\n")
     assert main([*words, "--overwrite"]) == 0
+    assert "of before" not in target.read_text()
     assert target.read_text().splitlines()[0] == "text,predicted_label,predicted_score"
 
 

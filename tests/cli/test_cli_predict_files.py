@@ -207,7 +207,7 @@ def test_going_on_with_something_else_is_refused(
         expected = ".out.csv.unfinished is not what the earlier run left"
     else:
         (tmp_path / ".out.csv.unfinished.json").write_text('{"format_version": 1}')
-        expected = ".out.csv.unfinished.json is damaged"
+        expected = ".out.csv.unfinished.json lacks the field"
     kept = (tmp_path / ".out.csv.unfinished").read_bytes()
     assert predict(tiny_bundle, source, target, *words) == 2
     shown = capsys.readouterr().err

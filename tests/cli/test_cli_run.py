@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from edgetext.checkpoint import Checkpoint
 from edgetext.cli import run as run_module
 from edgetext.cli.main import main
+from edgetext.errors import WriteError
 
 WORDS = ["--epochs", "1", "--max-drop", "0.9", "--threads", "1", "--scheme", "dynamic-int8-fused"]
 
@@ -74,29 +76,68 @@ def test_a_second_run_says_what_is_there_and_changes_nothing(finished, tiny_rows
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
-def test_a_part_of_an_earlier_run_never_stays_beside_a_new_checkpoint(
-    tiny_checkpoint, tiny_rows, tmp_path, monkeypatch, capsys
-):
-    for part in ("checkpoint", "bundle", "report"):
-        (tmp_path / "out" / part).mkdir(parents=True)
-        (tmp_path / "out" / part / "old").write_text("old")
+OLD_RUN = {
+    "checkpoint/training.json": '{"base_model": "old"}',
+    "bundle/bundle.json": '{"format_version": 1}',
+    "report/results.json": '{"schema_version": 1}',
+}
 
-    def interrupted(*_):
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module, "train_from", lambda *_: tiny_checkpoint)
-    monkeypatch.setattr(run_module, "export_from", interrupted)
-    assert main(["run", str(tiny_rows), "-o", str(tmp_path / "out"), "--overwrite"]) == 130
-    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["checkpoint"]
-    assert "interrupted; nothing half-written was left behind" in capsys.readouterr().err
+def make_old_run(output):
+    for name, content in OLD_RUN.items():
+        (output / name).parent.mkdir(parents=True)
+        (output / name).write_text(content)
+
+
+def files_in(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_rows, tmp_path, monkeypatch, capsys):
+    output = tmp_path / "out"
+    make_old_run(output)
+    fates = ["stopped in the export", "stopped again", "done"]
+
+    def train(_, folder, __):
+        folder.mkdir(parents=True)
+        (folder / "training.json").write_text(f'{{"base_model": "{fates[0]}"}}')
+        return Checkpoint(folder, ("a", "b"), "bert", 8, "tiny", None, {})
+
+    def export(_, __, folder, *___):
+        if fates.pop(0) != "done":
+            raise KeyboardInterrupt
+        raise WriteError("no space")
+
+    monkeypatch.setattr(run_module, "train_from", train)
+    monkeypatch.setattr(run_module, "export_from", export)
+    for fate in list(fates):
+        assert main(["run", str(tiny_rows), "-o", str(output), "--overwrite"]) == (2 if fate == "done" else 130)
+        assert f"kept of this run, each whole: {tmp_path / 'out.new' / 'checkpoint'}" in capsys.readouterr().err
+        assert files_in(output) == OLD_RUN
+        assert files_in(tmp_path / "out.new") == {"checkpoint/training.json": f'{{"base_model": "{fate}"}}'}
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.new"]
+
+
+@pytest.mark.slow
+def test_a_run_replaces_a_run_as_a_whole(tiny_rows, tiny_base, tmp_path, capsys):
+    make_old_run(tmp_path / "out")
+    words = ["run", str(tiny_rows), "--base", str(tiny_base), "-o", str(tmp_path / "out"), *WORDS, "--overwrite"]
+    assert main(words) == 0
+    assert f"predict {tmp_path / 'out' / 'bundle'}" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "checkpoint", "report"]
+    assert all(files_in_one != old for files_in_one, old in zip(
+        [(tmp_path / "out" / name).read_text() for name in OLD_RUN], OLD_RUN.values(), strict=True))  # fmt: skip
 
 
 def test_bad_data_overwrites_nothing(tmp_path, capsys):
-    (tmp_path / "out" / "bundle").mkdir(parents=True)
-    (tmp_path / "out" / "bundle" / "mine").write_text("mine")
+    make_old_run(tmp_path / "out")
     assert main(["run", str(tmp_path / "missing.csv"), "-o", str(tmp_path / "out"), "--overwrite"]) == 2
     assert "missing.csv" in capsys.readouterr().err
-    assert (tmp_path / "out" / "bundle" / "mine").read_text() == "mine"
+    assert files_in(tmp_path / "out") == OLD_RUN
+    (tmp_path / "out" / "bundle" / "mine").write_text("mine")
+    assert main(["run", str(tmp_path / "missing.csv"), "-o", str(tmp_path / "out"), "--overwrite"]) == 2
+    assert "holds bundle/mine, which is not part of a run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

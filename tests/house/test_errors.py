@@ -27,6 +27,7 @@ def test_exit_codes_follow_the_kind_of_error():
         "MissingExtraError": 2,
         "ModelError": 2,
         "OutputExistsError": 2,
+        "WriteError": 2,
     }
 
 

@@ -111,9 +111,7 @@ def capacities(rows: Sequence[Row], loads: Sequence[float]) -> tuple[Capacity, .
     Raises:
         InputError: A load is not positive, or no row went through both scenarios.
     """
-    for load in loads:
-        if not 0 < load <= _MOST_PER_S:
-            raise InputError(f"the requests per second must be above 0 and at most {_MOST_PER_S:g}, found {load}")
+    check_loads(loads)
     able = [(row, scenarios) for row in rows if row.status == MEASURED and (scenarios := _both(row.scenarios))]
     if not able:
         raise InputError(
@@ -139,3 +137,14 @@ def _capacity(row: Row, scenarios: Mapping[str, Any], load: float) -> Capacity:
         split=ceil(load / rate) if rate else None,
         shared=machines_shared(load, alone["mean_ms"] / 1000, (bound - alone["percentiles_ms"]["99.9"]) / 1000),
     )
+
+
+def check_loads(loads: Sequence[float]) -> None:
+    """Refuses rates that no machine can be asked for.
+
+    Raises:
+        InputError: One is not a positive number.
+    """
+    for load in loads:
+        if not 0 < load <= _MOST_PER_S:
+            raise InputError(f"the requests per second must be above 0 and at most {_MOST_PER_S:g}, found {load}")

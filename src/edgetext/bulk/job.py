@@ -22,9 +22,12 @@ from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, ref
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.runtime.predictor import Predictor
 from edgetext.runtime.rows import Row, classify_rows
+from edgetext.trouble import tell_failed_writes
 
 CHUNK_ROWS = 4096
 CHUNK_CHARACTERS = 8 << 20
+
+NEEDS = "the output takes the size of the input and some 30 bytes a row, Parquet and JSON Lines a few times that"
 
 Report = Callable[[int, float, int], None]
 
@@ -37,7 +40,7 @@ class FileJob:
         output: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
         input: The file of rows; ``None`` where the rows come from elsewhere, and nobody can go on later.
         rejects: Where broken rows go, as JSON Lines; without it the first one stops the run.
-        text_column: The column of the input that holds the text; the one that the model was trained on if not given.
+        text_column: The column of the input that holds the text; that of the training rows if not given.
         top_k: How many scores to keep; all if not given.
         resume: Whether to go on from what an earlier run left.
         overwrite: Whether to begin again although an earlier run left something.
@@ -107,7 +110,8 @@ def predict_source(classify: Predictor, source: Source, job: FileJob, report: Re
         note = _start(journal, job, _identity(classify, job))
         if not note.placing:
             _work(_Work(classify, source, job, journal, note, report), keep=job.input is not None)
-        journal.place(note)
+        with tell_failed_writes(job.output, NEEDS):
+            journal.place(note)
     finally:
         journal.close()
     return Outcome(note.read - note.rejected, note.rejected)
@@ -116,13 +120,15 @@ def predict_source(classify: Predictor, source: Source, job: FileJob, report: Re
 def _work(work: _Work, *, keep: bool) -> None:
     """Runs it, and removes what it left if it fails with nothing that a later run could go on from."""
     try:
-        work.run()
+        with tell_failed_writes(work.journal.output, NEEDS):
+            work.run()
     except BaseException as error:
-        if not (keep and work.note.read):
+        read = rows_kept(work.journal.output) if keep else 0  # the note: what it says is on the disk
+        if not read:
             work.journal.discard()
         elif isinstance(error, InputError):
-            kept = f"{work.note.read:,} rows are done and kept: --resume goes on from there"
-            raise InputError(f"{error}; {kept}") from None
+            kept = f"{read:,} rows are done and kept: --resume goes on from there"
+            raise type(error)(f"{error}; {kept}") from None
         raise
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Annotated, Any, TypedDict
 
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.fields import Count, read_part
-from edgetext.files import write_json
-from edgetext.reading import read_object
+from edgetext.files import open_own, write_json
+from edgetext.reading import MAX_RECORD_BYTES, parse_json
 
 FORMAT_VERSION = 1
 BEGIN_AGAIN = "begin again with --overwrite, without --resume"
@@ -92,11 +93,12 @@ class Journal:
         Raises:
             InputError: It is damaged.
         """
-        if not self._note_file.exists():
-            return None
         try:
-            value = read_object(self._note_file)
+            with open_own(self._note_file) as stream:
+                value = parse_json(stream.read(MAX_RECORD_BYTES), str(self._note_file))
             note = read_part(Note, value, str(self._note_file))
+        except FileNotFoundError:
+            return None
         except InputError as error:
             raise InputError(f"{error}: {BEGIN_AGAIN}") from None
         headless = self.output.suffix.lower() == ".csv" and note.columns is None and note.lengths.get("output")
@@ -139,36 +141,35 @@ class Journal:
 
     def place(self, note: Note) -> None:
         """Renames everything to its target; done again after an interruption, it does the rest."""
+        note.placing = True
+        self.commit(note)
         self.close()
-        write_json(self._note_file, asdict(note) | {"placing": True})
         for role, target in self.targets.items():
             source = self.whole if role == "output" else side_file(target)
             if source.exists():
-                source.chmod(0o644)
                 source.replace(target)
         self.discard()
 
     def leftover(self) -> Path | None:
         """Gives a side file of an earlier run, if there is one."""
-        return next((path for path in (self._note_file, self.side) if path.exists()), None)
+        return next((path for path in (self._note_file, self.side) if os.path.lexists(path)), None)
 
     def discard(self) -> None:
-        """Removes the side files."""
+        """Removes the side files, as far as that is possible: the error that led here is the one to tell."""
         self.close()
         for path in (*map(side_file, self.targets.values()), self.whole, self._note_file):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Closes the side files."""
+        """Closes the side files; what was written since the last commit may be lost, and on a full disk is."""
         while self._streams:
-            self._streams.popitem()[1].close()
+            with suppress(OSError):
+                self._streams.popitem()[1].close()
 
     def _open(self, role: str) -> IO[bytes]:
         side = side_file(self.targets[role])
-        try:
-            stream: IO[bytes] = side.open("r+b" if side.exists() else "w+b")
-        except OSError as error:
-            raise InputError(f"cannot write to {side.parent}: {error.strerror}; choose another place") from None
+        stream = open_own(side, write=True)
         self._streams[role] = stream
         _lock(stream, side)
         return stream

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,10 @@ def _arrays(fields: Iterable[Any], rows: list[Any]) -> list[Any]:
     return [column(field) for field in fields]
 
 
-def _writer(target: Path, schema: Any) -> Any:
+@contextmanager
+def _writer(target: Path, schema: Any) -> Iterator[Any]:
     from pyarrow.parquet import ParquetWriter
 
-    return ParquetWriter(target, schema)
+    target.unlink(missing_ok=True)  # of an earlier attempt; "x" writes through no link
+    with target.open("xb") as stream, ParquetWriter(stream, schema) as writer:
+        yield writer

@@ -35,7 +35,7 @@ class TextColumn:
             note: Is told which column was taken, where that was not given and is not the one of training.
 
         Raises:
-            InputError: The one that was named is not there, or none was named and none is known or has a usual name.
+            InputError: The one that was named is not there, or none was named and none can be told.
         """
         if self.given is not None:
             if self.given not in columns:

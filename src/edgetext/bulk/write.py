@@ -11,7 +11,9 @@ from typing import Any
 
 from edgetext.bulk.records import Broken
 from edgetext.bulk.values import csv_text, json_text
-from edgetext.errors import InputError, OutputExistsError
+from edgetext.errors import InputError
+from edgetext.files import refuse_file
+from edgetext.ours import PREDICTIONS, REJECTS
 from edgetext.runtime.prediction import Prediction
 from edgetext.runtime.rows import Row
 
@@ -79,20 +81,9 @@ def refuse_taken(columns: Iterable[str] | Mapping[str, Any], suffix: str) -> Non
 
 
 def check_target(target: Path, option: str, *, overwrite: bool) -> None:
-    """Refuses a place that cannot be written to, before any work is done.
-
-    Raises:
-        InputError: The folder is missing.
-        OutputExistsError: Something stands there, and ``overwrite`` is off.
-    """
-    if target.is_dir():
-        raise OutputExistsError(f"{target} is a folder: name a file for {option}")
-    if target.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{target} already exists: add --overwrite to replace it, or choose another {option}"
-        )
-    if not target.parent.is_dir():
-        raise InputError(f"{target.parent} is not a folder: make it, or choose another {option}")
+    """Refuses a place that cannot be written to, before any work is done (see ``files.refuse_file``)."""
+    marks = REJECTS if option == "--rejects" else PREDICTIONS
+    refuse_file(target, option, marks, overwrite=overwrite)
 
 
 def check_suffix(target: Path) -> None:

@@ -7,14 +7,20 @@ line in ``COMMANDS``. Only the module of the command that was typed is imported.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from edgetext import __version__
+from edgetext.cli.streams import cannot_print, drop_the_rest, open_streams, print_anything
 from edgetext.errors import EdgetextError
+from edgetext.escape import terminal
+from edgetext.stopping import stop_as_interrupted
+from edgetext.trouble import failed_write, is_failed_write
 
 COMMANDS = {
     "run": "the main job: train, export and bench in one go",
@@ -28,6 +34,8 @@ COMMANDS = {
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+WRONG = 2
+STOPS_WITH_ITS_READER = "predict"  # its answers may have no end; the others have more to do than to print
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,26 +45,67 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after the program's name; by default those of this process.
 
     Returns:
-        0 done, 1 unexpected, 2 wrong use or bad input, 3 the gate refused, 4 a regression was found.
+        0 done, 1 unexpected, 2 wrong use or bad input, 3 the gate refused, 4 a regression was found, 128 and the
+        number of the signal that stopped it.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    print_anything(as_json="--json" in words)
     arguments = build_parser(words).parse_args(words)
+    with stop_as_interrupted() as stopped:
+        code = _run(arguments)
+    return 128 + stopped.number if stopped.number else code
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         return int(import_module(f"edgetext.cli.{arguments.command}").run(arguments))
     except EdgetextError as error:
-        print(f"edgetext {arguments.command}: error: {error}", file=sys.stderr)
-        return error.exit_code
+        return _fail(arguments, str(error), error.exit_code)
     except KeyboardInterrupt:
         print(f"\nedgetext {arguments.command}: interrupted; nothing half-written was left behind", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in `edgetext predict ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_the_rest(sys.stdout)
         return 0
+    except Exception as error:
+        sentence = _system_error(error)
+        if sentence is None:
+            raise
+        return _fail(arguments, sentence, WRONG)
+
+
+def _fail(arguments: argparse.Namespace, sentence: str, code: int) -> int:
+    print(f"edgetext {arguments.command}: error: {terminal(sentence)}", file=sys.stderr)
+    return code
+
+
+def _system_error(error: Exception) -> str | None:
+    """Gives the sentence for what the system refused; ``None`` for what is a fault of this program."""
+    refused = cannot_print(sys.stdout)
+    if refused is not None:
+        return refused
+    if is_failed_write(error):
+        return failed_write(error, Path.cwd())
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, FileNotFoundError) and error.errno == errno.ENOENT:  # of `tempfile`, the only one without
+        return f"{error.strerror}: free some space there, or name another folder by TMPDIR"
+    return None
 
 
 def entry() -> NoReturn:
     """Runs the program and leaves the process with its exit code."""
-    raise SystemExit(main())
+    open_streams(forgiving=sys.argv[1:2] != [STOPS_WITH_ITS_READER])
+    code: Any = 1
+    try:
+        code = main()
+    except SystemExit as left:  # --help, --version, wrong words
+        code = left.code
+    refused = cannot_print(sys.stdout)  # else Python says so when it ends, in a traceback
+    if refused is not None:
+        print(f"edgetext: error: {refused}", file=sys.stderr)
+        code = code or WRONG
+    raise SystemExit(code)
 
 
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:

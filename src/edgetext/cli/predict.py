@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgetext.cli.native import native_errors_aside
 from edgetext.errors import InputError
+from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bulk.records import Source
@@ -91,6 +93,7 @@ def _allow_options_before_texts(parser: argparse.ArgumentParser) -> None:
     setattr(parser, "parse_known_args", parse)  # noqa: B010
 
 
+@native_errors_aside()
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     _check(arguments)
@@ -140,6 +143,9 @@ def _check_parquet(arguments: argparse.Namespace) -> None:
 
 
 def _open(arguments: argparse.Namespace) -> Predictor:
+    from edgetext.runtime.bundle import open_bundle
+
+    open_bundle(arguments.bundle)  # what is no bundle is told before onnxruntime is imported
     from edgetext import Predictor
 
     profile = arguments.profile or ("latency" if arguments.texts else "throughput")
@@ -173,7 +179,7 @@ def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Sour
 
 
 def _note(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr)
+    print(f"note: {terminal(sentence)}", file=sys.stderr)
 
 
 def _explain_typing() -> None:
@@ -191,10 +197,6 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
     from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a terminal that lacks a letter must not stop the answers
     window = 1 if typed else WINDOW_TEXTS
     with _source(classify, arguments) as source:
         for row, prediction in classify_rows(classify, good_rows(source), arguments.top_k, window):
@@ -216,7 +218,7 @@ def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
         print(f"\nedgetext predict: interrupted{_kept(job.output)}", file=sys.stderr)
         return INTERRUPTED
     aside = f", {outcome.rejected:,} broken rows -> {job.rejects}" if job.rejects else ""
-    print(f"{outcome.rows:,} rows -> {job.output}{aside}", file=sys.stderr)
+    print(terminal(f"{outcome.rows:,} rows -> {job.output}{aside}"), file=sys.stderr)
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     with console.progress() as progress:
         checkpoint = train_from(arguments, arguments.output, progress)
     if arguments.json:
-        console.say(json.dumps(summary(checkpoint), ensure_ascii=False))
+        console.say_json(summary(checkpoint))
     else:
         show(checkpoint, console)
     return 0
@@ -119,12 +118,16 @@ def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) 
         progress: Told how it goes.
     """
     from edgetext.files import refuse_existing
-    from edgetext.train.base import resolve_base
+    from edgetext.ours import CHECKPOINT
+    from edgetext.train.base import fetch_base, resolve_base
     from edgetext.train.fit import fit
 
-    refuse_existing(output, overwrite=arguments.overwrite)
+    refuse_existing(output, CHECKPOINT, overwrite=arguments.overwrite)
     choices = _choices(arguments)
     base = resolve_base(arguments.base)
+    if base.on_hub:
+        progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
+        base = fetch_base(base)  # before minutes may go into the data
     split = split_from(arguments, progress)
     return fit(split, base, output, choices, progress, overwrite=arguments.overwrite)
 
@@ -162,7 +165,7 @@ def summary(checkpoint: Checkpoint) -> dict[str, object]:
         "seconds": checkpoint.training["seconds"],
         "rows": checkpoint.training["rows"],
         "metrics": {
-            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1")}
+            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1", "labels_without_rows")}
             for part, found in metrics.items()
         },
     }
@@ -170,9 +173,11 @@ def summary(checkpoint: Checkpoint) -> dict[str, object]:
 
 def show(checkpoint: Checkpoint, console: Console) -> None:
     """Prints what was reached."""
+    from edgetext.metrics.report import macro_f1_words
+
     metrics = checkpoint.training["metrics"]
     rows = [
-        [part, str(found["rows"]), f"{found['accuracy']:.4f}", f"{found['macro_f1']:.4f}"]
+        [part, str(found["rows"]), f"{found['accuracy']:.4f}", macro_f1_words(found)]
         for part, found in metrics.items()
     ]
     console.table(

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SPLIT_COLUMN = "split"
-_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+_PATIENCE_S = 10.0
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
 def read_hub(uri: str) -> Table:
     """Reads ``hub:NAME[:CONFIG][@REVISION]``; the parts of the data set appear as a column ``split``.
 
     Rows are numbered through all parts, training first. Parts under other names than the usual ones are left out.
+
+    Where the Hub does not answer, what is in the cache of ``datasets`` is taken.
 
     Raises:
         DataError: The Hub cannot be reached, or has no such data set, or only one that runs code.
@@ -32,16 +35,18 @@ def read_hub(uri: str) -> Table:
     name, _, revision = uri.removeprefix("hub:").partition("@")
     name, _, config = name.partition(":")
     _refuse_local(uri, name)
+    answers = _hub_answers(uri, name, revision or None)
     with needs_extra("train"):
         from datasets import load_dataset
-    with _quiet():
+    with _quiet(), _offline(not answers):
         try:
             found = load_dataset(name, config or None, revision=revision or None)
         except (
             Exception
         ) as error:  # network, names, formats: datasets, huggingface_hub and pyarrow each have a tree
+            why = _first_line(error) if answers else "it does not answer, and the cache has no copy"
             raise DataError(
-                f"{uri}: cannot be read from the Hugging Face Hub ({_first_line(error)}): check the name "
+                f"{uri}: cannot be read from the Hugging Face Hub ({why}): check the name "
                 "(hub:NAME[:CONFIG][@REVISION]) and the network, or download it and give the file"
             ) from error
     return _join(uri, {str(part): dataset for part, dataset in found.items()})
@@ -56,6 +61,45 @@ def _refuse_local(uri: str, name: str) -> None:
             f"{uri}: {name} also lies in this folder, and would be read in its place: work in another folder, "
             "or give the file without hub:"
         )
+
+
+def _hub_answers(uri: str, name: str, revision: str | None) -> bool:
+    """Asks the Hub once whether it has the data set; ``datasets`` would ask for 25 seconds where nobody answers.
+
+    Raises:
+        DataError: The Hub answers that it has none.
+    """
+    with needs_extra("train"):
+        from huggingface_hub import HfApi, errors
+    try:
+        HfApi().dataset_info(name, revision=revision, timeout=_PATIENCE_S)
+    except errors.GatedRepoError as error:
+        raise DataError(f"{uri}: its terms must be accepted: do so on its page, then 'hf auth login'") from error
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+        raise DataError(
+            f"{uri}: the Hugging Face Hub has no such data set or revision, or it is private: "
+            "check the name (hub:NAME[:CONFIG][@REVISION]), or log in"
+        ) from error
+    except Exception as error:  # requests, httpx and the offline mode each have an error of their own
+        if place := getattr(error, "filename", None):  # of the disk's errors alone
+            raise DataError(
+                f"{uri}: the cache of the Hugging Face Hub cannot be used, at {place} (HF_HOME moves it)"
+            ) from error
+        return False
+    return True
+
+
+@contextmanager
+def _offline(wanted: bool) -> Iterator[None]:
+    """Lets ``datasets`` look into its cache alone."""
+    from datasets import config
+
+    before = config.HF_HUB_OFFLINE
+    config.HF_HUB_OFFLINE = before or wanted
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
 
 
 def _join(uri: str, found: dict[str, Dataset]) -> Table:

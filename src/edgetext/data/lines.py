@@ -200,9 +200,7 @@ def find_encoding(head: bytes, whole: bool, name: str) -> Encoding:
 
 
 def _head(stream: Any) -> tuple[bytes, bool]:
-    """Returns the beginning without taking it, several MB of a file or what has come so far of a pipe; and whether
-    that is all.
-    """
+    """Returns the beginning without taking it, or what has come so far of a pipe; and whether it is all."""
     if not stream.seekable():
         return stream.peek(1), False
     head = stream.read(_EVIDENCE_BYTES)

@@ -33,8 +33,8 @@ _EXCELS_HINT = re.compile(r"sep=(.)\r?\n?")  # a first line that Excel reads, an
 def open_separated(path: Path, usual: str) -> Iterator[OpenTable]:
     """Opens a file whose first row names its columns.
 
-    Blank lines are no rows. A quote that is never closed breaks the row on its own line only; any other fault breaks
-    the row, with all lines that its quotes hold together.
+    Blank lines are no rows. A quote that is never closed breaks the row on its own line only; any other fault
+    breaks the row, with all lines that its quotes hold together.
 
     Args:
         path: The file.
@@ -86,7 +86,7 @@ def find_separator(lines: list[str], usual: str) -> str:
 
 
 def _agreement(lines: list[str], separator: str) -> tuple[float, int]:
-    """Returns the share of rows with as many fields as the header, and how many those are; zeros where it is one."""
+    """Returns the share of rows with as many fields as the header, and how many those are; zeros for one field."""
     try:
         counts = [len(row) for row in csv.reader(lines, delimiter=separator) if row]
     except csv.Error:

@@ -17,12 +17,12 @@ from edgetext.export.schemes import registry
 from edgetext.export.schemes.registry import SchemeNotApplicableError, find_scheme
 from edgetext.export.schemes.source import Source
 from edgetext.export.settings import ExportSettings
-from edgetext.export.space import is_no_space
 from edgetext.files import sha256
 from edgetext.progress import Progress
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
 from edgetext.runtime.predictor import Predictor
+from edgetext.trouble import is_failed_write
 
 FP32_FILE = "onnx/model.onnx"
 INT8_FILE = "onnx/model_quantized.onnx"  # the name that transformers.js and Optimum expect
@@ -77,7 +77,7 @@ class Workshop:
 
         Raises:
             InputError: What was given cannot be used.
-            OSError: There is no space left; what else goes wrong in a recipe is its own failure.
+            Exception: The system refused a write; what else goes wrong in a recipe is its own failure.
         """
         file = f"{scheme}.onnx"
         begin = time.monotonic()
@@ -88,7 +88,7 @@ class Workshop:
         except InputError:
             raise
         except Exception as error:  # a library's, of any kind: the other recipes may still do
-            if is_no_space(error):
+            if is_failed_write(error):
                 raise
             return Row(scheme, "failed", f"it could not be built: {type(error).__name__}: {_first_line(error)}")
         variant = make_variant(

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgetext.checkpoint import Checkpoint, Metrics
 from edgetext.data.evaluation import check_labels
 from edgetext.data.example import Example
 from edgetext.errors import InputError
-from edgetext.export.assembly import Exported, assemble
 from edgetext.export.calibration import Calibration, find_calibration
-from edgetext.export.drift import with_batch_effect
-from edgetext.export.search import Found, search
 from edgetext.export.settings import ExportSettings
-from edgetext.export.space import tell_no_space
-from edgetext.export.text.wanted import check_tokenizer, with_text_model
 from edgetext.export.tuning import Tuning
-from edgetext.export.vocabulary.workshop import training_texts, trim_workshop
-from edgetext.export.workshop import from_checkpoint
 from edgetext.files import new_folder, refuse_existing
+from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.manifest import Manifest
+
+if TYPE_CHECKING:
+    from edgetext.export.assembly import Exported
+    from edgetext.export.search import Found
 
 WORKSHOP = ".work"
 _DEMO_EXAMPLES = 4
@@ -50,34 +49,50 @@ def export_bundle(
         progress: Told of each step.
 
     Raises:
-        InputError: There is no held-out text, or no space left on the disk.
+        InputError: There is no held-out text.
         DataError: A label of the texts is unknown to the model, or a calibration text is empty.
         ModelError: The architecture cannot be exported, or the tokenizer cannot be trimmed or put into a text model
             where that was asked for.
         OutputExistsError: The output folder is taken.
+        WriteError: The output cannot be written, or the disk is full.
     """
     settings, progress = settings or ExportSettings(), progress or Silent()
-    refuse_existing(output, overwrite=overwrite)
+    refuse_existing(output, BUNDLE, overwrite=overwrite)
     class_indices(held_out, checkpoint.labels, str(checkpoint.path))
     if calibration is None:
         calibration, held_out = find_calibration(checkpoint, held_out)
     tuning = Tuning(calibration, tuple(held_out))
+    with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
+        exported = _export_into(folder, checkpoint, tuning, settings, progress)
+    return replace(exported, path=output)
+
+
+def _export_into(
+    folder: Path, checkpoint: Checkpoint, tuning: Tuning, settings: ExportSettings, progress: Progress
+) -> Exported:
+    """Does the work; torch and Optimum, whose import takes seconds, come in here, when all else is checked."""
+    from edgetext.export.assembly import Exported, assemble
+    from edgetext.export.drift import with_batch_effect
+    from edgetext.export.search import search
+    from edgetext.export.text.wanted import check_tokenizer, with_text_model
+    from edgetext.export.vocabulary.workshop import training_texts, trim_workshop
+    from edgetext.export.workshop import from_checkpoint
+
+    work = folder / WORKSHOP
+    work.mkdir()
     truth = class_indices(tuning.examples, checkpoint.labels, str(checkpoint.path))
-    with tell_no_space(output), new_folder(output, overwrite=overwrite) as folder:
-        work = folder / WORKSHOP
-        work.mkdir()
-        shop, agreement = from_checkpoint(work, checkpoint, tuning, truth, settings, progress)
-        if settings.text_model:
-            check_tokenizer(work)
-        if settings.trim_vocabulary is not None:
-            shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
-        found = with_origin(search(shop), calibration, checkpoint.training.get("metrics", {}))
-        reference = with_examples(shop.manifest, tuning, settings)
-        manifest = assemble(folder, work, reference, found, tuning if settings.texts else None)
-        manifest = with_batch_effect(folder, manifest, shop.texts)
-        if settings.text_model:
-            manifest = with_text_model(folder, manifest, shop.texts, progress)
-    return Exported(output, manifest, found.record, agreement)
+    shop, agreement = from_checkpoint(work, checkpoint, tuning, truth, settings, progress)
+    if settings.text_model:
+        check_tokenizer(work)
+    if settings.trim_vocabulary is not None:
+        shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
+    found = with_origin(search(shop), tuning.calibration, checkpoint.training.get("metrics", {}))
+    reference = with_examples(shop.manifest, tuning, settings)
+    manifest = assemble(folder, work, reference, found, tuning if settings.texts else None)
+    manifest = with_batch_effect(folder, manifest, shop.texts)
+    if settings.text_model:
+        manifest = with_text_model(folder, manifest, shop.texts, progress)
+    return Exported(folder, manifest, found.record, agreement)
 
 
 def class_indices(held_out: Sequence[Example], labels: Sequence[str], owner: str) -> list[int]:

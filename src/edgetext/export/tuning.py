@@ -13,7 +13,7 @@ from edgetext.errors import BundleError
 from edgetext.export.calibration import Calibration, sample
 from edgetext.fields import Count, read_part
 from edgetext.files import sha256, write_atomically
-from edgetext.reading import parse_json, read_bytes
+from edgetext.reading import parse_json
 from edgetext.runtime.bundle import Bundle
 
 MANIFEST_FIELD = "tuning"
@@ -121,9 +121,8 @@ def _write_lines(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def _read_lines(bundle: Bundle, entry: _File, kind: type[_Item]) -> list[_Item]:
-    bundle.verify(entry.file, entry.sha256)
-    path = bundle.file(entry.file)
-    lines = read_bytes(path, _MOST_BYTES, error=BundleError).removesuffix(b"\n").split(b"\n")
+    path = bundle.path / entry.file
+    lines = bundle.read(entry.file, _MOST_BYTES, expected=entry.sha256).removesuffix(b"\n").split(b"\n")
     if lines == [b""]:
         lines = []
     if len(lines) != entry.rows:

@@ -19,7 +19,6 @@ from edgetext.export.tuning import Tuning
 from edgetext.progress import Progress
 from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle
-from edgetext.runtime.external import external_files
 from edgetext.runtime.manifest import Manifest
 
 TOKENIZER_FILES = ("tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -95,10 +94,13 @@ def from_bundle(
         IntegrityError: A file is not the one that was exported.
     """
     reference = manifest.variant(FP32)
-    model = bundle.model_file(reference)
-    if external_files(model, reference.file):
-        raise BundleError(f"{model} keeps its weights in other files, and the recipes need them in one")
-    shutil.copyfile(model, folder / _MODEL)
+    with bundle.model(reference) as model:
+        if model.weights:
+            raise BundleError(
+                f"{model.graph.path} keeps its weights in other files, and the recipes need them in one"
+            )
+        with model.graph.mapped() as content:
+            (folder / _MODEL).write_bytes(content)
     (folder / "tokenizer.json").write_bytes(bundle.tokenizer_bytes())
     for name in TOKENIZER_FILES[1:]:
         if (bundle.path / name).exists():

@@ -45,7 +45,7 @@ def fetch(uri: str) -> Path:
     name, revision = _parts(uri)
     with needs_extra("hub"):
         import huggingface_hub  # noqa: F401
-    with _one_sentence(uri), _calm():
+    with _one_sentence(uri), calm():
         cached = _cached(name, revision) if _COMMIT.fullmatch(revision) else None
         if cached is not None:
             return cached
@@ -118,10 +118,11 @@ def _one_sentence(uri: str) -> Iterator[None]:
     except BundleError:
         raise
     except Exception as error:  # network, disk, names: requests, httpx and huggingface_hub each have a tree
-        raise BundleError(f"{uri} cannot be fetched from the Hugging Face Hub: {_reason(error)}") from error
+        raise BundleError(f"{uri} cannot be fetched from the Hugging Face Hub: {reason(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Says in words why the Hub's client could not give a model."""
     from huggingface_hub import errors
 
     known = (  # in this order: a gated repository is one that is not found, to the client
@@ -138,7 +139,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _calm() -> Iterator[None]:
+def calm() -> Iterator[None]:
     """Keeps the client's progress bars to terminals."""
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 

@@ -33,9 +33,9 @@ class Predictor:
     two strings is two texts.
 
     It may be pickled, and sent to processes that were spawned: what travels is the path and the arguments, and the
-    copy opens the bundle again. After ``os.fork`` the child opens a session of its own at its first call. It should
-    leave by ``os._exit``, as ``multiprocessing`` does: onnxruntime 1.32 hangs in the exit handlers of a forked
-    process, used or not, unless ``ORT_DISABLE_TELEMETRY=1`` stood in the environment before it was imported.
+    copy opens the bundle again. After ``os.fork`` the child opens a session of its own at its first call. Where
+    onnxruntime 1.32 was imported before edgetext it should leave by ``os._exit``, as ``multiprocessing`` does: the
+    telemetry of onnxruntime, which edgetext turns off, hangs in the exit handlers of a forked process, used or not.
 
     Args:
         path: A bundle, or a Hugging Face ONNX folder.

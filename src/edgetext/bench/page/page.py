@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,7 @@ with needs_extra("bench"):
     from jinja2 import Environment, StrictUndefined, Template
     from markupsafe import Markup
 
+_ESCAPED = re.compile(r"\\([^\w\s])")
 PAGE_FILE = "report.html"
 _PACKAGE = "edgetext.bench.page"
 _TEMPLATE = "report.html.jinja"
@@ -53,7 +55,7 @@ def html(results: Results) -> str:
         latencies=latencies(measured),
         frontier=frontier(measured),
         costs=[_cost(number, row) for number, row in measured if row.throughput_per_s],
-        how=[line.removeprefix("- ").replace("**", "") for line in how(results) if line.startswith("- ")],
+        how=[_without_markup(line) for line in how(results) if line.startswith("- ")],
         machines=[_machine(entry) for entry in environments(results)],
     )
 
@@ -94,3 +96,8 @@ def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
         "facts": [(name.replace("_", " "), said(environment.get(name))) for name in FACTS],
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     }
+
+
+def _without_markup(line: str) -> str:
+    """Gives the text of a list's line of Markdown; jinja2 escapes it for HTML."""
+    return _ESCAPED.sub(r"\1", line.removeprefix("- ").replace("**", ""))
