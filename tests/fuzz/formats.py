@@ -15,7 +15,7 @@ from edgetext import Predictor
 from edgetext.bench.cells import figures
 from edgetext.bench.compare import compare
 from edgetext.bench.page.page import html
-from edgetext.bench.report import markdown
+from edgetext.bench.report import report_text
 from edgetext.bench.results import read_results
 from edgetext.bench.show import comparison_rows, remarks, table_rows, title
 from edgetext.bulk.journal import Journal
@@ -75,7 +75,7 @@ def checkpoint(path: Path) -> None:
 def results(path: Path) -> None:
     """Has every reader of results say what it says."""
     found = read_results(path)
-    said = [title(found), *remarks(found), markdown(found), html(found)]
+    said = [title(found), *remarks(found), report_text(found), html(found)]
     said += [cell for row in (*table_rows(found), *(figures(found, row) for row in found.rows)) for cell in row]
     said += [cell for row in comparison_rows(compare(found, found)) for cell in row]
     "\n".join(said).encode("utf-8")
@@ -91,8 +91,9 @@ def rows(path: Path) -> None:
     with open_rows(path) as source:
         for record in source.records:
             str(record).encode("utf-8", "surrogatepass")
-    found = load(str(path), drop_invalid=True)
-    assert all(isinstance(row.text, str) and row.label for row in found.examples)
+    for drop_invalid in (True, False):
+        found = load(str(path), drop_invalid=drop_invalid)
+        assert all(isinstance(row.text, str) and row.label for row in found.examples)
 
 
 def tuning(path: Path) -> None:
