@@ -10,14 +10,18 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import fuzz_child
 import pytest
-from formats import FORMATS, make_good
+from formats import FORMATS, Format, make_good
+
+from edgetext.errors import InputError
 
 pytestmark = [
     pytest.mark.slow,
@@ -79,3 +83,30 @@ def run(good: Path, first: int) -> Tally:
         found.wrong[f"{name} {number}"] = f"the process ended with {done.returncode}: {done.stderr[-600:]}"
         first = begun[-1] + PROCESSES
     return found
+
+
+def raises(_: Path) -> None:
+    raise TypeError("no error of ours")
+
+
+def refuses_in_two_lines(_: Path) -> None:
+    raise InputError("one\ntwo")
+
+
+def takes_long(_: Path) -> None:
+    time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        (raises, "TypeError: no error of ours"),
+        (refuses_in_two_lines, "no single line"),
+        (takes_long, "it took"),
+    ],
+)
+def test_the_fuzzer_sees_what_is_wrong(use, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzz_child, "HANG_S", 0.04 if use is takes_long else 60)
+    monkeypatch.setitem(fuzz_child.FORMATS, "CSV", Format("rows.csv", 1, use, json=False))
+    (tmp_path / "rows.csv").write_bytes(b"text,label\n")
+    assert expected in fuzz_child.Trial(tmp_path, "CSV", 0).watched()

@@ -171,7 +171,7 @@ def test_a_split_that_contradicts_itself_is_refused(change, said):
         ),
         (lambda d: d["environment"].update(libraries=[]), "environment: libraries must be a JSON object"),
         (lambda d: d["settings"].update(rounds="5"), "settings: rounds must be a whole number"),
-        (lambda d: d.update(rows=d["rows"][:1] * 1001), "rows must be at most 1000, found a list of 1001"),
+        (lambda d: d.update(rows=d["rows"][:1] * 201), "rows must be at most 200, found a list of 201"),
     ],
 )
 def test_results_that_contradict_themselves_are_refused(change, said):

@@ -92,9 +92,10 @@ def disturbed_rounds(row: Row, best: Reading | None) -> frozenset[int]:
 def disturbed_share(results: Results) -> Share:
     """Counts the disturbed turns of all rows."""
     bad = turns = 0
+    machines = {environment_of(results, row).get("host"): environment_of(results, row) for row in results.rows}
+    best = {host: best_reading(results, environment=machine) for host, machine in machines.items()}
     for row in results.rows:
-        best = best_reading(results, environment=environment_of(results, row))
-        bad += len(disturbed_rounds(row, best))
+        bad += len(disturbed_rounds(row, best[environment_of(results, row).get("host")]))
         turns += len(readings(row.calibration))
     return Share(bad, turns)
 

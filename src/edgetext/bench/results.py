@@ -35,8 +35,8 @@ RESULTS_FILE = "results.json"
 MEASURED, NOT_MEASURED, FAILED = "measured", "not_measured", "failed"
 _NUMBERS = re.compile(r"\[\n([-+\d.,eE\s]+)\]")  # a raw line break stands outside of every string
 STATUSES = (MEASURED, NOT_MEASURED, FAILED)
-MOST_ROWS = 1000
-"""Each is compared with each: more would keep a reader busy for minutes."""
+MOST_ROWS = 200
+"""Each is compared with each: a thousand would keep a reader busy for a minute."""
 
 _FEW = Rule(f"be at most {MOST_ROWS}", lambda rows: len(rows) <= MOST_ROWS)
 _STATUS = Rule(f"be one of {', '.join(STATUSES)}", STATUSES.__contains__)

@@ -9,6 +9,7 @@ from statistics import median
 from edgetext.bench.disturbance import best_reading, disturbed_rounds, environment_of, usable_rounds
 from edgetext.bench.limits import TIMED
 from edgetext.bench.results import Results, Row
+from edgetext.measure.noise import Reading
 from edgetext.measure.percentiles import percentiles
 from edgetext.measure.pooled import ratios_together
 from edgetext.measure.ratios import CONFIDENCE, Ratio, mean_ratio, typical_ratio
@@ -84,21 +85,21 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
         The ratio, with the interval in which two further runs would find theirs.
     """
     environment = environment_of(results, row)
-    own = _usable_ratios(results, row, reference)
+    best = best_reading(results, environment=environment)
+    own = _usable_ratios(row, reference, best)
     if not own or environment != environment_of(results, reference):
         return None
     others = [
-        _usable_ratios(results, other, reference)
+        _usable_ratios(other, reference, best)
         for other in results.rows
         if other is not row and other is not reference and environment_of(results, other) == environment
     ]
     return ratios_together([own, *filter(None, others)])[0]
 
 
-def _usable_ratios(results: Results, row: Row, reference: Row) -> list[float]:
+def _usable_ratios(row: Row, reference: Row, best: Reading | None) -> list[float]:
     """Gives the ratios of the rounds that were undisturbed for both rows, or of all where too few were."""
     ratios = round_ratios(latency_rounds(reference), latency_rounds(row))
-    best = best_reading(results, environment=environment_of(results, row))
     return _without(ratios, disturbed_rounds(row, best) | disturbed_rounds(reference, best))
 
 
