@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, TextIO
 
 from edgetext.progress import Progress
+from edgetext.stopping import stop_if_told
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
@@ -72,6 +73,7 @@ class PlainProgress:
 
     def step(self, name: str, done: int, total: int) -> None:
         """Prints a line, unless one about the same work was printed a moment ago."""
+        stop_if_told()
         now = self._clock()
         if name != self._name or now - self._last >= PLAIN_EVERY_S:
             self._name, self._last = name, now
@@ -91,6 +93,7 @@ class BarProgress:
 
     def step(self, name: str, done: int, total: int) -> None:
         """Moves the bar of that name, and makes it first where needed."""
+        stop_if_told()
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name, total=total)
         self._bars.update(self._tasks[name], completed=done, total=total)
