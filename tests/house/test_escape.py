@@ -173,7 +173,9 @@ def test_json_stays_json_and_gives_a_terminal_nothing_to_obey() -> None:
         json_text(float("nan"))
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+A1", "-A1", "@SUM(A1)", "\tx", "\rx", "=", "=5", "-1+cmd|' /C calc'!A0", "-"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+A1", "-A1", "@SUM(A1)", "\tx", "\rx", "=", "=5", "-1+cmd|' /C calc'!A0", "-"]
+)
 def test_a_spreadsheet_is_given_no_formula(cell: str) -> None:
     assert spreadsheet(cell) == f"'{cell}"
 
