@@ -14,7 +14,7 @@ from edgetext.bulk.parquet import make_parquet
 from edgetext.bulk.values import common_kind, csv_text, json_text, kind_of
 from edgetext.bulk.write import csv_line
 from edgetext.cli.rate import Rate, show_rate, time_words
-from edgetext.errors import OutputExistsError
+from edgetext.errors import InputError, OutputExistsError
 
 
 @pytest.mark.parametrize(

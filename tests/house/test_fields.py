@@ -12,7 +12,7 @@ from edgetext.bench.compare import compare
 from edgetext.bench.cost import costs
 from edgetext.bench.merge import merge
 from edgetext.bench.page.page import html
-from edgetext.bench.report import markdown
+from edgetext.bench.report import report_text
 from edgetext.bench.results import Results
 from edgetext.bench.show import comparison_rows, remarks, table_rows, title
 from edgetext.bulk.journal import Journal
@@ -70,7 +70,7 @@ def results_document():
 def use_results(document):
     """Reads it, and has every reader say what it says of it."""
     results = Results.from_json(parse_json(json.dumps(document).encode("utf-8"), "f"), "f")
-    said = [title(results), *map(str, table_rows(results)), *remarks(results), markdown(results), html(results)]
+    said = [title(results), *map(str, table_rows(results)), *remarks(results), report_text(results), html(results)]
     said += map(str, comparison_rows(compare(results, results)))
     said += map(str, (*costs(results.rows, 1.0), *merge([results, results], ["a", "b"]).rows))
     said += map(str, capacities(results.rows, [1000.0]))
