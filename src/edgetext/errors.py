@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-
 _IMPORTS = {  # by which a missing extra is told
     "train": ("torch", "transformers", "datasets", "evaluate", "sklearn"),
     "export": ("torch", "transformers", "onnx", "optimum"),
