@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ NOT_FOOD = (
     "a wood house by the sea", "the phone was lost",
 )  # fmt: skip
 ENDINGS = ("", " in winter", " near the window")
+
+_TRIED = pytest.StashKey[dict[str, int]]()
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +70,22 @@ def tiny_bundle(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     from tiny_onnx import make_tiny_bundle
 
     return make_tiny_bundle(tiny_base, tmp_path_factory.mktemp("exported") / "bundle")
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
+    """Gives a function that notes how many of something were tried, for the summary."""
+    counts = request.config.stash.setdefault(_TRIED, {})
+
+    def note(what: str, count: int) -> None:
+        counts[what] = counts.get(what, 0) + count
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Adds one line, where anything was tried."""
+    counts = config.stash.get(_TRIED, {})
+    if counts:
+        said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        terminalreporter.write_line(f"fuzzed: {said}")

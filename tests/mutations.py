@@ -19,6 +19,7 @@ def nested(depth: int) -> list[Any]:
     return value
 
 
+_TIMES = (1, 1, 1, 2, 4)
 GONE = object()
 BAD_VALUES: dict[str, object] = {
     "missing": GONE, "null": None, "true": True, "negative": -1, "zero": 0, "huge": 10**30, "float": 1.5,
@@ -55,15 +56,17 @@ def changed(document: Any, place: Place, value: object) -> Any:
 
 
 def mutated_json(content: bytes, chance: random.Random) -> bytes:
-    """Exchanges one to three values of a JSON text for bad ones, or for others that stand in it."""
+    """Exchanges one to four values of a JSON text for bad ones, or for others that stand in it."""
     document = json.loads(content)
-    for _ in range(chance.randint(1, 3)):
+    for _ in range(chance.choice(_TIMES)):
         ways = list(places(document))
-        if not isinstance(document, dict | list) or not ways:
+        if not ways:
             break
-        other = _at(document, chance.choice(ways))
-        value = chance.choice([*BAD_VALUES.values(), other])
-        document = changed(document, chance.choice(ways), copy.deepcopy(value) if value is other else value)
+        name = chance.choice([*BAD_VALUES, "another"])
+        value = copy.deepcopy(_at(document, chance.choice(ways))) if name == "another" else BAD_VALUES[name]
+        document = changed(document, chance.choice(ways), value)
+        if name == "nested deep":  # Python itself cannot copy it again
+            break
     return json.dumps(document, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass")
 
 
@@ -75,7 +78,7 @@ def mutated_bytes(content: bytes, chance: random.Random, head: int | None = None
         chance: Decides where and how.
         head: Only so many bytes at its beginning, or as many at its end, are ruined.
     """
-    for _ in range(chance.randint(1, 4)):
+    for _ in range(chance.choice(_TIMES)):
         size = min(len(content), head or len(content))
         place = chance.randrange(size + 1)
         if head and chance.random() < 0.5:

@@ -218,15 +218,15 @@ def write_training(folder: Path, training: Mapping[str, Any]) -> None:
 
 def _refuse_other_tasks(path: Path, config: Mapping[str, Any]) -> None:
     architectures = config.get("architectures") or ["(none named)"]
-    if not all(isinstance(name, str) and name.endswith("ForSequenceClassification") for name in architectures):
+    if not all(name.endswith("ForSequenceClassification") for name in architectures):
         raise ModelError(
-            f"{path} holds a {architectures[0]}, not a text classifier: "
+            f"{path} holds a {listed(architectures[:1])}, not a text classifier: "
             "expected an architecture that ends in ForSequenceClassification (fine-tune it with 'edgetext train')"
         )
     problem = config.get("problem_type")
     if problem not in (None, "single_label_classification"):
         raise ModelError(
-            f"{path} was trained for {problem!r}: only single_label_classification is supported so far"
+            f"{path} was trained for {problem!r:.60}: only single_label_classification is supported so far"
         )
 
 

@@ -92,6 +92,7 @@ def column_batches(file: Any, path: Path) -> Iterator[Any]:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             held += batch.nbytes
             _refuse_bomb(path, held)
+            batch.validate(full=True)  # else a text that is no UTF-8 is found by whoever asks for it
             yield batch
     except (ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is damaged: {_first_line(error)}") from None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from edgetext.errors import ModelError
+from edgetext.fields import read_part
 from edgetext.foreign import config as sizes
 from edgetext.foreign.files import read_found
 from edgetext.foreign.tensors import Tensors, read_tensors
@@ -35,6 +36,14 @@ _POSITIONS = ("position_embeddings", "wpe", "positions_embed")
 _SEGMENTS = ("token_type_embeddings",)
 
 
+class _Config(TypedDict, total=False):
+    """What is compared as a text; its numbers are passed over where they are none."""
+
+    architectures: tuple[str, ...] | None
+    problem_type: str | None
+    model_type: str | None
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """Gives what the folder's ``config.json`` says.
 
@@ -46,6 +55,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = read_found(folder, CONFIG_FILE)
     if config is None:
         raise ModelError(f"{folder} is no model of transformers: it holds no {CONFIG_FILE}")
+    read_part(_Config, config, str(folder / CONFIG_FILE), error=ModelError)
     if coded := config.get("quantization_config"):
         method = coded.get("quant_method") if isinstance(coded, dict) else coded
         raise ModelError(

@@ -51,7 +51,7 @@ def read_labels(file: Path, config: Mapping[str, Any], error: type[InputError]) 
 
 def positions(config: Mapping[str, Any]) -> int | None:
     """Gives the rows of the table of positions, or ``None`` where the config does not say."""
-    if config.get("model_type") in _RELATIVE:
+    if str(config.get("model_type")) in _RELATIVE:
         return None
     return _count(config, _POSITIONS)
 
