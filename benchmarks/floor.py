@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import edgetext  # noqa: F401  # isort: skip - before onnxruntime, whose telemetry it turns off
 import numpy as np
 import onnx
 import onnxruntime

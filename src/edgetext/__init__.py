@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edgetext import telemetry
 from edgetext.errors import (
     BundleError,
     DataError,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from edgetext.runtime.predictor import Predictor
 
 __version__ = "0.1.0"
+
+telemetry.turn_off()  # every module of edgetext is imported after this one, and every library by one of them
 
 __all__ = [
     "BundleError",

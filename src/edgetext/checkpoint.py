@@ -3,7 +3,7 @@
 ::
 
     checkpoint/
-      config.json  model.safetensors                 the model, as transformers saves it
+      config.json  model.safetensors                 the model, as transformers saves it (or an index and shards)
       tokenizer.json  tokenizer_config.json  ...     its tokenizer
       split.json                                     which rows of which file were used for what
       training.json                                  every argument, the loss history, the metrics
@@ -13,27 +13,45 @@ Standard library only, so that export and bench can read it wherever they run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from edgetext.errors import ModelError
+from edgetext.fields import Amount, Count, Share, between, read_part
 from edgetext.files import write_json
+from edgetext.foreign.check import CONFIG_FILE, check_parts, read_config
+from edgetext.foreign.config import position_limit, read_labels
+from edgetext.foreign.files import read_found
+from edgetext.reading import listed
 
 SPLIT_FILE = "split.json"
 TRAINING_FILE = "training.json"
 SPLIT_PARTS = ("train", "validation", "test")
+_USUAL_LENGTH = 512  # tokens, where the folder says nothing
 
-# Their positions begin after the padding token's id, so that the table has fewer places than rows.
-_OFFSET_POSITIONS = frozenset(
-    {
-        "camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm",
-        "xlm-roberta", "xlm-roberta-xl", "xmod",
-    }
-)  # fmt: skip
-_DEFAULT_LABELS = {"0": "LABEL_0", "1": "LABEL_1"}  # transformers leaves them out of config.json
+
+RowNumber = Annotated[int, between(1, 1e15)]
+
+
+class PartFigures(TypedDict, total=False):
+    """How a part of the rows was predicted."""
+
+    accuracy: Share | None
+    macro_f1: Share | None
+    per_label: Mapping[str, Mapping[str, Amount | None]]
+
+
+Metrics = Mapping[str, PartFigures]
+
+
+class Training(TypedDict, total=False):
+    """What others read of ``training.json``; ``train`` writes more than this."""
+
+    base_model: str
+    max_length: Annotated[int, between(1, 1 << 20)]
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class DataSource:
 
     uri: str
     fingerprint: str
-    rows: int
+    rows: Count
     text_column: str
     label_column: str
     split_column: str | None = None
@@ -66,8 +84,8 @@ class SplitPart:
         rows: Row numbers in that source; the first data row is 1.
     """
 
-    source: int
-    rows: tuple[int, ...]
+    source: Count
+    rows: tuple[RowNumber, ...]
 
 
 @dataclass(frozen=True)
@@ -93,20 +111,28 @@ class SplitRecord:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> SplitRecord:
+    def from_json(cls, value: Mapping[str, Any], where: str = SPLIT_FILE) -> SplitRecord:
         """Reads the record back.
 
         Raises:
-            KeyError, TypeError, ValueError: The value is not one that ``to_json`` gave.
+            ModelError: The value is not one that ``to_json`` gave.
         """
-        sources = tuple(DataSource(**source) for source in value["sources"])
-        parts = {
-            name: SplitPart(int(part["source"]), tuple(int(row) for row in part["rows"]))
-            for name, part in value["parts"].items()
-        }
-        if any(not 0 <= part.source < len(sources) for part in parts.values()):
-            raise ValueError("a part names a source that is not there")
-        return cls(sources, parts, int(value["seed"]))
+        return read_part(cls, value, where, error=ModelError)
+
+    def disagreement(self) -> str:
+        """Says which part names rows that its source lacks, or that another part has."""
+        taken: dict[int, set[int]] = {}
+        for name, part in self.parts.items():
+            if part.source >= len(self.sources):
+                return f"{listed([name])} is of source {part.source} of {len(self.sources)}, counted from 0"
+            if max(part.rows, default=0) > self.sources[part.source].rows:
+                return f"{listed([name])} has row {max(part.rows)} of {self.sources[part.source].rows}"
+            rows = taken.setdefault(part.source, set())
+            before = len(rows)
+            rows.update(part.rows)
+            if len(rows) < before + len(part.rows):
+                return f"a row of {listed([name])} stands there twice, or in another part too"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -130,49 +156,54 @@ class Checkpoint:
     split: SplitRecord | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def text_column(self) -> str:
+        """The column that the training texts were read from; empty for a checkpoint that others made."""
+        part = self.split.parts.get("train") if self.split else None
+        return self.split.sources[part.source].text_column if self.split and part else ""
+
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Opens a folder as a checkpoint of a single-label text classifier.
+    """Opens a folder as a checkpoint of a single-label text classifier, whose parts agree with one another.
 
     Args:
         path: The folder; one that transformers saved serves as well as one that ``train`` wrote.
 
     Raises:
-        ModelError: There is no such folder, it holds no safetensors weights, or the model is for another task.
+        ModelError: There is no such folder, the model is for another task, its weights are not whole safetensors,
+            or weights, labels, tokenizer and lengths disagree (see ``edgetext.foreign.check``).
     """
     if not path.is_dir():
         raise ModelError(f"{path} is not a folder: give the checkpoint folder that 'edgetext train' wrote")
-    if not (path / "config.json").is_file():
-        raise ModelError(f"{path} is no checkpoint: it holds no config.json")
-    config = _read_object(path / "config.json")
+    config = read_config(path)
     _refuse_other_tasks(path, config)
-    if not list(path.glob("*.safetensors")):
-        raise ModelError(f"{path} holds no *.safetensors file: edgetext loads weights in that format only")
-    training = _read_object(path / TRAINING_FILE) if (path / TRAINING_FILE).is_file() else {}
+    labels = read_labels(path / CONFIG_FILE, config, ModelError)
+    training = _read_training(path)
+    check_parts(path, config, labels=len(labels), max_length=training.get("max_length"))
     return Checkpoint(
         path=path,
-        labels=_labels(path, config),
+        labels=labels,
         model_type=str(config.get("model_type", "")),
         max_length=_max_length(path, config, training),
-        base_model=str(training.get("base_model", "")),
-        split=_read_split(path / SPLIT_FILE),
+        base_model=training.get("base_model", ""),
+        split=read_split(path),
         training=training,
     )
 
 
-def position_limit(config: Mapping[str, Any]) -> int | None:
-    """Gives how many tokens a model's table of positions holds, or ``None`` where the config does not say.
+def read_split(folder: Path) -> SplitRecord | None:
+    """Gives the split that lies in a checkpoint's folder, or ``None`` for a checkpoint that others made.
 
-    Args:
-        config: What ``config.json`` says.
+    Raises:
+        ModelError: It is damaged.
     """
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int):
+    found = read_found(folder, SPLIT_FILE)
+    if found is None:
         return None
-    if str(config.get("model_type")) not in _OFFSET_POSITIONS:
-        return positions
-    padding = config.get("pad_token_id")
-    return positions - (padding if isinstance(padding, int) else 1) - 1
+    try:
+        return SplitRecord.from_json(found, str(folder / SPLIT_FILE))
+    except ModelError as error:
+        raise ModelError(f"{error}: train again, or remove it and give --data") from None
 
 
 def write_split(folder: Path, record: SplitRecord) -> None:
@@ -199,42 +230,15 @@ def _refuse_other_tasks(path: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def _labels(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
-    id2label = config.get("id2label", _DEFAULT_LABELS)
-    if not isinstance(id2label, dict) or set(id2label) != {str(index) for index in range(len(id2label))}:
-        raise ModelError(f"{path / 'config.json'}: id2label must map 0, 1, ... to the labels")
-    labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
-    if len(labels) < 2:
-        raise ModelError(f"{path} knows {len(labels)} label: a classifier needs at least two")
-    if len(set(labels)) < len(labels):
-        raise ModelError(f"{path / 'config.json'}: id2label names a label twice")
-    return labels
-
-
 def _max_length(path: Path, config: Mapping[str, Any], training: Mapping[str, Any]) -> int:
-    if isinstance(training.get("max_length"), int):
+    if "max_length" in training:
         return int(training["max_length"])
-    tokenizer = path / "tokenizer_config.json"
-    limits = [512, position_limit(config)]
-    if tokenizer.is_file():
-        limits.append(_read_object(tokenizer).get("model_max_length"))
-    return min(int(limit) for limit in limits if isinstance(limit, int) and limit > 1)
+    tokenizer = read_found(path, "tokenizer_config.json") or {}
+    limits = [_USUAL_LENGTH, position_limit(config), tokenizer.get("model_max_length")]
+    return min(limit for limit in limits if type(limit) is int and limit > 1)
 
 
-def _read_split(path: Path) -> SplitRecord | None:
-    if not path.is_file():
-        return None
-    try:
-        return SplitRecord.from_json(_read_object(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is damaged ({error}): train again, or remove it and give --data") from error
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} must hold a JSON object")
-    return value
+def _read_training(folder: Path) -> Training:
+    """Gives what is in ``training.json``, checked where others read it; nothing for a checkpoint of others."""
+    found = read_found(folder, TRAINING_FILE)
+    return {} if found is None else read_part(Training, found, str(folder / TRAINING_FILE), error=ModelError)

@@ -192,7 +192,7 @@ def test_the_bare_loop_pads_with_the_tokenizers_own_token(tiny_bundle):
 
     bundle = open_bundle(tiny_bundle)
     spec = {
-        "model": str(bundle.model_file(bundle.manifest.variant("fp32"))),
+        "model": str(bundle.file(bundle.manifest.variant("fp32").file)),
         "tokenizer": str(Path(tiny_bundle) / "tokenizer.json"),
         "labels": list(bundle.manifest.labels),
         "max_length": bundle.manifest.max_length,

@@ -9,7 +9,7 @@ import pytest
 
 from edgetext.bench import cells
 from edgetext.bench.merge import merge
-from edgetext.bench.report import markdown, write_report
+from edgetext.bench.report import report_text, write_report
 from edgetext.bench.results import Estimate, read_results
 from edgetext.bench.show import COLUMNS, remarks, table_rows, title
 from edgetext.errors import DataError, InputError
@@ -28,7 +28,7 @@ def table_of(text):
 
 
 def test_the_table_of_the_report_cell_by_cell(recorded):
-    header, _, *rows = table_of(markdown(recorded))
+    header, _, *rows = table_of(report_text(recorded))
     assert header == [
         "backend", "variant", "device", "threads", "accuracy [95 %]", "difference, points [95 %]", "p50 ms",
         "p90 ms", "p99 ms", "tokenizing ms", "texts/s", "model MB", "peak MB", "first ms", "faster than baseline",
@@ -49,7 +49,7 @@ def test_the_table_of_the_report_cell_by_cell(recorded):
 
 
 def test_the_report_says_how_and_on_what(recorded):
-    text = markdown(recorded)
+    text = report_text(recorded)
     assert "Data: 200 rows of captions (test). The test rows, by which nothing was chosen." in text
     assert "accuracy minus that of torch-cpu fp32 on the same texts" in text
     assert "in 5 rounds of shuffled turns" in text and "256 texts a round in batches of 32" in text
@@ -60,14 +60,14 @@ def test_the_report_says_how_and_on_what(recorded):
 def test_a_busy_machine_is_told(recorded):
     busy = replace(recorded, environment={**recorded.environment, "other_load_cores": 1.24})
     warning = "Other programs kept 1.2 of 2 cores busy meanwhile: the times are disturbed; measure again."
-    assert f"**{warning}**" in markdown(busy)
+    assert f"**{warning}**" in report_text(busy)
     assert warning in remarks(busy)
 
 
 def test_report_and_results_are_written_together(recorded, tmp_path):
     write_report(tmp_path, recorded)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.md", "results.json"]
-    assert (tmp_path / "report.md").read_text("utf-8") == markdown(read_results(tmp_path))
+    assert (tmp_path / "report.md").read_text("utf-8") == report_text(read_results(tmp_path))
 
 
 def test_the_terminals_table_is_narrower(recorded):
@@ -91,7 +91,7 @@ def test_merged_rows_name_their_machine_and_share_a_baseline(recorded):
     assert len(merged.rows) == 7
     assert [row.environment["host"] for row in merged.rows[:2]] == ["Another, a GPU", "A Processor, 2 cores"]
     assert merged.rows[0].accuracy_difference.value == 0
-    header, _, first, *_ = table_of(markdown(merged))
+    header, _, first, *_ = table_of(report_text(merged))
     assert (header[-1], first[-1]) == ("machine", "Another, a GPU")
     assert table_rows(merged)[0][0] == "torch-cuda fp32 @ Another, a GPU"
 
@@ -120,11 +120,11 @@ def test_readers_need_the_standard_library_alone():
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from edgetext.bench.report import markdown\n"
+        "from edgetext.bench.report import report_text\n"
         "from edgetext.bench import merge, show\n"
         "from edgetext.bench.results import read_results\n"
         f"results = read_results(Path({str(RECORDED)!r}))\n"
-        "markdown(results), show.table_rows(results)\n"
+        "report_text(results), show.table_rows(results)\n"
         "heavy = {'numpy', 'onnxruntime', 'tokenizers', 'torch', 'transformers', 'rich', 'datasets', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

@@ -17,6 +17,7 @@ from edgetext.bench.settings import BenchSettings
 from edgetext.cli.main import main
 from edgetext.data import Example
 from edgetext.errors import BundleError, DataError, InputError
+from foreign_folder import write_weights
 
 ROWS = tuple(
     Example(
@@ -38,7 +39,7 @@ def fakes(monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
     def run(*backends, settings=SETTINGS, rows=HELD_OUT, progress=None):
@@ -162,18 +163,29 @@ def test_ctrl_c_keeps_what_was_measured(fakes):
     assert notes.notes == ["interrupted: what was measured so far is kept"]
 
 
-def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tmp_path, monkeypatch, capsys):
+def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tiny_bundle, tmp_path, monkeypatch, capsys):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     (tmp_path / "rows.csv").write_text("text,label\na yes,yes\na no,no\n")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     chosen = (backend("torch-cpu", "PressingCtrlC"),)
     monkeypatch.setattr(bench_run, "choose_backends", lambda names: chosen)
     monkeypatch.setattr(bench_run, "open_bundle", lambda path: None)
     out = tmp_path / "out"
-    words = ["bench", "x", "--baseline", tmp_path, "--data", tmp_path / "rows.csv", "-o", out, "--threads", "1"]
+    words = [
+        "bench",
+        tiny_bundle,
+        "--baseline",
+        tmp_path,
+        "--data",
+        tmp_path / "rows.csv",
+        "-o",
+        out,
+        "--threads",
+        "1",
+    ]
     assert main([str(word) for word in words]) == 130
     assert "unfinished: interrupted after 1 of 5 rounds" in capsys.readouterr().out
     assert "**torch-cpu fp32 is unfinished: interrupted after 1 of 5 rounds.**" in (out / "report.md").read_text()
@@ -208,7 +220,7 @@ def test_a_bundle_of_other_labels_is_refused(tiny_bundle, tmp_path):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     with pytest.raises(BundleError, match="know different labels"):
         run_bench(tiny_bundle, tmp_path, HELD_OUT)
 
@@ -225,12 +237,12 @@ def test_settings_that_measure_nothing_are_refused(name):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-def test_an_interrupted_bench_leaves_no_process_and_no_folder(tmp_path):
+def test_an_interrupted_bench_leaves_no_process_and_no_folder(tiny_bundle, tmp_path):
     marker = f"marker-{os.getpid()}-{time.monotonic_ns()}"
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
-    (tmp_path / "model.safetensors").touch()
+    write_weights(tmp_path / "model.safetensors", {"classifier.weight": (2, 4)})
     (tmp_path / "rows.csv").write_text("text,label\na yes,yes\na no,no\n")
     output = tmp_path / "out"
     program = (
@@ -242,7 +254,8 @@ def test_an_interrupted_bench_leaves_no_process_and_no_folder(tmp_path):
         "import argparse\n"
         "from edgetext.cli.main import build_parser\n"
         "run.open_bundle = lambda path: None\n"
-        f"words = ['bench', 'x', '--baseline', {str(tmp_path)!r}, '--data', {str(tmp_path / 'rows.csv')!r}, "
+        f"words = ['bench', {str(tiny_bundle)!r}, '--baseline', {str(tmp_path)!r}, "
+        f"'--data', {str(tmp_path / 'rows.csv')!r}, "
         f"'-o', {str(output)!r}]\n"
         "command(build_parser(words).parse_args(words))\n"
     )

@@ -10,7 +10,7 @@ import pytest
 
 from edgetext.bench.cells import speedup as cell
 from edgetext.bench.disturbance import disturbed_share, usable_rounds
-from edgetext.bench.report import markdown
+from edgetext.bench.report import report_text
 from edgetext.bench.results import Calibration, Latency, Throughput, read_results, write_results
 from edgetext.bench.rounds import batch_ratios, latency_rounds, round_ratios, speedup
 from edgetext.bench.show import remarks
@@ -87,7 +87,7 @@ def test_a_disturbed_round_of_either_row_is_left_out_of_the_ratio(results):
     assert (found.rounds, found.value) == (5, pytest.approx(paired_ratio(slow[:5], fast[:5]).value))
     assert str(disturbed_share(marked)).startswith("1 of 12 turns was disturbed (8 %): another load, or virtual")
     assert str(disturbed_share(marked)) in remarks(marked)
-    assert f"**{disturbed_share(marked)}**" in markdown(marked)
+    assert f"**{disturbed_share(marked)}**" in report_text(marked)
 
 
 def test_too_few_undisturbed_rounds_are_no_choice():

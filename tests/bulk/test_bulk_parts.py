@@ -9,50 +9,12 @@ from typing import Any
 
 import pytest
 
-from edgetext.bulk import lines as bulk_lines
 from edgetext.bulk.journal import Journal, Note
-from edgetext.bulk.lines import Line, Lines
 from edgetext.bulk.parquet import make_parquet
-from edgetext.bulk.read_csv import read_csv
-from edgetext.bulk.records import Broken
 from edgetext.bulk.values import common_kind, csv_text, json_text, kind_of
 from edgetext.bulk.write import csv_line
 from edgetext.cli.rate import Rate, show_rate, time_words
 from edgetext.errors import InputError, OutputExistsError
-
-
-def test_lines_count_bytes_and_bound_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk_lines, "LONGEST_LINE", 8)
-    lines = Lines(io.BytesIO(b"\xef\xbb\xbfab\r\n" + b"c" * 30 + b"\nd"))
-    assert list(lines) == [
-        Line(1, "ab\r\n"),
-        Line(2, "cccccccc...\n", "the line is longer than 8 bytes"),
-        Line(3, "d"),
-    ]
-    assert lines.position == 39
-
-
-def csv_records(content: str) -> list[Any]:
-    lines = Lines(io.BytesIO(content.encode()))
-    _, records = read_csv(lines, "in.csv", ",", None)
-    return [record.raw if isinstance(record, Broken) else dict(record.columns) for record in records]
-
-
-def test_quotes_hold_lines_together() -> None:
-    assert csv_records('text,b\n"a\r\nb",1\n\n"c ""d"" ",2\n') == [
-        {"text": "a\r\nb", "b": "1"},
-        {"text": 'c "d" ', "b": "2"},
-    ]
-
-
-def test_a_broken_record_takes_its_own_lines_only() -> None:
-    assert csv_records('text,b\n"a\nb" c,1\nd,2\n') == ['"a\nb" c,1', {"text": "d", "b": "2"}]
-    assert csv_records('text,b\n"a,1\nb,2\n"c,3\nd,4\n')[-1] == {"text": "d", "b": "4"}
-
-
-def test_a_header_names_a_column_once() -> None:
-    with pytest.raises(InputError, match=r"in\.csv has two columns 'a': rename one of them"):
-        csv_records("text,a,a\nx,1,2\n")
 
 
 @pytest.mark.parametrize(

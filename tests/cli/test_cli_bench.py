@@ -55,6 +55,68 @@ def test_a_reader_without_a_file_or_with_two_is_refused(capsys):
     assert "nowhere.json is not there" in refusal(capsys, "show", "nowhere.json")
 
 
+@pytest.fixture
+def unmeasured(tmp_path):
+    """Gives a results file of a bench in which every row failed."""
+    results = json.loads(RECORDED.read_text("utf-8"))
+    kept = ("backend", "variant", "device", "threads")
+    results["rows"] = [
+        {**{name: row[name] for name in kept}, "status": "failed", "reason": "no memory"} for row in results["rows"]
+    ]
+    file = tmp_path / "unmeasured.json"
+    file.write_text(json.dumps(results), "utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "U"],
+        ["show", "U", "--json"],
+        ["report", "U"],
+        ["merge", "U", "U"],
+        ["compare", "U", "U"],
+        ["compare", "R", "U"],
+    ],
+)
+def test_figures_of_nothing_are_no_success(words, unmeasured, capsys):
+    named = {"U": str(unmeasured), "R": str(RECORDED)}
+    assert main(["bench", *(named.get(word, word) for word in words)]) in (1, 2)
+    said = capsys.readouterr()
+    assert "measured" in said.err and said.err.count("\n") == 1
+    assert "failed" in said.out or "no memory" in said.out or words[0] == "compare"
+
+
+def test_a_bench_in_which_no_row_was_measured_fails_and_is_written(tiny_bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("text,label\nx,food\ny,not_food\n")
+    words = [
+        "bench",
+        str(tiny_bundle),
+        "-o",
+        "out",
+        "--data",
+        "rows.csv",
+        "--backends",
+        "edgetext",
+        "--timeout",
+        "1e-9",
+    ]
+    assert main([*words, "--rounds", "1"]) == 1
+    assert "nothing was measured" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["rows"]
+
+
+def test_labels_that_no_row_has_are_named(capsys, tmp_path):
+    results = json.loads(RECORDED.read_text("utf-8"))
+    results["data"]["labels"].append("never")
+    file = tmp_path / "r.json"
+    file.write_text(json.dumps(results), "utf-8")
+    for reader in ("show", "report"):
+        assert main(["bench", reader, str(file)]) == 0
+        assert "No row has the label 'never'" in capsys.readouterr().out
+
+
 def test_a_bundle_may_have_the_name_of_a_reader(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "show").mkdir()

@@ -118,25 +118,23 @@ def test_an_output_is_not_overwritten_unless_asked(
 
 
 BAD_INPUTS = {
-    "column.csv": (b"a,b\n1,2\n", "which column holds the text? It has a, b"),
-    "short.csv": (b"text,b\nx,y\nz\n", "row 2: expected 2 columns"),
-    "long.csv": (b"text,b\nx,y,z\n", "row 1: expected 2 columns"),
-    "quote.csv": (b'text,b\nx,y\n"open,z\n', "row 2: not readable as CSV"),
-    "latin.csv": (
-        "text\nok\ncrème\n".encode("latin-1"),
-        "line 3: invalid continuation byte at byte 2: expected UTF-8",
-    ),
-    "latin.txt": ("crème\n".encode("latin-1"), "line 1: invalid continuation byte"),
+    "column.csv": (b"a,b\n1,2\n", "which column holds the text? The columns are: a, b"),
+    "short.csv": (b"text,b\nx,y\nz\n", "row 2 (line 3): not as many fields as the header (it has 1), expected 2"),
+    "long.csv": (b"text,b\nx,y,z\n", "row 1 (line 2): not as many fields as the header (it has 3), expected 2"),
+    "quote.csv": (b'text,b\nx,y\n"open,z\n', "row 2 (line 3): a quote that opens here is never closed"),
+    "wrong.csv": (b"text\nok\nbad\xff\n", "row 2 (line 3): not readable as text (invalid start byte at byte 3)"),
+    "wrong.txt": (b"bad\xff\n", "row 1 (line 1): not readable as text (invalid start byte at byte 3)"),
+    "packed.csv": (b"\x1f\x8b\x08...", "is compressed with gzip"),
     "empty.csv": (b"", "is empty"),
-    "none.jsonl": (b'{"text": "x"}\n{"text": null}\n', "row 2: the text is None of type NoneType"),
-    "number.jsonl": (b'{"text": 5}\n', "row 1: the text is 5 of type int"),
-    "surrogate.jsonl": (b'{"text": "a \\ud800"}\n', "row 1: the text is no valid Unicode"),
-    "missing.jsonl": (b'{"text": "x"}\n{"other": "y"}\n', "row 2: the column 'text' is missing"),
-    "broken.jsonl": (b'{"text": "x"}\n{"text": \n', "row 2: not readable as JSON"),
-    "list.jsonl": (b"[1]\n", "row 1: expected a JSON object"),
-    "deep.jsonl": (b"[" * 100_000, "row 1: not readable as JSON"),
+    "none.jsonl": (b'{"text": "x"}\n{"text": null}\n', "row 2 (line 2): the text is None of type NoneType"),
+    "number.jsonl": (b'{"text": 5}\n', "row 1 (line 1): the text is 5 of type int"),
+    "surrogate.jsonl": (b'{"text": "a \\ud800"}\n', "row 1 (line 1): the text is no valid Unicode"),
+    "missing.jsonl": (b'{"text": "x"}\n{"other": "y"}\n', "row 2 (line 2): the column 'text' is missing"),
+    "broken.jsonl": (b'{"text": "x"}\n{"text": \n', "row 2 (line 2): not readable as JSON"),
+    "list.jsonl": (b"[1]\n", "row 1 (line 1): not a JSON object (it is an array)"),
+    "deep.jsonl": (b"[" * 100_000, "row 1 (line 1): not readable as JSON"),
     "taken.csv": (b"text,predicted_label\nx,y\n", "has a column 'predicted_label', which is to be added"),
-    "table.xlsx": (b"", "has the suffix '.xlsx': expected one of .txt, .csv"),
+    "table.xlsx": (b"", "the suffix '.xlsx' is unknown; expected one of .txt, .csv"),
 }
 
 
@@ -156,7 +154,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--input", "nothing.csv"], "nothing.csv cannot be read: No such file"),
+        (["--input", "nothing.csv"], "nothing.csv: there is no such file"),
         (["--input", "nothing.csv", "a text"], "texts and --input were both given"),
         (["--text-column", "text", "a text"], "--text-column names a column of an input file"),
         (["--output", "out.xlsx", "a text"], "has the suffix '.xlsx': expected one of .csv, .jsonl"),
@@ -181,7 +179,7 @@ def test_a_named_column_is_used(tiny_bundle: Path, tmp_path: Path, capsys: pytes
     assert main(["predict", str(tiny_bundle), "--input", str(source), "--text-column", "second"]) == 0
     assert capsys.readouterr().out.endswith("\ta very long cell, with a line break\n")
     assert main(["predict", str(tiny_bundle), "--input", str(source), "--text-column", "third"]) == 2
-    assert "no column 'third': it has first, second" in capsys.readouterr().err
+    assert "no column 'third' (the columns are: first, second)" in capsys.readouterr().err
 
 
 def test_a_reader_that_leaves_is_no_error(tiny_bundle: Path) -> None:

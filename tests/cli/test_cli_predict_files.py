@@ -144,7 +144,8 @@ def stopped(
     source.write_text("id,text\n" + "".join(f"{n},a dog number {n}\n" for n in range(25)) + "25\n26,a cat\n")
     assert predict(tiny_bundle, source, target) == 2
     assert capsys.readouterr().err == (
-        f"edgetext predict: error: {source}, row 26: expected 2 columns, as in the header, found 1; --rejects FILE "
+        f"edgetext predict: error: {source}: row 26 (line 27): not as many fields as the header (it has 1), "
+        "expected 2 as in the header (a text that holds the separator needs quotes); --rejects FILE "
         "sets such rows aside; 20 rows are done and kept: --resume goes on from there\n"
     )
     assert names(tmp_path) == {"in.csv", ".out.csv.unfinished", ".out.csv.unfinished.json"}
@@ -162,7 +163,8 @@ def test_a_stopped_run_goes_on_with_rejects(tiny_bundle: Path, stopped: tuple[Pa
     with target.open(newline="") as lines:
         assert [row["id"] for row in csv.DictReader(lines)] == [*map(str, range(25)), "26"]
     assert json.loads(rejects.read_text()) == {
-        "row": 26, "reason": "expected 2 columns, as in the header, found 1", "raw": "25",
+        "row": 26, "line": 27, "reason": "not as many fields as the header (it has 1), expected 2 as in the header "
+        "(a text that holds the separator needs quotes)", "raw": "25",
     }  # fmt: skip
 
 
@@ -205,7 +207,7 @@ def test_going_on_with_something_else_is_refused(
         expected = ".out.csv.unfinished is not what the earlier run left"
     else:
         (tmp_path / ".out.csv.unfinished.json").write_text('{"format_version": 1}')
-        expected = ".out.csv.unfinished.json is damaged"
+        expected = ".out.csv.unfinished.json lacks the field"
     kept = (tmp_path / ".out.csv.unfinished").read_bytes()
     assert predict(tiny_bundle, source, target, *words) == 2
     shown = capsys.readouterr().err
@@ -234,44 +236,58 @@ def test_killed_while_renaming_is_finished_by_resume(
     assert pyarrow.parquet.read_table(target).num_rows == 49 and len(rejects.read_text().splitlines()) == 1
 
 
-BROKEN: dict[str, tuple[bytes, list[dict[str, Any]], int]] = {
+FIELDS = (
+    "not as many fields as the header (it has {}), expected 2 as in the header (a text that holds the separator "
+    "needs quotes)"
+)
+NO_UTF_8 = "not readable as text (invalid start byte at byte 3), expected UTF-8; save the file as such"
+
+# name -> content; row, line, reason and raw text of what is set aside; how many rows are good
+BROKEN: dict[str, tuple[bytes, list[tuple[int, int, str, str]], int]] = {
     "rows.csv": (
         b'text,b\nok,1\n,2\n  ,3\nshort\nlong,1,2\nbad\xff,4\n"x"y,5\nok,6\n"never closed,7\nok,8\n',
         [
-            {"row": 2, "reason": "the text is empty", "raw": ",2"},
-            {"row": 3, "reason": "the text is empty", "raw": "  ,3"},
-            {"row": 4, "reason": "expected 2 columns, as in the header, found 1", "raw": "short"},
-            {"row": 5, "reason": "expected 2 columns, as in the header, found 3", "raw": "long,1,2"},
-            {"row": 6, "reason": "line 7: invalid start byte at byte 3: expected UTF-8", "raw": "bad\\xff,4"},
-            {"row": 7, "reason": "not readable as CSV: ',' expected after '\"'", "raw": '"x"y,5'},
-            {"row": 9, "reason": "not readable as CSV: unexpected end of data", "raw": '"never closed,7'},
+            (2, 3, "the text is empty", ",2"),
+            (3, 4, "the text is empty", "  ,3"),
+            (4, 5, FIELDS.format(1), "short"),
+            (5, 6, FIELDS.format(3), "long,1,2"),
+            (6, 7, NO_UTF_8, "bad\\xff,4"),
+            (
+                7,
+                8,
+                "not readable as CSV (',' expected after '\"'), expected quotes inside quotes to be doubled",
+                '"x"y,5',
+            ),
+            (
+                9,
+                10,
+                "a quote that opens here is never closed, expected it to be closed, or doubled",
+                '"never closed,7',
+            ),
         ],
         3,
     ),
     "rows.jsonl": (
-        b'{"text": "ok"}\n{"text": null}\n{"text": 5}\n{"other": 1}\n{"text": \n[1]\n{"text": "a\\ud800"}\n'
+        b'{"text": "ok"}\n{"text": null}\n{"text": 5}\n\n{"other": 1}\n{"text": \n[1]\n{"text": "a\\ud800"}\n'
         b'{"text": "x", "o": ["\\udfff"]}\n{"text": ""}\n{"text": "\\ud83d\\ude00"}\n',
         [
-            {"row": 2, "reason": "the text is None of type NoneType: expected a string", "raw": '{"text": null}'},
-            {"row": 3, "reason": "the text is 5 of type int: expected a string", "raw": '{"text": 5}'},
-            {"row": 4, "reason": "the column 'text' is missing", "raw": '{"other": 1}'},
-            {
-                "row": 5,
-                "reason": "not readable as JSON: Expecting value: line 1 column 10 (char 9)",
-                "raw": '{"text": ',
-            },
-            {"row": 6, "reason": "expected a JSON object, found [1]", "raw": "[1]"},
-            {"row": 7, "reason": "the text is no valid Unicode", "raw": '{"text": "a\\ud800"}'},
-            {"row": 8, "reason": "the column 'o' is no valid Unicode", "raw": '{"text": "x", "o": ["\\udfff"]}'},
-            {"row": 9, "reason": "the text is empty", "raw": '{"text": ""}'},
+            (2, 2, "the text is None of type NoneType: expected a string", '{"text": null}'),
+            (3, 3, "the text is 5 of type int: expected a string", '{"text": 5}'),
+            (4, 5, "the column 'text' is missing", '{"other": 1}'),
+            (
+                5,
+                6,
+                "not readable as JSON (Expecting value at column 9), expected one object a line",
+                '{"text": ',
+            ),
+            (6, 7, "not a JSON object (it is an array), expected one object a line", "[1]"),
+            (7, 8, "the text is no valid Unicode", '{"text": "a\\ud800"}'),
+            (8, 9, "the column 'o' is no valid Unicode", '{"text": "x", "o": ["\\udfff"]}'),
+            (9, 10, "the text is empty", '{"text": ""}'),
         ],
         2,
     ),
-    "rows.txt": (
-        b"ok\ncr\xe8me\n\nok\n",
-        [{"row": 2, "reason": "line 2: invalid continuation byte at byte 2: expected UTF-8", "raw": "cr\\xe8me"}],
-        3,
-    ),
+    "rows.txt": (b"ok\nbad\xff\n\nok\n", [(2, 2, NO_UTF_8, "bad\\xff")], 3),
 }
 
 
@@ -288,7 +304,7 @@ def test_broken_rows_are_set_aside_with_their_reason(
         value["reason"] = value["reason"].partition(" Unicode: ")[0] + (
             " Unicode" * (" Unicode: " in value["reason"])
         )
-    assert found == expected
+    assert [tuple(value.values()) for value in found] == expected
     assert len(target.read_text("utf-8").splitlines()) == good
     assert capsys.readouterr().err.endswith(f"{good} rows -> {target}, {len(expected)} broken rows -> {rejects}\n")
 
@@ -340,7 +356,7 @@ def test_wrong_use_is_one_line(
 def test_a_file_that_is_no_parquet(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.parquet").write_bytes(b"PAR1 not really")
     assert predict(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.csv") == 2
-    assert "in.parquet is not readable as Parquet" in capsys.readouterr().err
+    assert "in.parquet: not readable as Parquet" in capsys.readouterr().err
     assert names(tmp_path) == {"in.parquet"}
 
 
@@ -373,5 +389,5 @@ def test_stdin_leaves_nothing_when_it_fails(
     monkeypatch.setattr(bulk_job, "CHUNK_ROWS", 1)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a dog\n\xff\n"), "utf-8"))
     assert main(["predict", str(tiny_bundle), "-o", str(tmp_path / "out.csv")]) == 2
-    assert "stdin, line 2: invalid start byte" in capsys.readouterr().err
+    assert "stdin: row 2 (line 2): not readable as text (invalid start byte" in capsys.readouterr().err
     assert names(tmp_path) == set()

@@ -150,13 +150,16 @@ ARCHITECTURES = (
 )
 
 
-def make_checkpoint(architecture: Architecture, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
+def make_checkpoint(
+    architecture: Architecture, folder: Path, dtype: torch.dtype = torch.float32, positions: int = MAX_LENGTH
+) -> Path:
     """Writes a random classifier and its tokenizer as transformers saves them.
 
     Args:
         architecture: Which.
         folder: Where.
         dtype: What the weights are saved as.
+        positions: For how many tokens there are positions.
     """
     tokenizer = make_tokenizer(architecture)
     torch.manual_seed(0)
@@ -164,7 +167,7 @@ def make_checkpoint(architecture: Architecture, folder: Path, dtype: torch.dtype
         architecture.model_type,
         **(SIZES | dict(architecture.config)),
         vocab_size=len(tokenizer),
-        max_position_embeddings=MAX_LENGTH + architecture.offset,
+        max_position_embeddings=positions + architecture.offset,
         id2label=dict(enumerate(LABELS)),
         label2id={label: index for index, label in enumerate(LABELS)},
         problem_type="single_label_classification",

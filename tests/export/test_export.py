@@ -97,6 +97,7 @@ def test_the_manifest_is_complete_and_true(exported, tiny_checkpoint):
     assert manifest.provenance["command"] == "edgetext export x -o y"
     assert manifest.provenance["libraries"]["onnxruntime"] == onnxruntime.__version__
     assert manifest.provenance["seed"] == 42
+    assert manifest.text_column == "text"
     assert manifest.created_with.startswith("edgetext ")
 
 

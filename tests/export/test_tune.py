@@ -107,8 +107,8 @@ def forget_the_checksum(manifest):
     ("change", "message"),
     [
         (leave_the_folder, r"the path '\.\./rows\.jsonl' leaves the bundle's folder"),
-        (forget_the_checksum, "'tuning' is damaged"),
-        (lambda manifest: manifest.update(tuning=[1]), "'tuning' is damaged"),
+        (forget_the_checksum, "tuning: calibration lacks the field 'sha256'"),
+        (lambda manifest: manifest.update(tuning=[1]), "tuning must be a JSON object"),
     ],
 )
 def test_a_manifest_that_was_tampered_with_is_refused(bundle, tmp_path, change, message):

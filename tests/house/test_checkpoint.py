@@ -10,6 +10,7 @@ import pytest
 from edgetext.checkpoint import DataSource, SplitPart, SplitRecord, open_checkpoint, write_split
 from edgetext.cli.main import main
 from edgetext.errors import ModelError
+from foreign_folder import write_weights
 
 CONFIG = {
     "architectures": ["BertForSequenceClassification"],
@@ -23,7 +24,7 @@ CONFIG = {
 def folder(tmp_path):
     path = tmp_path / "checkpoint"
     path.mkdir()
-    (path / "model.safetensors").write_bytes(b"")
+    write_weights(path / "model.safetensors", {"bert.encoder.weight": (4, 4)})
     (path / "config.json").write_text(json.dumps(CONFIG))
     return path
 
@@ -74,7 +75,7 @@ def test_the_split_comes_back_as_it_was_written(folder):
         ({"architectures": ["BertForMaskedLM"]}, "holds a BertForMaskedLM, not a text classifier"),
         ({"architectures": None}, "not a text classifier"),
         ({"problem_type": "regression"}, "was trained for 'regression'"),
-        ({"id2label": {"0": "food"}}, "knows 1 label: a classifier needs at least two"),
+        ({"id2label": {"0": "food"}}, "names 1 label, and a classifier needs at least two"),
         ({"id2label": {"0": "food", "2": "drink"}}, "id2label must map 0, 1"),
         ({"id2label": {"0": "food", "1": "food"}}, "names a label twice"),
         ({"id2label": None}, "id2label must map 0, 1"),
@@ -97,10 +98,13 @@ def test_what_is_no_classifier_is_named(folder, fields, message, capsys):
     [
         (lambda path: shutil.rmtree(path), "is not a folder"),
         (lambda path: (path / "config.json").unlink(), "holds no config.json"),
-        (lambda path: (path / "config.json").write_text("{"), "cannot be read as JSON"),
+        (lambda path: (path / "config.json").write_text("{"), "it is not JSON"),
         (lambda path: (path / "config.json").write_text("[]"), "must hold a JSON object"),
-        (lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"), r"no \*.safetensors file"),
-        (lambda path: (path / "split.json").write_text('{"sources": []}'), "split.json is damaged"),
+        (
+            lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"),
+            r"pytorch_model\.bin, which may be a pickle",
+        ),
+        (lambda path: (path / "split.json").write_text('{"sources": []}'), "split.json lacks the field 'parts'"),
     ],
 )
 def test_a_damaged_folder_is_named(folder, spoil, message):

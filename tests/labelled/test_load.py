@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgetext.data import Example, load
+from edgetext.errors import DataError
 
 ROWS = [("a bowl of soup", "food"), ('she said "no", and left', "not_food"), ("two\nlines", "food")]
 
@@ -191,3 +192,79 @@ def test_a_hub_data_set_is_read_with_its_parts_and_class_names(monkeypatch: pyte
         "hub:owner/name:small@v1: left out 1 row: column 'label': the label is missing"
     )
     assert (data.source.uri, data.source.split_column) == ("hub:owner/name:small@v1", "split")
+
+
+def test_one_rule_for_labels_in_every_format(tmp_path: Path) -> None:
+    values = [1, 1.0, "1", "1.0", 0.0, "-0.0", 1.5, "1.50", "007", "-3.00", True, "1e3", 10**400]
+    expected = ["1", "1", "1", "1", "0", "0", "1.5", "1.50", "007", "-3", "true", "1e3", str(10**400)]
+    path = write_json_lines(tmp_path / "d.jsonl", [("a", value) for value in values])
+    assert [example.label for example in load(str(path)).examples] == expected
+    as_text = [("a", "true" if value is True else str(value)) for value in values]
+    assert [example.label for example in load(str(write_csv(tmp_path / "d.csv", as_text))).examples] == expected
+    import pyarrow.parquet
+
+    table = pyarrow.table({"text": ["a", "b"], "label": pyarrow.array([1.0, 2.5])})
+    pyarrow.parquet.write_table(table, tmp_path / "d.parquet")
+    assert [example.label for example in load(str(tmp_path / "d.parquet")).examples] == ["1", "2.5"]
+
+
+def test_a_column_called_split_that_names_no_parts_is_ignored_and_said(tmp_path: Path) -> None:
+    rows = [("a", "x", "yes"), ("b", "y", "no"), ("c", "x", "yes")]
+    path = write_csv(tmp_path / "d.csv", rows, ("text", "label", "split"))
+    data = load(str(path))
+    assert (len(data.examples), data.splits, data.source.split_column) == (3, None, None)
+    assert "the column 'split' is ignored: it says 'yes', 'no'" in data.notes[0]
+    with pytest.raises(DataError, match="'yes'"):
+        load(str(path), split_column="split")
+
+
+def test_a_column_of_parts_can_be_ignored(tmp_path: Path) -> None:
+    rows = [("a", "x", "train"), ("b", "y", "test")]
+    path = write_csv(tmp_path / "d.csv", rows, ("text", "label", "split"))
+    assert load(str(path)).splits is not None
+    data = load(str(path), split_column="")
+    assert (data.splits, data.source.split_column, data.notes) == (None, None, ())
+
+
+def test_the_columns_of_the_file_that_it_goes_with_are_taken(tmp_path: Path) -> None:
+    trained = load(str(write_csv(tmp_path / "a.csv", [("s", "q")], ("subject", "queue"))), text_column="subject",
+                   label_column="queue")  # fmt: skip
+    other = write_csv(tmp_path / "b.csv", [("b", "s", "l", "q")], ("body", "subject", "label", "queue"))
+    assert pairs(load(str(other)).examples) == [("b", "l")]
+    assert pairs(load(str(other), like=trained.source).examples) == [("s", "q")]
+    assert pairs(load(str(other), like=trained.source, text_column="body").examples) == [("b", "q")]
+
+
+@pytest.mark.parametrize("uri", ["hub:/etc/passwd", "hub:../x", "hub:a/b/c", "hub:", "hub:./data"])
+def test_a_name_that_is_none_of_the_hub_is_refused(uri: str) -> None:
+    with pytest.raises(DataError, match="is no name on the Hub"):
+        load(uri)
+
+
+def test_a_folder_is_not_taken_for_a_name_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="also lies in this folder"):
+        load("hub:owner/name")
+
+
+def test_labels_that_other_readers_take_for_nothing_are_labels(tmp_path: Path) -> None:
+    rows = [("a", "NA"), ("b", "None"), ("c", "null"), ("d", "nan"), ("e", "N/A")]
+    assert pairs(load(str(write_csv(tmp_path / "d.csv", rows))).examples) == rows
+
+
+def test_categories_of_parquet_are_labels(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    labels = pyarrow.array(["x", "y", "x"]).dictionary_encode()
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b", "c"], "label": labels}), tmp_path / "d.parquet")
+    assert pairs(load(str(tmp_path / "d.parquet")).examples) == [("a", "x"), ("b", "y"), ("c", "x")]
+
+
+def test_600_labels_and_labels_with_one_row_are_split(tmp_path: Path) -> None:
+    from edgetext.data import resolve_split
+
+    rows = [(f"text {number}", f"label {number % 600}") for number in range(2400)] + [("alone", "once")]
+    split = resolve_split(load(str(write_csv(tmp_path / "d.csv", rows))))
+    assert len(split.labels) == 601 and "once" in {example.label for example in split.train}
+    assert len({example.label for example in split.validation}) > 200

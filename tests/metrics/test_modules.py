@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgetext.metrics.load import load_metric
-from edgetext.metrics.report import full_report, overall
+from edgetext.metrics.report import full_report, macro_f1_words, overall
 
 RIGHT = [0, 0, 0, 1, 1, 2]
 GIVEN = [0, 0, 1, 1, 0, 2]
@@ -39,24 +39,51 @@ def test_the_report_has_every_label_even_one_without_rows() -> None:
     report = full_report([0, 1, 1], [0, 1, 0], ("a", "b", "absent"))
     assert report["rows"] == 3
     assert report["accuracy"] == pytest.approx(2 / 3)
-    assert report["macro_f1"] == pytest.approx(2 / 3)  # of the two that occur
+    assert report["macro_f1"] is None
+    assert report["mean_f1_of_labels_with_rows"] == pytest.approx(2 / 3)
+    assert report["labels_without_rows"] == ["absent"]
     assert report["per_label"] == {
         "a": {"precision": 1.0, "recall": 0.5, "rows": 2},
         "b": {"precision": 0.5, "recall": 1.0, "rows": 1},
-        "absent": {"precision": 0.0, "recall": 0.0, "rows": 0},
+        "absent": {"precision": None, "recall": None, "rows": 0},
     }
+    assert macro_f1_words(report) == "none: 0.6667 over 2 of 3 labels"
 
 
-def test_overall_is_one_when_all_is_right() -> None:
-    assert overall([0, 1], [0, 1], ("a", "b", "c")) == {"accuracy": 1.0, "macro_f1": 1.0}
+def test_all_right_on_rows_that_lack_a_label_is_no_macro_f1_of_one() -> None:
+    assert overall([0, 1], [0, 1], ("a", "b", "c")) == {
+        "accuracy": 1.0, "macro_f1": None, "mean_f1_of_labels_with_rows": 1.0
+    }  # fmt: skip
 
 
-@pytest.mark.slow
-def test_processes_may_begin_together_with_an_empty_cache_and_no_network(tmp_path: Path) -> None:
+def test_a_label_without_rows_that_is_given_counts_against_the_right_one() -> None:
+    # class 0: 1 of 2 found, and all that were called so are: F1 2/3; class 1: F1 1
+    found = overall([0, 2, 1], [0, 0, 1], ("a", "b", "c"))
+    assert found["mean_f1_of_labels_with_rows"] == pytest.approx((2 / 3 + 1) / 2)
+    report = full_report([0, 2, 1], [0, 0, 1], ("a", "b", "c"))
+    assert report["per_label"]["c"] == {"precision": 0.0, "recall": None, "rows": 0}
+
+
+def test_macro_f1_with_every_label_there_is_scikit_learns() -> None:
+    from sklearn.metrics import f1_score
+
+    report = full_report(GIVEN, RIGHT, ("a", "b", "c"))
+    assert report["macro_f1"] == pytest.approx(f1_score(RIGHT, GIVEN, average="macro"))
+    assert report["labels_without_rows"] == []
+    assert macro_f1_words(report) == "0.7222"
+
+
+@pytest.mark.parametrize("figures", [{}, {"macro_f1": "x"}, {"macro_f1": None, "mean_f1_of_labels_with_rows": 1.0}])
+def test_words_for_files_of_others(figures: dict[str, object]) -> None:
+    assert macro_f1_words(figures) == "none"
+
+
+def test_neither_a_home_nor_a_cache_nor_a_network_is_needed_and_nothing_is_left(tmp_path: Path) -> None:
     code = "from edgetext.metrics.report import overall; print(overall([0, 1], [0, 0], ('a', 'b'))['accuracy'])"
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    started = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    assert [process.communicate()[0].strip() for process in started] == ["0.5", "0.5"]
+    nowhere = dict.fromkeys(["HOME", "HF_HOME", "XDG_CACHE_HOME", "HF_MODULES_CACHE"], "/dev/null/none")
+    environment = {**os.environ, **nowhere, "TMPDIR": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "0.5", done.stderr
+    assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ VALUES: dict[str, object] = {
     "NaN": float("nan"), "infinity": float("-inf"), "empty text": "", "long text": "x" * 5000,
     "climbing": "../../secret", "absolute": "/etc/passwd", "drive": "C:\\x", "NUL": "a\0b", "newline": "a\nb",
     "surrogate": "\ud800", "list": [], "list of null": [None], "object": {}, "object of null": {"a": None},
-    "nested": _nested(50), "nested deep": _nested(900),
+    "many digits": 10**399, "nested": _nested(50), "nested deep": _nested(900),
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -52,12 +53,12 @@ def write(name: str, content: bytes) -> Damage:
 
 
 def unsigned(damage: Damage) -> Damage:
-    """Gives the same damage with the checksums taken out, so that it is met by what comes after them."""
+    """Gives the same damage with checksums that fit it, so that it is met by what comes after them."""
 
     def both(folder: Path) -> None:
         damage(folder)
         fields(files={})(folder)
-        variant(sha256="")(folder)
+        variant(sha256=hashlib.sha256((folder / MODEL).read_bytes()).hexdigest())(folder)
 
     return both
 
@@ -88,7 +89,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda folder: (folder / "tokenizer.json").unlink(),
         "the file tokenizer.json is missing",
     ),
-    "model is a folder": (variant(file="onnx"), "the file onnx is missing"),
+    "model is a folder": (variant(file="onnx"), "onnx is a folder"),
     "swapped model": (lambda folder: shutil.copy(folder / "onnx/model.onnx", folder / MODEL), "not the file"),
     "cut model": (unsigned(cut(MODEL, 0.5)), "is not an ONNX model"),
     "empty model": (unsigned(write(MODEL, b"")), "it is empty"),
@@ -99,6 +100,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "tokenizer is binary": (unsigned(write("tokenizer.json", b"\xff\xfe\0")), "tokenizer.json is damaged"),
     "tokenizer is a number": (unsigned(write("tokenizer.json", b"3")), "tokenizer.json is damaged"),
     "linked out": (link_out(MODEL), "is a link that leaves the bundle's folder"),
+    "empty checksum": (variant(sha256=""), "sha256 must be a SHA-256"),
     "absolute path": (variant(file="/etc/passwd"), "leaves the bundle's folder"),
     "climbing path": (variant(file="../bundle/onnx/model.onnx"), "leaves the bundle's folder"),
     "climbing inside": (variant(file="onnx/../../x.onnx"), "leaves the bundle's folder"),
@@ -145,6 +147,13 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         variant(session={"config": {"session.optimized_model_external_initializers_file_name": "x"}}),
         "edgetext passes on",
     ),
+    "a value that is too long": (
+        variant(session={"config": {"session.disable_prepacking": "1" * 8193}}),
+        "expected a word of at most",
+    ),
+    "verdict no text": (variant(evaluation={"verdict": []}), "verdict of evaluation must be a text"),
+    "base model no text": (fields(provenance={"base_model": {}}), "base_model of provenance must be a text"),
+    "examples no texts": (fields(examples=[3]), "each of examples must be a text"),
     "session no object": (variant(session=[]), "session must be an object"),
 }
 
@@ -260,7 +269,9 @@ def test_weights_beside_the_model_are_checked_and_used(tiny_bundle: Path, tmp_pa
     )
     with pytest.raises(IntegrityError, match=r"model\.onnx is not the file"):
         Predictor(folder, variant="fp32")
-    fields(variants=[{**json.loads((folder / "bundle.json").read_text())["variants"][0], "sha256": ""}])(folder)
+    digest = hashlib.sha256((folder / "onnx/model.onnx").read_bytes()).hexdigest()
+    first = {**json.loads((folder / "bundle.json").read_text())["variants"][0], "sha256": digest}
+    fields(variants=[first])(folder)
     fields(default_variant="fp32")(folder)
     with pytest.raises(IntegrityError, match=r"model\.onnx_data holds weights, and .* no checksum"):
         Predictor(folder)

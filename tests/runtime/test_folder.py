@@ -100,3 +100,34 @@ def test_links_into_the_hubs_cache_are_followed(folder: Path, tmp_path: Path) ->
         file.symlink_to(cache / f"blobs/{number}")
     with Predictor(snapshot) as predictor:
         assert predictor("a dog").label in predictor.labels
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"vocab_size": 300}, "the tokenizer has 305 tokens, and .* has embeddings for 300"),
+        ({"pad_token_id": 305}, "pad_token_id is 305, and vocab_size, .* is 305"),
+    ],
+)
+def test_a_tokenizer_that_the_model_is_too_small_for_is_refused(
+    folder: Path, values: dict[str, Any], message: str
+) -> None:
+    configure(folder, **{"vocab_size": 305, **values})
+    with pytest.raises(BundleError, match=message):
+        Predictor(folder)
+
+
+def test_a_vocabulary_that_is_larger_than_the_tokenizer_is_fine(folder: Path) -> None:
+    configure(folder, vocab_size=320)
+    with Predictor(folder) as predictor:
+        assert predictor("a dog").label in predictor.labels
+
+
+@pytest.mark.parametrize("name", ["onnx/model_quantized.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("has_manifest", [True, False])
+def test_a_git_lfs_pointer_is_called_one(folder: Path, tiny_bundle: Path, name: str, has_manifest: bool) -> None:
+    if has_manifest:
+        shutil.copy(tiny_bundle / "bundle.json", folder)
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90888945\n")
+    with pytest.raises(BundleError, match=f"{name} is a Git LFS pointer"):
+        Predictor(folder)

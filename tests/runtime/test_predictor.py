@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pandas
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -147,13 +149,25 @@ def test_32_threads_get_the_answers_of_one(classify: Predictor) -> None:
         (["fine", ["a", "b"]], "text 1 is .* of type list: expected a string; a pair is a tuple"),
         (["fine", ["a"] * 999], "text 1 is .* of type list"),
         ("one text", "expected several texts, found 'one text'"),
-        (3, "expected several texts, found 3"),
+        (3, "expected several texts, found an object of type int"),
+        (b"bytes", "type bytes: give a list of strings"),
+        ({"text": ["a"]}, "type dict: give a list of strings"),
+        ({"a", "b"}, "type set: give a list of strings"),
+        (pandas.DataFrame({"text": ["a", "b", "c"], "label": [1, 2, 3]}), r"type DataFrame: .*table\['text'\]"),
+        (pyarrow.table({"text": ["a"]}), "type Table: give its column"),
     ],
 )
 def test_what_is_no_text_is_refused_by_its_place(classify: Predictor, texts: object, message: str) -> None:
     for method in (classify.predict, classify.predict_proba, classify.logits):
         with pytest.raises(InputError, match=message):
             method(texts)  # type: ignore[operator]
+
+
+def test_columns_of_tables_are_texts(classify: Predictor) -> None:
+    texts = ["a dog", "a cat", "a bowl of soup"]
+    expected = classify.predict_proba(texts)
+    for column in (tuple(texts), iter(texts), np.array(texts), pandas.DataFrame({"text": texts})["text"]):
+        np.testing.assert_array_equal(classify.predict_proba(column), expected)
 
 
 @pytest.mark.parametrize("wrong", [None, 3, b"bytes", "\udc80", ["a"], ["a"] * 999])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ import pytest
 from edgetext import Predictor
 from edgetext.cli.main import main
 from edgetext.serve.demo import answer, examples
+from edgetext.serve.listening import listen
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,18 +29,6 @@ SWITCHES = (
 def classify(tiny_bundle: Path) -> Iterator[Predictor]:
     with Predictor(tiny_bundle) as predictor:
         yield predictor
-
-
-@pytest.fixture(scope="module")
-def address(tiny_bundle: Path) -> Iterator[str]:
-    """Gives the address of a page served by the command, as a user would start it."""
-    program = [sys.executable, "-m", "edgetext", "demo", str(tiny_bundle), "--no-browser"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        line = process.stdout.readline()
-        assert line.startswith("http://127.0.0.1:")
-        yield line.split()[0]
-        process.terminate()
 
 
 @pytest.fixture
@@ -124,11 +111,16 @@ def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.C
     assert "is no bundle" in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken_is_one_line(tiny_bundle: Path, address: str) -> None:
-    port = address.rstrip("/").rpartition(":")[2]
-    program = [sys.executable, "-m", "edgetext", "demo", str(tiny_bundle), "--no-browser", "--port", port]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert (
-        done.stderr.startswith("edgetext demo: error: cannot listen on 127.0.0.1") and done.stderr.count("\n") == 1
-    )
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_port_that_is_taken_is_one_line(host: str, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with listen(host) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["demo", str(tiny_bundle), "--no-browser", "--host", host, "--port", port]) == 2
+    said = capsys.readouterr().err
+    assert f"port {port} is taken" in said and said.count("\n") == 1
+
+
+def test_an_address_of_another_machine_is_one_line(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for host in ("192.0.2.1", "no such name", "x" * 70):
+        assert main(["demo", str(tiny_bundle), "--no-browser", "--host", host]) == 2
+        assert "cannot listen on" in capsys.readouterr().err

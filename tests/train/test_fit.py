@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from edgetext.checkpoint import Checkpoint, open_checkpoint
 from edgetext.data import load, resolve_split
-from edgetext.errors import OutputExistsError
+from edgetext.errors import InputError, ModelError, OutputExistsError
 from edgetext.train import fit as fit_module
 from edgetext.train.arguments import TrainArguments
 from edgetext.train.base import resolve_base
+from edgetext.train.encode import encode
 from edgetext.train.fit import fit
+from edgetext.train.recipe import make_recipe
+from edgetext.train.trainer import make_trainer
 
 QUICK = TrainArguments(epochs=1, batch_size=16, bf16=False)
 
@@ -148,3 +152,60 @@ def test_an_output_that_is_taken_is_kept(tiny_base: Path, tiny_rows: Path, tmp_p
         os.umask(before)
     assert {stat.S_IMODE(file.stat().st_mode) for file in output.iterdir()} == {0o640}
     assert open_checkpoint(output).split == split.record
+
+
+def test_a_training_that_breaks_down_saves_nothing(tiny_base: Path, tiny_rows: Path, tmp_path: Path) -> None:
+    split = resolve_split(load(str(tiny_rows)))
+    output = tmp_path / "runs" / "checkpoint"
+    arguments = TrainArguments(epochs=50, batch_size=8, learning_rate=1e30, bf16=False)
+    with pytest.raises(InputError, match=r"no number.* at step .*--learning-rate than 1e\+30") as broken:
+        fit(split, resolve_base(str(tiny_base)), output, arguments)
+    assert "bf16" not in str(broken.value)
+    assert not list(output.parent.iterdir())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_base_with_weights_that_are_no_numbers_is_refused(
+    value: float, tiny_base: Path, tiny_rows: Path, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
+    weights = load_file(base / "model.safetensors")
+    name = next(name for name in sorted(weights) if name.endswith("dense.bias"))
+    weights[name] = weights[name].copy()
+    weights[name][0] = value
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    split = resolve_split(load(str(tiny_rows)))
+    with pytest.raises(ModelError, match=r"NaN or infinity, such as .*dense\.bias"):
+        fit(split, resolve_base(str(base)), tmp_path / "c", QUICK)
+    assert not (tmp_path / "c").exists()
+
+
+def test_answers_that_are_no_numbers_stop_the_evaluation(tiny_base: Path, tiny_rows: Path, tmp_path: Path) -> None:
+    import torch
+
+    from edgetext.train.load import load_model, load_tokenizer
+
+    base, split = resolve_base(str(tiny_base)), resolve_split(load(str(tiny_rows)))
+    tokenizer, model = load_tokenizer(base), load_model(base, split.labels)
+    rows = encode(split.validation, split.labels, tokenizer, 32)
+    recipe = make_recipe(QUICK, rows=42, labels=2, hidden_size=32, max_length=32, bf16=False)
+    trainer = make_trainer(model, tokenizer, rows, rows, recipe, split.labels, tmp_path / "epochs", Heard())
+    with torch.no_grad():
+        model.classifier.bias.fill_(float("nan"))
+    with pytest.raises(InputError, match="no number"):
+        trainer.predict(rows)
+
+
+def test_labels_that_a_part_lacks_are_named(tiny_base: Path, tmp_path: Path) -> None:
+    lines = [f"pet,dog {number}\nfood,soup {number}" for number in range(20)]
+    data = tmp_path / "rows.csv"
+    data.write_text("\n".join(["label,text", *lines, "rare,rain", "rare,snow"]), "utf-8")
+    heard = Heard()
+    checkpoint = fit(resolve_split(load(str(data))), resolve_base(str(tiny_base)), tmp_path / "c", QUICK, heard)
+    parts = checkpoint.training["metrics"]
+    lacking = [part for part, found in parts.items() if "rare" in found["labels_without_rows"]]
+    assert lacking
+    for part in lacking:
+        assert parts[part]["macro_f1"] is None
+        assert any(f"no {part} row has the label 'rare'" in note for note in heard.notes)
+        assert any(f"no {part} row has the label 'rare'" in note for note in checkpoint.training["notes"])

@@ -13,9 +13,10 @@ Two answers, from what the scenarios measured on one machine:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, exp
+from math import ceil, exp, sqrt
 from typing import Any
 
 from edgetext.bench.results import MEASURED, Row
@@ -23,6 +24,7 @@ from edgetext.errors import InputError
 
 _LATE = 0.009  # and another 0.001 that take longer by themselves
 _MOST = 100_000
+_MOST_PER_S = 1e9
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ def machines_shared(per_s: float, service_s: float, wait_s: float) -> int | None
     first = max(1, ceil(per_s * service_s))
     if first > _MOST:
         raise InputError(f"{per_s:g} requests per second would take more than {_MOST} machines")
-    return next(
-        count for count in range(first, 2 * _MOST) if waits_longer(count, per_s, service_s, wait_s) <= _LATE
-    )
+    # The more machines there are, the fewer wait; with ten roots of the load to spare hardly anybody does.
+    counts = range(first, first + 10 * ceil(sqrt(first)) + 10)
+    rare = bisect_left(counts, True, key=lambda count: waits_longer(count, per_s, service_s, wait_s) <= _LATE)
+    return counts[rare]
 
 
 def capacities(rows: Sequence[Row], loads: Sequence[float]) -> tuple[Capacity, ...]:
@@ -108,9 +111,7 @@ def capacities(rows: Sequence[Row], loads: Sequence[float]) -> tuple[Capacity, .
     Raises:
         InputError: A load is not positive, or no row went through both scenarios.
     """
-    for load in loads:
-        if not 0 < load < float("inf"):
-            raise InputError(f"the requests per second must be a positive number, found {load}")
+    check_loads(loads)
     able = [(row, scenarios) for row in rows if row.status == MEASURED and (scenarios := _both(row.scenarios))]
     if not able:
         raise InputError(
@@ -121,8 +122,9 @@ def capacities(rows: Sequence[Row], loads: Sequence[float]) -> tuple[Capacity, .
 
 
 def _both(scenarios: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    whole = "rate_per_s" in scenarios.get("server", {}) and "mean_ms" in scenarios.get("single_stream", {})
-    return scenarios if whole else None
+    server, alone = scenarios.get("server", {}), scenarios.get("single_stream", {})
+    whole = {"rate_per_s", "p99_bound_ms"} <= server.keys() and "mean_ms" in alone
+    return scenarios if whole and "99.9" in alone.get("percentiles_ms", {}) else None
 
 
 def _capacity(row: Row, scenarios: Mapping[str, Any], load: float) -> Capacity:
@@ -135,3 +137,14 @@ def _capacity(row: Row, scenarios: Mapping[str, Any], load: float) -> Capacity:
         split=ceil(load / rate) if rate else None,
         shared=machines_shared(load, alone["mean_ms"] / 1000, (bound - alone["percentiles_ms"]["99.9"]) / 1000),
     )
+
+
+def check_loads(loads: Sequence[float]) -> None:
+    """Refuses rates that no machine can be asked for.
+
+    Raises:
+        InputError: One is not a positive number.
+    """
+    for load in loads:
+        if not 0 < load <= _MOST_PER_S:
+            raise InputError(f"the requests per second must be above 0 and at most {_MOST_PER_S:g}, found {load}")

@@ -7,12 +7,13 @@ from typing import Any
 
 from edgetext.bench.accuracy import baseline
 from edgetext.bench.disturbance import disturbed_share
-from edgetext.bench.results import MEASURED, NOT_MEASURED, Estimate, Results, Row
+from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Estimate, Results, Row
 from edgetext.bench.rounds import speedup as paired_speedup
 from edgetext.measure.otherload import disturbs
 from edgetext.measure.ratios import Ratio
 
 ABSENT = "–"
+_NAMED = 10
 PIPELINE = ("transformers-pipeline", "fp32")
 
 
@@ -93,10 +94,20 @@ def tokenizing(row: Row) -> str:
 
 
 def warnings(results: Results) -> list[str]:
-    """Gives what a reader must know before believing the times: sentences, none where there is nothing."""
+    """Gives what a reader must know before believing the figures: sentences, none where there is nothing."""
     machines = [results.environment, *(row.environment for row in results.rows if row.environment)]
-    found = [disturbance(machine) for machine in machines] + [str(disturbed_share(results))]
+    found = [disturbance(machine) for machine in machines] + [str(disturbed_share(results)), _lacking(results.data)]
     return [sentence for sentence in dict.fromkeys(found) if sentence]
+
+
+def _lacking(data: DataInfo) -> str:
+    """Names the labels that no row bears; files of before do not tell what was expected."""
+    there = {*data.expected}
+    lacking = [repr(label) for index, label in enumerate(data.labels) if index not in there]
+    if not lacking or not data.expected:
+        return ""
+    more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+    return f"No row has the label {', '.join(lacking[:_NAMED])}{more}: how well that is recognised is not known."
 
 
 def figures(results: Results, row: Row) -> list[str]:

@@ -123,7 +123,7 @@ def _by_name(results: Results, where: str) -> dict[str, Row]:
 
 
 def _check_data(old: Results, new: Results, names: tuple[str, str]) -> None:
-    if old.data.fingerprint != new.data.fingerprint or old.data.labels != new.data.labels:
+    if not old.data.same_rows(new.data):
         raise DataError(
             f"{names[1]} and {names[0]} were measured on different rows ({new.data.rows} of {new.data.name}, "
             f"{old.data.rows} of {old.data.name}): compare results of the same data and labels"

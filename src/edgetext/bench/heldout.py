@@ -74,7 +74,7 @@ def find_held_out(
         why = (
             "the checkpoint was not split from this file" if split else "no checkpoint tells which were trained on"
         )
-        rows = HeldOut(found.name, found.examples, f"All rows of the file: {why}")
+        rows = HeldOut(found.name, found.examples, "; ".join((f"All rows of the file: {why}", *found.notes)))
     return rows if limit is None else _limited(rows, limit, seed)
 
 

@@ -18,7 +18,6 @@ from edgetext.measure.warmup import PASSES, TEXTS, passes_to_settle, sums
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",  # everything is on this disk
     "TRANSFORMERS_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",  # a batch of short texts is tokenized faster by one thread
 }
 

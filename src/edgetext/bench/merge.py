@@ -25,7 +25,7 @@ def merge(files: Sequence[Results], names: Sequence[str]) -> Results:
         raise InputError("merge takes at least two results files")
     first = files[0]
     for other, name in zip(files[1:], names[1:], strict=True):
-        if other.data.fingerprint != first.data.fingerprint or other.data.labels != first.data.labels:
+        if not other.data.same_rows(first.data):
             raise DataError(
                 f"{name} and {names[0]} were measured on different rows ({other.data.rows} of {other.data.name}, "
                 f"{first.data.rows} of {first.data.name}): merge results of the same data and labels"

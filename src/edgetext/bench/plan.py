@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from edgetext.bench.registry import BUNDLE, Backend
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError
 from edgetext.runtime.bundle import Bundle
-from edgetext.runtime.external import external_files
 from edgetext.runtime.manifest import Variant
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -106,7 +104,9 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
 
 
 def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int) -> RowPlan:
-    model = bundle.model_file(variant)
+    with bundle.model(variant) as held:
+        model = held.graph.path
+        size = sum(file.path.stat().st_size for file in (held.graph, *held.weights))
     spec = {
         "bundle": str(bundle.path.resolve()),
         "variant": variant.name,
@@ -121,13 +121,8 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
     title = _title(variant.name, backend)
     # A program that is served text by text is asked so, unless no answer can depend on the batch.
     answers = _ANSWERS if variant.precision == _FP32 else backend.answers_in_batches
-    return RowPlan(backend, title, spec, _bytes(bundle, variant, model), {"scheme": variant.scheme}, answers)
+    return RowPlan(backend, title, spec, size, {"scheme": variant.scheme}, answers)
 
 
 def _title(variant: str, backend: Backend) -> str:
     return f"{variant} {backend.mode}" if backend.mode else variant
-
-
-def _bytes(bundle: Bundle, variant: Variant, model: Path) -> int:
-    weights = [bundle.file(name) for name in external_files(model, variant.file)]
-    return sum(file.stat().st_size for file in (model, *weights))

@@ -12,6 +12,7 @@ from edgetext.bench.cells import ABSENT, FIGURES, figures, percent, warnings
 from edgetext.bench.disturbance import disturbed_share
 from edgetext.bench.results import MEASURED, RESULTS_FILE, Results, Row, write_results
 from edgetext.bench.rounds import latency_rounds
+from edgetext.escape import code, markdown
 from edgetext.files import write_atomically
 from edgetext.measure.noise import TOLERANCE
 
@@ -42,14 +43,14 @@ def write_report(folder: Path, results: Results) -> None:
         results: What was measured.
     """
     write_results(folder / RESULTS_FILE, results)
-    write_atomically(folder / REPORT_FILE, markdown(results).encode("utf-8"))
+    write_atomically(folder / REPORT_FILE, report_text(results).encode("utf-8"))
     if find_spec("jinja2"):  # a GPU machine may have what is measured and nothing else
         from edgetext.bench.page.page import PAGE_FILE, write_page
 
         write_page(folder / PAGE_FILE, results)
 
 
-def markdown(results: Results) -> str:
+def report_text(results: Results) -> str:
     """Gives the report as Markdown.
 
     Args:
@@ -68,21 +69,18 @@ def markdown(results: Results) -> str:
 
 def _head(results: Results) -> Iterator[str]:
     data = results.data
+    note = f" {markdown(data.note)}." if data.note else ""
     yield "# Bench"
     yield ""
-    yield (
-        f"Data: {data.rows} rows of {data.name}. {data.note}."
-        if data.note
-        else f"Data: {data.rows} rows of {data.name}."
-    )
-    yield f"Fingerprint of the rows: `{data.fingerprint[:16]}`."
+    yield f"Data: {data.rows} rows of {markdown(data.name)}.{note}"
+    yield f"Fingerprint of the rows: {code(data.fingerprint[:16])}."
     for warning in warnings(results):
         yield ""
-        yield f"**{warning}**"
+        yield f"**{markdown(warning)}**"
     for row in results.rows:
         if row.status == MEASURED and row.reason:
             yield ""
-            yield f"**{row.backend} {row.variant} is {row.reason}.**"
+            yield f"**{markdown(f'{row.backend} {row.variant} is {row.reason}')}.**"
 
 
 def table_lines(results: Results) -> Iterator[str]:
@@ -92,7 +90,7 @@ def table_lines(results: Results) -> Iterator[str]:
     yield _line(columns)
     yield _line(["---"] * 4 + ["---:"] * len(FIGURES) + ["---"] * merged)
     for row in results.rows:
-        where = [str(row.environment["host"]) if row.environment else ABSENT] if merged else []
+        where = [said(row.environment.get("host")) if row.environment else ABSENT] if merged else []
         yield _line([*_names(row), *figures(results, row), *where])
 
 
@@ -154,8 +152,8 @@ def how(results: Results) -> Iterator[str]:
     )
     if reference:
         yield (
-            f"- **difference**: accuracy minus that of {reference.backend} {reference.variant} on the same texts, "
-            "in percentage points, with the paired 95 % score interval (Tango 1998). "
+            f"- **difference**: accuracy minus that of {markdown(f'{reference.backend} {reference.variant}')} on "
+            "the same texts, in percentage points, with the paired 95 % score interval (Tango 1998). "
             "The latency of the same row is what **faster than baseline** divides by."
         )
     if any(latency_rounds(row) for row in results.rows):
@@ -191,7 +189,7 @@ def _machines(results: Results) -> Iterator[str]:
     for environment in environments(results):
         yield ""
         for name in FACTS:
-            yield f"- {name.replace('_', ' ')}: {said(environment.get(name))}"
+            yield f"- {name.replace('_', ' ')}: {markdown(said(environment.get(name)))}"
 
 
 def _libraries(results: Results) -> Iterator[str]:
@@ -199,7 +197,9 @@ def _libraries(results: Results) -> Iterator[str]:
     yield ""
     for environment in environments(results):
         versions = environment.get("libraries", {})
-        yield ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or "not recorded"
+        yield (
+            markdown(", ".join(f"{name} {version}" for name, version in sorted(versions.items()))) or "not recorded"
+        )
 
 
 def environments(results: Results) -> list[Mapping[str, Any]]:
@@ -219,7 +219,7 @@ def _samples(rows: Sequence[Row]) -> str:
 
 def _warm_up(results: Results) -> str:
     """Gives how many texts the programs were warmed up with: found by the data, or set beforehand."""
-    found = sorted({int(row.warm_up["texts"]) for row in results.rows if row.warm_up})
+    found = sorted({row.warm_up["texts"] for row in results.rows if "texts" in row.warm_up})
     if not found:
         return _setting(results.settings, "warm_up")
     return f"{_range(found)} (found for each row: until passes over the same texts got no faster)"
@@ -228,13 +228,15 @@ def _warm_up(results: Results) -> str:
 def _slices(settings: Mapping[str, Any]) -> str:
     """Says how turns are cut; in older files each turn was whole, and all turns of a row in one process."""
     slices = settings.get("slices")
-    return f"A turn has a process of its own and {slices} slices, which alternate. " if slices else ""
+    return (
+        f"A turn has a process of its own and {markdown(str(slices))} slices, which alternate. " if slices else ""
+    )
 
 
 def _starts(settings: Mapping[str, Any]) -> str:
     """Says which start is shown; before every round had a start of its own, there was a number of them."""
     return (
-        f"the fastest of {settings['starts']} starts"
+        f"the fastest of {markdown(str(settings['starts']))} starts"
         if "starts" in settings
         else "the median of the rounds' starts"
     )
@@ -250,11 +252,11 @@ def _fewer(results: Results) -> str:
     names = ", ".join(
         f"{row.backend} {row.variant} {row.throughput_per_s.texts}" for row in found if row.throughput_per_s
     )
-    return f"Fewer for slow ones: {names}." if names else ""
+    return f"Fewer for slow ones: {markdown(names)}." if names else ""
 
 
 def _setting(settings: Mapping[str, Any], name: str) -> str:
-    return str(settings.get(name, "an unrecorded number of"))
+    return markdown(str(settings.get(name, "an unrecorded number of")))
 
 
 def said(value: Any) -> str:
@@ -267,4 +269,4 @@ def said(value: Any) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(markdown, cells)) + " |"

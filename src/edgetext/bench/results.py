@@ -1,6 +1,7 @@
 """The results file, ``results.json``, schema version 1: raw samples, predictions, and what they were measured on.
 
-Measuring writes it once; every reader works from it alone. Fields of newer versions are kept as they are.
+Measuring writes it once; every reader works from it alone. Fields of newer versions are kept as they are. The
+annotations here are the schema (see ``edgetext.fields``): what is read fits them, so that no reader looks again.
 """
 
 from __future__ import annotations
@@ -8,19 +9,126 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
-from edgetext.bench.fields import LATER, json_object, read_part, write_part
+from edgetext.bench.settings import BenchSettings
 from edgetext.errors import InputError
+from edgetext.fields import (
+    LATER,
+    NOT_EMPTY,
+    Amount,
+    Count,
+    Positive,
+    Rule,
+    Share,
+    between,
+    read_part,
+    write_part,
+)
 from edgetext.files import write_atomically
+from edgetext.reading import MAX_RECORD_BYTES, read_object
 
 SCHEMA_VERSION = 1
 RESULTS_FILE = "results.json"
 MEASURED, NOT_MEASURED, FAILED = "measured", "not_measured", "failed"
 _NUMBERS = re.compile(r"\[\n([-+\d.,eE\s]+)\]")  # a raw line break stands outside of every string
 STATUSES = (MEASURED, NOT_MEASURED, FAILED)
+MOST_ROWS = 1000
+"""Each is compared with each: more would keep a reader busy for minutes."""
+
+_FEW = Rule(f"be at most {MOST_ROWS}", lambda rows: len(rows) <= MOST_ROWS)
+_STATUS = Rule(f"be one of {', '.join(STATUSES)}", STATUSES.__contains__)
+
+Samples = Annotated[tuple[Positive, ...], NOT_EMPTY]
+Rounds = tuple[Annotated[int, between(1, 1e9)], ...]
+
+
+class Environment(TypedDict, total=False):
+    """What readers print of a machine; see ``measure.environment``."""
+
+    host: str
+    cpu: str | None
+    isa: tuple[str, ...]
+    cores: Count | None
+    usable_cores: Count | None
+    threads: Count | None
+    memory_gb: Amount | None
+    gpu: Mapping[str, str] | None
+    other_load_cores: Amount | None
+    os: str | None
+    python: str | None
+    libraries: Mapping[str, str]
+    git_revision: str | None
+    date: str | None
+
+
+class _OlderSettings(TypedDict, total=False):
+    """Those that were once among ``BenchSettings``."""
+
+    starts: Count
+
+
+class About(TypedDict, total=False):
+    """What readers take from a row's ``about``."""
+
+    installed_bytes: Mapping[str, Count] | None
+    joules_per_text: Mapping[str, Amount]
+    starts_ms: tuple[Positive, ...]
+
+
+class LabelFigures(TypedDict, total=False):
+    """How well a label was found."""
+
+    rows: Count
+    recall: Share | None
+    precision: Share | None
+
+
+class WarmUp(TypedDict, total=False):
+    """How the warm-up was found."""
+
+    texts: Count
+    passes_ms: tuple[Amount, ...]
+
+
+class Tokenization(TypedDict, total=False):
+    """Milliseconds of tokenizing a text by itself."""
+
+    p50: Amount
+    samples: tuple[Amount, ...]
+
+
+class SingleStream(TypedDict, total=False):
+    """Of LoadGen's scenario; milliseconds, by percentile."""
+
+    mean_ms: Positive
+    percentiles_ms: Mapping[str, Amount]
+    early_stopping_ms: Mapping[str, Amount]
+
+
+class Offline(TypedDict, total=False):
+    """Of LoadGen's scenario."""
+
+    per_s: Amount
+
+
+class Server(TypedDict, total=False):
+    """Of LoadGen's scenario; no rate where none that was tried kept the bound."""
+
+    rate_per_s: Positive | None
+    p99_bound_ms: Amount
+
+
+class Scenarios(TypedDict, total=False):
+    """What other ways of asking showed; see ``bench.scenarios``."""
+
+    seconds: Amount
+    note: str
+    single_stream: SingleStream
+    offline: Offline
+    server: Server
 
 
 @dataclass(frozen=True)
@@ -36,12 +144,16 @@ class Latency:
         extra: Fields of newer versions.
     """
 
-    p50: float
-    p90: float
-    p99: float
-    samples: tuple[float, ...]
-    rounds: tuple[int, ...] = field(default=(), metadata=LATER)
+    p50: Positive
+    p90: Positive
+    p99: Positive
+    samples: Samples
+    rounds: Rounds = field(default=(), metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def disagreement(self) -> str:
+        """Says where the rounds are not those of the samples."""
+        return _uncut(self.rounds, self.samples, "samples")
 
 
 @dataclass(frozen=True)
@@ -58,23 +170,38 @@ class Throughput:
         extra: Fields of newer versions.
     """
 
-    value: float
-    batch: int
-    texts: int
-    samples: tuple[float, ...]
-    slices: tuple[float, ...] = field(default=(), metadata=LATER)
-    rounds: tuple[int, ...] = field(default=(), metadata=LATER)
+    value: Positive
+    batch: Count
+    texts: Count
+    samples: Samples
+    slices: tuple[Positive, ...] = field(default=(), metadata=LATER)
+    rounds: Rounds = field(default=(), metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def disagreement(self) -> str:
+        """Says where the rounds are not those of the slices."""
+        return _uncut(self.rounds, self.slices, "slices")
+
+
+_Proportion = Annotated[float, between(-1, 1)]
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A proportion, or a difference of two, with its 95 % interval."""
 
-    value: float
-    low: float
-    high: float
+    value: _Proportion
+    low: _Proportion
+    high: _Proportion
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def disagreement(self) -> str:
+        """Says where the value lies outside of its interval."""
+        inside = self.low <= self.value <= self.high
+        return "" if inside else f"{self.value:g} is not within [{self.low:g}, {self.high:g}]"
+
+
+ShareEstimate = Annotated[Estimate, Rule("be from 0 to 1", lambda found: found.low >= 0)]
 
 
 @dataclass(frozen=True)
@@ -87,9 +214,14 @@ class Calibration:
         extra: Fields of newer versions.
     """
 
-    alone_ms: tuple[float, ...]
-    together_ms: tuple[float, ...]
+    alone_ms: tuple[Positive, ...]
+    together_ms: tuple[Positive, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def disagreement(self) -> str:
+        """Says where a round has one reading only."""
+        counts = len(self.alone_ms), len(self.together_ms)
+        return "" if counts[0] == counts[1] else "{} rounds alone, {} together".format(*counts)
 
 
 @dataclass(frozen=True)
@@ -108,11 +240,24 @@ class DataInfo:
 
     name: str
     fingerprint: str
-    rows: int
+    rows: Count
     labels: tuple[str, ...] = ()
-    expected: tuple[int, ...] = ()
+    expected: tuple[Count, ...] = ()
     note: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def same_rows(self, other: DataInfo) -> bool:
+        """Says whether these are the same rows with the same labels, so that answers can be compared."""
+        mine, others = ((data.fingerprint, data.labels, data.expected) for data in (self, other))
+        return mine == others
+
+    def disagreement(self) -> str:
+        """Says where the true labels are not those of the rows."""
+        if self.expected and len(self.expected) != self.rows:
+            return f"{len(self.expected)} expected labels for {self.rows} rows"
+        if max(self.expected, default=-1) >= len(self.labels):
+            return f"the expected label {max(self.expected)} of {len(self.labels)} labels, counted from 0"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -149,27 +294,32 @@ class Row:
     backend: str
     variant: str
     device: str
-    threads: int
-    status: str
+    threads: Count
+    status: Annotated[str, _STATUS]
     reason: str | None = None
     latency_ms: Latency | None = None
     throughput_per_s: Throughput | None = None
-    accuracy: Estimate | None = None
+    accuracy: ShareEstimate | None = None
     accuracy_difference: Estimate | None = None
-    model_bytes: int | None = None
-    peak_memory_mb: float | None = None
-    first_prediction_ms: float | None = None
-    predictions: tuple[int, ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
-    environment: Mapping[str, Any] | None = None
-    agreement: Estimate | None = field(default=None, metadata=LATER)
-    mcnemar_p: float | None = field(default=None, metadata=LATER)
-    per_label: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
+    model_bytes: Count | None = None
+    peak_memory_mb: Amount | None = None
+    first_prediction_ms: Amount | None = None
+    predictions: tuple[Annotated[int, between(-1, 1e9)], ...] = ()
+    about: Annotated[Mapping[str, Any], About] = field(default_factory=dict)
+    environment: Annotated[Mapping[str, Any], Environment] | None = None
+    agreement: ShareEstimate | None = field(default=None, metadata=LATER)
+    mcnemar_p: Share | None = field(default=None, metadata=LATER)
+    per_label: Mapping[str, LabelFigures] = field(default_factory=dict, metadata=LATER)
     calibration: Calibration | None = field(default=None, metadata=LATER)
-    warm_up: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
-    tokenization_ms: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
-    scenarios: Mapping[str, Any] = field(default_factory=dict, metadata=LATER)
+    warm_up: Annotated[Mapping[str, Any], WarmUp] = field(default_factory=dict, metadata=LATER)
+    tokenization_ms: Annotated[Mapping[str, Any], Tokenization] = field(default_factory=dict, metadata=LATER)
+    scenarios: Annotated[Mapping[str, Any], Scenarios] = field(default_factory=dict, metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def disagreement(self) -> str:
+        """Says what a row that was measured lacks."""
+        whole = self.latency_ms is not None and self.throughput_per_s is not None
+        return "" if whole or self.status != MEASURED else "it is measured and has no figures"
 
 
 @dataclass(frozen=True)
@@ -185,12 +335,21 @@ class Results:
         extra: Fields of newer versions.
     """
 
-    environment: Mapping[str, Any]
+    environment: Annotated[Mapping[str, Any], Environment]
     data: DataInfo
-    settings: Mapping[str, Any]
-    rows: tuple[Row, ...]
+    settings: Annotated[Mapping[str, Any], BenchSettings, _OlderSettings]
+    rows: Annotated[tuple[Row, ...], _FEW]
     run: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def disagreement(self) -> str:
+        """Says which row did not answer the texts of the data."""
+        for number, row in enumerate(self.rows, start=1):
+            if len(row.predictions) != len(self.data.expected) and (row.predictions or row.status == MEASURED):
+                return f"row {number} has {len(row.predictions)} predictions for {len(self.data.expected)} texts"
+            if max(row.predictions, default=-1) >= len(self.data.labels):
+                return f"row {number} predicts label {max(row.predictions)} of {len(self.data.labels)}"
+        return ""
 
     def row(self, backend: str, variant: str) -> Row | None:
         """Gives the first measured row of that name, if there is one."""
@@ -220,23 +379,9 @@ class Results:
         Raises:
             InputError: It is no results file, or of a schema newer than this program.
         """
-        document = json_object(value, where)
-        _check_version(document, where)
-        known = {item.name for item in fields(cls)} | {"schema_version"}
-        rows = document.get("rows")
-        if not isinstance(rows, list):
-            raise InputError(f"{where}: rows must be a list")
-        run = document.get("run", "")
-        if not isinstance(run, str):
-            raise InputError(f"{where}: run must be a text, found {run!r:.60}")
-        return cls(
-            environment=json_object(document.get("environment"), f"{where}: environment"),
-            data=read_part(DataInfo, document.get("data"), f"{where}: data"),
-            settings=json_object(document.get("settings", {}), f"{where}: settings"),
-            rows=tuple(_row(entry, f"{where}: row {number}") for number, entry in enumerate(rows, start=1)),
-            run=run,
-            extra={name: entry for name, entry in document.items() if name not in known},
-        )
+        document = dict(value) if isinstance(value, dict) else {}
+        _check_version(document.pop("schema_version", None), where)
+        return read_part(cls, {"settings": {}, **document}, where)
 
 
 def read_results(path: Path) -> Results:
@@ -246,13 +391,9 @@ def read_results(path: Path) -> Results:
         InputError: There is none, or it cannot be read.
     """
     file = path / RESULTS_FILE if path.is_dir() else path
-    try:
-        document = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file} is not there: give a {RESULTS_FILE} that 'edgetext bench' wrote") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read as JSON: {error}") from error
-    return Results.from_json(document, str(file))
+    if not file.exists():
+        raise InputError(f"{file} is not there: give a {RESULTS_FILE} that 'edgetext bench' wrote")
+    return Results.from_json(read_object(file, limit=MAX_RECORD_BYTES), str(file))
 
 
 def write_results(path: Path, results: Results) -> None:
@@ -262,28 +403,17 @@ def write_results(path: Path, results: Results) -> None:
     write_atomically(path, (text + "\n").encode("utf-8"))
 
 
-def _check_version(document: Mapping[str, Any], where: str) -> None:
-    version = document.get("schema_version")
+def _check_version(version: object, where: str) -> None:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(f"{where} is no results file: schema_version is {version!r}, expected a whole number")
+        raise InputError(f"{where} is no results file: schema_version is {version!r:.60}, expected a whole number")
     if version > SCHEMA_VERSION:
         raise InputError(
-            f"{where} has schema version {version} and this edgetext reads up to {SCHEMA_VERSION}: update edgetext"
+            f"{where} has schema version {version:.6g} and this edgetext reads up to {SCHEMA_VERSION}: "
+            "update edgetext"
         )
 
 
-def _row(value: object, where: str) -> Row:
-    row = read_part(Row, value, where, _NESTED)
-    if row.status not in STATUSES:
-        raise InputError(f"{where}: status is {row.status!r}, expected one of {', '.join(STATUSES)}")
-    return row
-
-
-_NESTED: dict[str, type[Any]] = {
-    "latency_ms": Latency,
-    "throughput_per_s": Throughput,
-    "accuracy": Estimate,
-    "accuracy_difference": Estimate,
-    "agreement": Estimate,
-    "calibration": Calibration,
-}
+def _uncut(rounds: Rounds, pieces: tuple[float, ...], name: str) -> str:
+    """Says how many pieces the rounds leave or lack; older files have no rounds."""
+    fits = not rounds or sum(rounds) == len(pieces)
+    return "" if fits else f"its rounds add up to {sum(rounds)}, and there are {len(pieces)} {name}"

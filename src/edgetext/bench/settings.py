@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgetext.errors import InputError
@@ -83,10 +82,3 @@ class BenchSettings:
     def to_json(self) -> dict[str, Any]:
         """Gives the settings as plain JSON values."""
         return {**asdict(self), "scenarios": list(self.scenarios)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> BenchSettings:
-        """Reads settings; fields that this version does not know are left out."""
-        known = {item.name for item in fields(cls)}
-        values = {name: entry for name, entry in value.items() if name in known}
-        return cls(**{**values, "scenarios": tuple(values.get("scenarios", ()))})

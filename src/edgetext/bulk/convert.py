@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.bulk.read import open_rows
+from edgetext.bulk.records import TextColumn
 from edgetext.bulk.values import common_kind, kind_of
 from edgetext.runtime.rows import Row
 
 
-def write_parquet(source: Path, text_column: str | None, predictions: Path, target: Path) -> None:
+def write_parquet(source: Path, column: TextColumn, predictions: Path, target: Path) -> None:
     """Writes the columns of the input with those of the predictions after them.
 
     The types of a Parquet input are kept. Columns of CSV are text; those of JSON Lines are whole numbers, numbers,
@@ -20,7 +21,7 @@ def write_parquet(source: Path, text_column: str | None, predictions: Path, targ
 
     Args:
         source: The input; it is read again.
-        text_column: Its column with the text.
+        column: Which of its columns holds the text.
         predictions: The number of each classified row and what is added to it, as JSON Lines.
         target: The file to write.
     """
@@ -29,7 +30,7 @@ def write_parquet(source: Path, text_column: str | None, predictions: Path, targ
     if source.suffix.lower() == ".parquet":
         extend_parquet(source, target, _added(predictions))
     else:
-        make_parquet(target, _kinds(source, text_column, predictions), _joined(source, text_column, predictions))
+        make_parquet(target, _kinds(source, column, predictions), _joined(source, column, predictions))
 
 
 def _added(predictions: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -39,9 +40,9 @@ def _added(predictions: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             yield number, values
 
 
-def _rows(source: Path, text_column: str | None, predictions: Path) -> Iterator[tuple[Row, Mapping[str, Any]]]:
+def _rows(source: Path, column: TextColumn, predictions: Path) -> Iterator[tuple[Row, Mapping[str, Any]]]:
     """Pairs the rows that were classified with what is added to them."""
-    with open_rows(source, text_column) as rows:
+    with open_rows(source, column) as rows:
         added = _added(predictions)
         wanted = next(added, None)
         for record in rows.records:
@@ -50,16 +51,16 @@ def _rows(source: Path, text_column: str | None, predictions: Path) -> Iterator[
                 wanted = next(added, None)
 
 
-def _joined(source: Path, text_column: str | None, predictions: Path) -> Iterator[Mapping[str, Any]]:
-    for row, values in _rows(source, text_column, predictions):
+def _joined(source: Path, column: TextColumn, predictions: Path) -> Iterator[Mapping[str, Any]]:
+    for row, values in _rows(source, column, predictions):
         yield {**row.columns, **values}
 
 
-def _kinds(source: Path, text_column: str | None, predictions: Path) -> dict[str, str]:
+def _kinds(source: Path, column: TextColumn, predictions: Path) -> dict[str, str]:
     """Gives for each column, in order, the kind that holds all its values; text where there are none."""
-    with open_rows(source, text_column) as rows:
+    with open_rows(source, column) as rows:
         found: dict[str, str] = dict.fromkeys(rows.columns or (), "")
-    for row, _ in _rows(source, text_column, predictions):
+    for row, _ in _rows(source, column, predictions):
         for name, value in row.columns.items():
             kind = "" if value is None else kind_of(value)
             known = found.get(name, "")

@@ -16,7 +16,7 @@ from edgetext.bulk import fingerprint
 from edgetext.bulk.convert import write_parquet
 from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note
 from edgetext.bulk.read import open_rows
-from edgetext.bulk.records import Broken, Record, Source
+from edgetext.bulk.records import Broken, Record, Source, TextColumn
 from edgetext.bulk.values import json_text
 from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, refuse_taken, reject_line
 from edgetext.errors import InputError, OutputExistsError
@@ -40,10 +40,11 @@ class FileJob:
         output: A ``.csv``, ``.jsonl`` or ``.parquet`` file.
         input: The file of rows; ``None`` where the rows come from elsewhere, and nobody can go on later.
         rejects: Where broken rows go, as JSON Lines; without it the first one stops the run.
-        text_column: The column of the input that holds the text.
+        text_column: The column of the input that holds the text; that of the training rows if not given.
         top_k: How many scores to keep; all if not given.
         resume: Whether to go on from what an earlier run left.
         overwrite: Whether to begin again although an earlier run left something.
+        spreadsheet: Whether cells of CSV that a spreadsheet would run as formulas are defused.
     """
 
     output: Path
@@ -53,6 +54,7 @@ class FileJob:
     top_k: int | None = None
     resume: bool = False
     overwrite: bool = False
+    spreadsheet: bool = False
 
     @property
     def kind(self) -> str:
@@ -80,6 +82,11 @@ def rows_kept(output: Path) -> int:
     return note.read if note else 0
 
 
+def text_column(classify: Predictor, given: str | None) -> TextColumn:
+    """Says which column of an input holds the text: the one that was named, or that of the training rows."""
+    return TextColumn(given, classify.manifest.text_column)
+
+
 def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
     """Classifies the rows of a file into another one.
 
@@ -93,7 +100,7 @@ def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
         OutputExistsError: An earlier run left something, and neither ``resume`` nor ``overwrite`` is set.
     """
     assert job.input is not None
-    with open_rows(job.input, job.text_column) as source:
+    with open_rows(job.input, text_column(classify, job.text_column)) as source:
         return predict_source(classify, source, job, report)
 
 
@@ -163,8 +170,8 @@ class _Work:
 
     def _write_header(self, columns: Sequence[str]) -> None:
         if self._job.kind == ".csv":
-            self.note.columns = list(columns)
-            self.journal.write("output", csv_header(columns))
+            self.note.columns = tuple(columns)
+            self.journal.write("output", csv_header(columns, spreadsheet=self._job.spreadsheet))
 
     def _chunks(self) -> Iterator[tuple[int, list[Row]]]:
         """Gives how many records were taken, and the good rows among them."""
@@ -216,7 +223,7 @@ class _Work:
 
     def _line(self, row: Row, prediction: Any) -> str:
         if self._job.kind == ".csv":
-            return csv_row(row, prediction, self.note.columns or ())
+            return csv_row(row, prediction, self.note.columns or (), spreadsheet=self._job.spreadsheet)
         return json_row(row, prediction) if self._job.kind == ".jsonl" else numbered_row(row, prediction)
 
     def _finish(self) -> None:
@@ -225,7 +232,8 @@ class _Work:
         if fingerprint.of_input(self._job.input) != self.note.job["input"]:
             raise InputError(f"{self._job.input} has changed since the run began: {BEGIN_AGAIN}")
         if self._job.kind == ".parquet":
-            write_parquet(self._job.input, self._job.text_column, self.journal.side, self.journal.whole)
+            column = text_column(self._classify, self._job.text_column)
+            write_parquet(self._job.input, column, self.journal.side, self.journal.whole)
 
 
 def _characters(record: Record) -> int:
@@ -241,6 +249,7 @@ def _identity(classify: Predictor, job: FileJob) -> dict[str, Any]:
         "profile": classify.profile.name,
         "truncation": classify.truncation,
         "deterministic": classify.deterministic or None,
+        "for-spreadsheets": job.spreadsheet or None,
         "rejects": str(job.rejects.absolute()) if job.rejects else None,
     }
     source = fingerprint.of_input(job.input) if job.input else None

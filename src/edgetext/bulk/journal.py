@@ -7,20 +7,28 @@ the note gives is cut off when the work goes on, so that a process killed at any
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, TypedDict
 
-from edgetext.errors import InputError, OutputExistsError, WriteError
+from edgetext.errors import InputError, OutputExistsError
+from edgetext.fields import Count, read_part
 from edgetext.files import open_own, write_json
+from edgetext.reading import MAX_RECORD_BYTES, parse_json
 
 FORMAT_VERSION = 1
-_MOST_BYTES = 64 << 20  # a note names the columns of the input: those of 300,000 take a few megabytes
 BEGIN_AGAIN = "begin again with --overwrite, without --resume"
+
+
+class Job(TypedDict, total=False):
+    """What must be the same when the work goes on; see ``bulk.fingerprint``."""
+
+    input: Mapping[str, Any] | None
+    bundle: Mapping[str, Any]
+    options: Mapping[str, Any]
 
 
 @dataclass
@@ -37,13 +45,19 @@ class Note:
         format_version: Of this note.
     """
 
-    job: Mapping[str, Any]
-    read: int
-    rejected: int
-    columns: list[str] | None
-    lengths: dict[str, int]
+    job: Annotated[Mapping[str, Any], Job]
+    read: Count
+    rejected: Count
+    columns: tuple[str, ...] | None
+    lengths: dict[str, Count]
     placing: bool = False
     format_version: int = FORMAT_VERSION
+
+    def disagreement(self) -> str:
+        """Says where it is not whole."""
+        if self.rejected > self.read:
+            return f"{self.rejected} of {self.read} rows were broken"
+        return "" if self.format_version == FORMAT_VERSION else f"it is of version {self.format_version}"
 
 
 class Journal:
@@ -81,14 +95,16 @@ class Journal:
         """
         try:
             with open_own(self._note_file) as stream:
-                value = json.loads(stream.read(_MOST_BYTES))
-            if value["format_version"] != FORMAT_VERSION or set(value) != {field.name for field in fields(Note)}:
-                raise ValueError
-            return Note(**value)
+                value = parse_json(stream.read(MAX_RECORD_BYTES), str(self._note_file))
+            note = read_part(Note, value, str(self._note_file))
         except FileNotFoundError:
             return None
-        except (OSError, WriteError, ValueError, TypeError, KeyError, RecursionError):
-            raise InputError(f"{self._note_file} is damaged: {BEGIN_AGAIN}") from None
+        except InputError as error:
+            raise InputError(f"{error}: {BEGIN_AGAIN}") from None
+        headless = self.output.suffix.lower() == ".csv" and note.columns is None and note.lengths.get("output")
+        if headless or value.keys() != {field.name for field in fields(Note)}:
+            raise InputError(f"{self._note_file} is damaged: {BEGIN_AGAIN}")
+        return note
 
     def begin(self, note: Note) -> None:
         """Starts the side files afresh."""

@@ -1,83 +1,18 @@
-"""Parquet in and out, a few thousand rows at a time; needs the extra ``parquet``."""
+"""Parquet out, a few thousand rows at a time; needs the extra ``parquet``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from edgetext.bulk.records import Record, Source, choose_column, make_record
 from edgetext.bulk.values import json_text
-from edgetext.errors import InputError, needs_extra
+from edgetext.data.parquet import column_batches, open_columns
+from edgetext.errors import needs_extra
 
 _BATCH_ROWS = 4096
-
-
-@contextmanager
-def open_parquet(path: Path, column: str | None) -> Iterator[Source]:
-    """Opens a file for reading.
-
-    Raises:
-        InputError: It is no Parquet file, or has no column for the text.
-        MissingExtraError: pyarrow is not installed.
-    """
-    with open_table(path) as table:
-        names = tuple(table.schema_arrow.names)
-        chosen = choose_column(str(path), names, column)
-        rows = _Rows(table, str(path), chosen)
-        yield Source(str(path), iter(rows), table.metadata.num_rows, lambda: rows.read, names)
-
-
-@contextmanager
-def open_table(path: Path) -> Iterator[Any]:
-    """Gives pyarrow's view of a file; its columns are read when they are asked for.
-
-    Raises:
-        InputError: It is no Parquet file.
-        MissingExtraError: pyarrow is not installed.
-    """
-    with needs_extra("parquet"):
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    try:
-        table = ParquetFile(path, pre_buffer=False)  # which would hold a whole row group
-    except (ArrowException, ValueError) as error:
-        raise InputError(f"{path} is not readable as Parquet: {_first_line(error)}") from None
-    with table:
-        yield table
-
-
-class _Rows:
-    """The rows of a file; ``read`` counts them."""
-
-    def __init__(self, table: Any, name: str, chosen: str) -> None:
-        self._table = table
-        self._name = name
-        self._chosen = chosen
-        self.read = 0
-
-    def __iter__(self) -> Iterator[Record]:
-        for batch in table_batches(self._table, self._name):
-            for values in batch.to_pylist():
-                self.read += 1
-                yield make_record(self.read, values, self._chosen, partial(json_text, values))
-
-
-def table_batches(table: Any, name: str) -> Iterator[Any]:
-    """Gives the rows as record batches of a few thousand.
-
-    Raises:
-        InputError: The file is damaged further on.
-    """
-    from pyarrow import ArrowException
-
-    try:
-        yield from table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False)
-    except (ArrowException, OSError) as error:
-        raise InputError(f"{name} is damaged: {_first_line(error)}") from None
 
 
 def extend_parquet(source: Path, target: Path, added: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
@@ -88,12 +23,12 @@ def extend_parquet(source: Path, target: Path, added: Iterable[tuple[int, Mappin
         target: The file to write.
         added: The number of each row to keep, in order, and what is added to it.
     """
-    with open_table(source) as table:
+    with open_columns(source) as table:
         schema = table.schema_arrow
         for field in _added_fields():
             schema = schema.append(field)
         with _writer(target, schema) as writer:
-            for rows, values in _matched(table_batches(table, str(source)), iter(added)):
+            for rows, values in _matched(column_batches(table, source), iter(added)):
                 writer.write_batch(_widened(rows, values, schema))
 
 
@@ -194,7 +129,3 @@ def _writer(target: Path, schema: Any) -> Iterator[Any]:
     target.unlink(missing_ok=True)  # of an earlier attempt; "x" writes through no link
     with target.open("xb") as stream, ParquetWriter(stream, schema) as writer:
         yield writer
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,4 +1,4 @@
-"""What a reader gives: rows to classify, rows that are broken, and how far it has come."""
+"""What is classified: rows with a text, and rows that are broken, from an open file of rows."""
 
 from __future__ import annotations
 
@@ -6,15 +6,53 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgetext.bulk.values import json_text
+from edgetext.data.columns import list_columns, usual_text_column
+from edgetext.data.table import OpenTable, place
 from edgetext.errors import InputError
 from edgetext.runtime.pairs import explain
 from edgetext.runtime.rows import Row
 
-# The same names, in the same order, as training looks for.
-TEXT_COLUMNS = (
-    "text", "sentence", "utterance", "content", "caption", "review", "query", "question", "message", "body",
-    "comment", "tweet", "document", "description", "input", "title", "headline", "x",
-)  # fmt: skip
+
+@dataclass(frozen=True)
+class TextColumn:
+    """Which column holds the text.
+
+    Attributes:
+        given: The one that the user named, if any.
+        trained: The one that the model was trained on, as far as the bundle says; taken where it is there.
+    """
+
+    given: str | None = None
+    trained: str = ""
+
+    def choose(self, name: str, columns: Sequence[str], note: Callable[[str], None]) -> str:
+        """Chooses among the columns of a file.
+
+        Args:
+            name: What to call the file.
+            columns: Its columns.
+            note: Is told which column was taken, where that was not given and is not the one of training.
+
+        Raises:
+            InputError: The one that was named is not there, or none was named and none can be told.
+        """
+        if self.given is not None:
+            if self.given not in columns:
+                raise InputError(f"{name}: there is no column {self.given!r} ({list_columns(columns)})")
+            return self.given
+        if self.trained in columns:
+            return self.trained
+        chosen = usual_text_column(columns) or (columns[0] if len(columns) == 1 else None)
+        if chosen is None:
+            raise InputError(
+                f"{name}: which column holds the text? {list_columns(columns).capitalize()}; "
+                "name one by --text-column"
+            )
+        if len(columns) > 1 and (self.trained or chosen.strip().casefold() != "text"):
+            why = f"there is no column {self.trained!r}, which the model was trained on" if self.trained else ""
+            note(f"{name}: the texts are taken from the column {chosen!r}{'; ' if why else ''}{why}")
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -24,18 +62,18 @@ class Broken:
     Attributes:
         number: Its place in the input, from 1 on.
         reason: What is wrong with it, as the end of a sentence.
-        raw: The line or lines that it was read from; bytes that are no UTF-8 appear as ``\xNN``.
-        place: Where to look for it, such as ``line 7`` where that differs from the number of the row.
+        raw: The line or lines that it was read from; bytes that are no text appear as ``\xNN``.
+        line: The line of the file that it begins on, where the file has lines.
     """
 
     number: int
     reason: str
     raw: str
-    place: str = ""
+    line: int | None = None
 
     def sentence(self, name: str) -> str:
         """Says it about the input that goes by that name."""
-        return f"{name}, {self.place or f'row {self.number}'}: {self.reason}"
+        return f"{name}: {place(self.number, self.line)}: {self.reason}"
 
 
 Record = Row | Broken
@@ -60,47 +98,56 @@ class Source:
     columns: tuple[str, ...] | None = None
 
 
-def choose_column(name: str, columns: Sequence[str], wanted: str | None) -> str:
-    """Gives the column that holds the text.
+def make_source(table: OpenTable, column: TextColumn, note: Callable[[str], None]) -> Source:
+    """Makes the rows of an open file ones to classify.
 
-    Raises:
-        InputError: It is not there, or none was named and none has a usual name.
-    """
-    if not columns:
-        raise InputError(f"{name} is empty: expected a header and rows")
-    if wanted is not None and wanted not in columns:
-        raise InputError(f"{name} has no column {wanted!r}: it has {', '.join(columns)}")
-    usual = {column.lower(): column for column in reversed(columns)}
-    found = next((usual[known] for known in TEXT_COLUMNS if known in usual), None)
-    chosen = wanted or found or (columns[0] if len(columns) == 1 else None)
-    if chosen is None:
-        raise InputError(
-            f"{name}: which column holds the text? It has {', '.join(columns)}: name one by --text-column"
-        )
-    return chosen
-
-
-def make_record(number: int, values: Mapping[str, Any], column: str, raw: Callable[[], str]) -> Record:
-    """Gives the row, or says why its text cannot be classified.
+    The column is chosen by the header, or by the first row that has columns where there is no header.
 
     Args:
-        number: Its place in the input, from 1 on.
-        values: Its columns.
-        column: The one with the text.
-        raw: Gives what it was read from; called only when the row is broken.
+        table: The file.
+        column: Which column holds the text.
+        note: Is told, a sentence each, what a user should know of how the file is read.
+
+    Raises:
+        InputError: There is no column for the text.
     """
-    if column not in values:
-        return Broken(number, f"the column {column!r} is missing", raw())
-    text = values[column]
-    fault = _fault(text)
-    return Broken(number, fault, raw()) if fault else Row(text, values, number)
+    for found in table.notes:
+        note(f"{table.name}: {found}")
+    chosen = column.choose(table.name, table.columns, note) if table.columns else None
+    records = _records(table, column, chosen, note)
+    return Source(table.name, records, table.size, table.position, table.columns)
 
 
-def _fault(text: object) -> str:
-    if not isinstance(text, str):
+def _records(
+    table: OpenTable, column: TextColumn, chosen: str | None, note: Callable[[str], None]
+) -> Iterator[Record]:
+    for record in table.records:
+        if chosen is None and record.values:
+            chosen = column.choose(table.name, list(record.values), note)
+        reason = str(record.problem) if record.problem else _fault(table, record.values, chosen)
+        if reason:
+            yield Broken(record.row, reason, table.raw(), record.line)
+        else:
+            yield Row(record.values[chosen or ""], record.values, record.row)
+
+
+def _fault(table: OpenTable, values: Mapping[str, Any], chosen: str | None) -> str:
+    if chosen is None or chosen not in values:
+        return f"the column {chosen!r} is missing" if chosen else "the object is empty"
+    text = values[chosen]
+    if not isinstance(text, str) or not _is_unicode(text):
         return explain(text, "the text")
+    if not text.strip() and table.format != "plain":  # there the answers stay in step with the lines
+        return "the text is empty"
+    if table.format != "json" or "\\u" not in table.raw():  # only an escape brings half of a pair into a file
+        return ""
+    bad = next((column for column, value in values.items() if not _is_unicode(json_text([column, value]))), None)
+    return "" if bad is None else f"the column {bad!a} is no valid Unicode"
+
+
+def _is_unicode(text: str) -> bool:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return explain(text, "the text")
-    return "" if text.strip() else "the text is empty"
+        return False
+    return True

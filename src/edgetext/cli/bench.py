@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
 from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
 from edgetext.errors import InputError, WriteError
+from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
@@ -90,6 +90,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.bench.beside import split
     from edgetext.bench.heldout import find_held_out
     from edgetext.bench.limits import read_limit
+    from edgetext.bench.registry import choose_backends
     from edgetext.bench.report import write_report
     from edgetext.bench.run import BenchInterrupted, run_bench
     from edgetext.bench.settings import BenchSettings
@@ -97,6 +98,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.cli.console import open_console
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
+    from edgetext.runtime.bundle import open_bundle
 
     if arguments.output is None:
         raise InputError("say where the results go: -o DIR")
@@ -113,6 +115,10 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
         timeout_s=arguments.timeout,
         **scenario_settings(arguments),
     )
+    names = arguments.backends.split(",") if arguments.backends else None
+    choose_backends(names)
+    for path in filter(None, (bundle, arguments.beside)):
+        open_bundle(path)
     with new_folder(arguments.output, REPORT, overwrite=arguments.overwrite) as folder:
         rows = find_held_out(
             open_checkpoint(arguments.baseline) if arguments.baseline else None,
@@ -122,7 +128,6 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
             limit=arguments.limit,
             seed=arguments.seed,
         )
-        names = arguments.backends.split(",") if arguments.backends else None
         with open_console().progress() as progress:
             try:
                 results = run_bench(
@@ -149,34 +154,39 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     if not (arguments.json and arguments.beside):  # one JSON document at a time: then it is the comparison
         _print(arguments, results)
     written = sorted(path.name for path in arguments.output.iterdir())
-    print("written: " + ", ".join(f"{arguments.output}/{name}" for name in written), file=sys.stderr)
+    print(terminal("written: " + ", ".join(f"{arguments.output}/{name}" for name in written)), file=sys.stderr)
     if arguments.beside and not code:
-        return print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+        code = print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+    if not code:
+        refuse_unmeasured(results)
     return code
 
 
 def _show(arguments: argparse.Namespace, files: list[Path]) -> int:
     from edgetext.bench.results import read_results
 
-    _print(arguments, read_results(_only(files)))
+    results = read_results(_only(files))
+    _print(arguments, results)
+    refuse_unmeasured(results)
     return 0
 
 
 def _report(arguments: argparse.Namespace, files: list[Path]) -> int:
-    from edgetext.bench.report import markdown
+    from edgetext.bench.report import report_text
     from edgetext.bench.results import read_results
     from edgetext.files import write_atomically
     from edgetext.ours import PAGES
 
     results = read_results(_only(files))
     if arguments.output is None:
-        print(markdown(results), end="")
+        print(report_text(results), end="")
     elif arguments.output.suffix.lower() in (".html", ".htm"):
         from edgetext.bench.page.page import write_page
 
         write_page(_free(arguments, PAGES), results)
     else:
-        write_atomically(_free(arguments, PAGES), markdown(results).encode("utf-8"))
+        write_atomically(_free(arguments, PAGES), report_text(results).encode("utf-8"))
+    refuse_unmeasured(results)
     return 0
 
 
@@ -189,6 +199,7 @@ def _merge(arguments: argparse.Namespace, files: list[Path]) -> int:
     if arguments.output is not None:
         write_results(_free(arguments, RESULTS), merged)
     _print(arguments, merged)
+    refuse_unmeasured(merged)
     return 0
 
 
@@ -220,11 +231,26 @@ def print_results(results: Results, console: Console, *, as_json: bool) -> None:
     from edgetext.bench.show import COLUMNS, remarks, table_rows, title
 
     if as_json:
-        console.say(json.dumps(results.to_json(), ensure_ascii=False))
+        console.say_json(results.to_json())
         return
     console.table(title(results), list(COLUMNS), table_rows(results))
     for remark in remarks(results):
         console.say(remark)
+
+
+def refuse_unmeasured(results: Results) -> None:
+    """Ends with exit code 1 where no row has a figure; the results have been written and printed.
+
+    Raises:
+        EdgetextError: No row was measured.
+    """
+    from edgetext.bench.results import MEASURED
+    from edgetext.errors import EdgetextError
+
+    if any(row.status == MEASURED for row in results.rows):
+        return
+    reasons = "; ".join(f"{row.backend} {row.variant}: {row.reason or row.status}" for row in results.rows)
+    raise EdgetextError(f"nothing was measured ({reasons or 'there is no row'})")
 
 
 def _print(arguments: argparse.Namespace, results: Results) -> None:

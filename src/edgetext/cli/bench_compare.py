@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from edgetext.errors import EdgetextError
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
@@ -43,6 +44,7 @@ def print_comparison(arguments: argparse.Namespace, old: Results, new: Results, 
     Raises:
         DataError: They predicted different rows.
         InputError: They cannot be compared, or a limit cannot be read.
+        EdgetextError: No row was measured in both.
     """
     from edgetext.bench.compare import compare, regressions
     from edgetext.bench.limits import read_limit
@@ -54,7 +56,7 @@ def print_comparison(arguments: argparse.Namespace, old: Results, new: Results, 
     found = regressions(comparison, limits)
     console = open_console()
     if arguments.json:
-        console.say(json.dumps({**asdict(comparison), "regressions": found}, ensure_ascii=False))
+        console.say_json({**asdict(comparison), "regressions": found})
     else:
         title = (
             f"{names[1]} against {names[0]}: percent worse [95 % of runs], accuracy in points; * shows a difference"
@@ -64,4 +66,6 @@ def print_comparison(arguments: argparse.Namespace, old: Results, new: Results, 
             console.say(sentence)
         for sentence in found:
             console.say(f"regression: {sentence}")
+    if not (found or comparison.pairs):
+        raise EdgetextError(f"no row was measured in both {names[0]} and {names[1]}: nothing was compared")
     return REGRESSION if found else 0

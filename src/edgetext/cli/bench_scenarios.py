@@ -50,13 +50,22 @@ def scenario_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Gives the fields of ``BenchSettings`` that the flags set.
 
     Raises:
-        InputError: There is no scenario of that name.
+        InputError: There is no scenario of that name, or the tables that are asked for cannot come of the figures.
         MissingExtraError: LoadGen is not installed.
     """
+    from edgetext.bench.capacity import check_loads
+    from edgetext.bench.cost import cost_per_million
     from edgetext.bench.scenarios.registry import choose_scenarios
 
+    scenarios = choose_scenarios(arguments.scenarios)
+    if arguments.price_per_hour is not None:
+        cost_per_million(arguments.price_per_hour, 1.0)
+    if arguments.requests_per_s is not None:
+        check_loads(_numbers(arguments.requests_per_s))
+        if not {"single_stream", "server"} <= {*scenarios}:
+            raise InputError("--requests-per-s needs --scenarios single_stream,server")
     return {
-        "scenarios": choose_scenarios(arguments.scenarios),
+        "scenarios": scenarios,
         "scenario_seconds": arguments.duration,
         "p99_bound_ms": arguments.p99_bound,
     }

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from edgetext.escape import json_text, terminal
 from edgetext.progress import Progress
 from edgetext.stopping import stop_if_told
 
@@ -46,11 +47,16 @@ class Console:
             yield BarProgress(bars)
 
     def say(self, text: str) -> None:
-        """Prints a line of results."""
-        print(text, file=self._out, flush=True)
+        """Prints lines of results; what a terminal would obey is escaped."""
+        print(terminal(text, lines=True), file=self._out, flush=True)
+
+    def say_json(self, value: Any, *, indent: int | None = None) -> None:
+        """Prints a result for a program."""
+        print(json_text(value, indent=indent), file=self._out, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints a table of results: the first column to the left, the others, which hold figures, to the right."""
+        rows = [[terminal(cell) for cell in row] for row in rows]
         if self._draw and self._out.isatty():
             _draw_table(self._out, title, columns, rows)
         else:
@@ -77,11 +83,11 @@ class PlainProgress:
         now = self._clock()
         if name != self._name or now - self._last >= PLAIN_EVERY_S:
             self._name, self._last = name, now
-            print(f"{name}: {done}/{total}", file=self._stream, flush=True)
+            print(f"{terminal(name)}: {done}/{total}", file=self._stream, flush=True)
 
     def note(self, message: str) -> None:
         """Prints the sentence."""
-        print(f"note: {message}", file=self._stream, flush=True)
+        print(f"note: {terminal(message)}", file=self._stream, flush=True)
 
 
 class BarProgress:
@@ -95,12 +101,12 @@ class BarProgress:
         """Moves the bar of that name, and makes it first where needed."""
         stop_if_told()
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(name, total=total)
+            self._tasks[name] = self._bars.add_task(terminal(name), total=total)
         self._bars.update(self._tasks[name], completed=done, total=total)
 
     def note(self, message: str) -> None:
         """Prints the sentence above the bars."""
-        self._bars.console.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
+        self._bars.console.print(f"note: {terminal(message)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _bars(stream: TextIO) -> RichBars:
@@ -122,7 +128,7 @@ def _draw_table(stream: TextIO, title: str, columns: Sequence[str], rows: Sequen
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(terminal(title)), title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(Text(column), justify="right" if index else "left")
     for row in rows:

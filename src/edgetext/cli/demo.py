@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from socket import socket
+
+from edgetext.escape import terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,18 +14,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle, or a Hugging Face ONNX folder")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860 on)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that the page may be opened under, such as that of a proxy; may be given several times",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in the browser")
     parser.add_argument("--variant", metavar="NAME", help="model of the bundle, such as int8 or fp32")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serves the page until it is interrupted."""
+    from edgetext.runtime.bundle import open_bundle
+    from edgetext.serve.listening import listen
+
+    open_bundle(arguments.bundle)
+    with listen(arguments.host, arguments.port) as listening:
+        return _serve(arguments, listening)
+
+
+def _serve(arguments: argparse.Namespace, listening: socket) -> int:
     from edgetext.runtime.predictor import Predictor
     from edgetext.serve.demo import start
 
     with Predictor(arguments.bundle, variant=arguments.variant) as classify:
-        page = start(classify, host=arguments.host, port=arguments.port, browser=not arguments.no_browser)
-        print(f"{page.url} shows {arguments.bundle}; stop it with Ctrl-C", flush=True)
+        page = start(
+            classify,
+            host=arguments.host,
+            names=arguments.allow_host,
+            browser=not arguments.no_browser,
+            listening=listening,
+        )
+        print(f"{page.url} shows {terminal(str(arguments.bundle))}; stop it with Ctrl-C", flush=True)
         try:
             page.wait()
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from dataclasses import replace
@@ -119,13 +118,12 @@ def export_from(
 ) -> Exported:
     """Exports with the words of a command line that has ``add_export_arguments``."""
     from edgetext.checkpoint import open_checkpoint
+
+    settings = all_settings_from(arguments)
+    opened = open_checkpoint(checkpoint)  # before anything heavy is imported
     from edgetext.data.evaluation import evaluation_rows
     from edgetext.export.export import export_bundle
 
-    settings = replace(
-        settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
-    )
-    opened = open_checkpoint(checkpoint)
     rows = evaluation_rows(
         opened.split,
         ("validation",),
@@ -133,14 +131,23 @@ def export_from(
         text_column=arguments.text_column,
         label_column=arguments.label_column,
     )
+    for sentence in rows.notes:
+        progress.note(sentence)
     return export_bundle(
         opened,
         rows.examples,
         output,
         settings,
-        calibration=_calibration(arguments.calibration),
+        calibration=calibration_from(arguments),
         overwrite=arguments.overwrite,
         progress=progress,
+    )
+
+
+def all_settings_from(arguments: argparse.Namespace) -> ExportSettings:
+    """Gives the settings of a command line that has ``add_export_arguments``."""
+    return replace(
+        settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
     )
 
 
@@ -164,7 +171,7 @@ def settings_from(arguments: argparse.Namespace) -> ExportSettings:
 def show(exported: Exported, console: Console, *, as_json: bool) -> None:
     """Prints what was written: the table of the search and a sentence, or the manifest as JSON."""
     if as_json:
-        print(json.dumps(exported.manifest.to_json(), ensure_ascii=False, indent=2))
+        console.say_json(exported.manifest.to_json(), indent=2)
         return
     show_search(exported, console)
     console.say(f"wrote {exported.path}: {describe(exported)}")
@@ -207,13 +214,14 @@ def refuse_without_int8(exported: Exported) -> None:
         )
 
 
-def _calibration(data: str | None) -> Calibration | None:
-    if data is None:
+def calibration_from(arguments: argparse.Namespace) -> Calibration | None:
+    """Reads the texts of ``--calibration``, if it was given."""
+    if arguments.calibration is None:
         return None
     from edgetext.data.load import load
     from edgetext.export.calibration import MOST_TEXTS, Calibration, sample
 
-    found = load(data)
+    found = load(arguments.calibration)
     return Calibration(
         tuple(row.text for row in sample(found.examples, MOST_TEXTS)), f"{found.name} (--calibration)"
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from edgetext.errors import IntegrityError
+from edgetext.escape import json_text, terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     description = describe(open_bundle(arguments.bundle))
     if arguments.json:
-        print(json.dumps(description, indent=2, ensure_ascii=False))
+        print(json_text(description, indent=2))
     else:
-        print("\n".join(lines(description)))
+        print("\n".join(map(terminal, lines(description))))
     wrong = problems(description)
     if wrong:
         raise IntegrityError(wrong[0])

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edgetext import __version__
-from edgetext.cli.streams import cannot_print, drop_the_rest, open_streams
+from edgetext.cli.streams import cannot_print, drop_the_rest, open_streams, print_anything
 from edgetext.errors import EdgetextError
+from edgetext.escape import terminal
 from edgetext.stopping import stop_as_interrupted
 from edgetext.trouble import failed_write, is_failed_write
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         number of the signal that stopped it.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    print_anything(as_json="--json" in words)
     arguments = build_parser(words).parse_args(words)
     with stop_as_interrupted() as stopped:
         code = _run(arguments)
@@ -74,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _fail(arguments: argparse.Namespace, sentence: str, code: int) -> int:
-    print(f"edgetext {arguments.command}: error: {sentence}", file=sys.stderr)
+    print(f"edgetext {arguments.command}: error: {terminal(sentence)}", file=sys.stderr)
     return code
 
 

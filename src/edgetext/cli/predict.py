@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgetext.cli.native import native_errors_aside
 from edgetext.errors import InputError
+from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bulk.records import Source
@@ -67,6 +69,12 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the output, and what a stopped run left")
     parser.add_argument(
+        "--for-spreadsheets",
+        dest="spreadsheet",
+        action="store_true",
+        help="begin cells of a .csv that a spreadsheet would run as formulas (=, +, -, @) with a quote",
+    )
+    parser.add_argument(
         "--resume",
         action="store_true",
         help="go on where a stopped run of the same command ended (some thousand rows may be classified again; "
@@ -91,6 +99,7 @@ def _allow_options_before_texts(parser: argparse.ArgumentParser) -> None:
     setattr(parser, "parse_known_args", parse)  # noqa: B010
 
 
+@native_errors_aside()
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     _check(arguments)
@@ -110,6 +119,8 @@ def _check(arguments: argparse.Namespace) -> None:
     for option in ("resume", "rejects"):
         if getattr(arguments, option) and not (arguments.input and arguments.output):
             raise InputError(f"--{option} is for files: give --input and --output too")
+    if arguments.spreadsheet and not (arguments.output and arguments.output.suffix.lower() == ".csv"):
+        raise InputError("--for-spreadsheets changes cells of CSV: give --output FILE.csv too")
     if arguments.output:
         _check_output(arguments)
 
@@ -140,6 +151,9 @@ def _check_parquet(arguments: argparse.Namespace) -> None:
 
 
 def _open(arguments: argparse.Namespace) -> Predictor:
+    from edgetext.runtime.bundle import open_bundle
+
+    open_bundle(arguments.bundle)  # what is no bundle is told before onnxruntime is imported
     from edgetext import Predictor
 
     profile = arguments.profile or ("latency" if arguments.texts else "throughput")
@@ -155,20 +169,25 @@ def _open(arguments: argparse.Namespace) -> Predictor:
 
 
 @contextmanager
-def _source(arguments: argparse.Namespace) -> Iterator[Source]:
+def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Source]:
+    from edgetext.bulk.job import text_column
     from edgetext.bulk.read import open_rows, stream_of_lines
     from edgetext.bulk.records import Source
     from edgetext.runtime.rows import Row
 
     if arguments.input:
-        with open_rows(arguments.input, arguments.text_column) as source:
+        with open_rows(arguments.input, text_column(classify, arguments.text_column), _note) as source:
             yield source
     elif arguments.texts:
         rows = (Row(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
         yield Source("the command line", rows, 0, lambda: 0, ("text",))
     else:
         _explain_typing()
-        yield stream_of_lines(sys.stdin.buffer, "stdin")
+        yield stream_of_lines(sys.stdin.buffer, "stdin", _note)
+
+
+def _note(sentence: str) -> None:
+    print(f"note: {terminal(sentence)}", file=sys.stderr)
 
 
 def _explain_typing() -> None:
@@ -186,12 +205,8 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
     from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a terminal that lacks a letter must not stop the answers
     window = 1 if typed else WINDOW_TEXTS
-    with _source(arguments) as source:
+    with _source(classify, arguments) as source:
         for row, prediction in classify_rows(classify, good_rows(source), arguments.top_k, window):
             line = json_line(row, prediction) if arguments.json else plain_line(row, prediction, arguments.top_k)
             print(line, flush=typed)
@@ -202,16 +217,16 @@ def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
     from edgetext.cli.main import INTERRUPTED
     from edgetext.cli.rate import show_rate
 
-    names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite")
+    names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite", "spreadsheet")
     job = FileJob(**{name: getattr(arguments, name) for name in names})
     try:
-        with _source(arguments) as source, show_rate() as report:
+        with _source(classify, arguments) as source, show_rate() as report:
             outcome = predict_source(classify, source, job, report)
     except KeyboardInterrupt:
         print(f"\nedgetext predict: interrupted{_kept(job.output)}", file=sys.stderr)
         return INTERRUPTED
     aside = f", {outcome.rejected:,} broken rows -> {job.rejects}" if job.rejects else ""
-    print(f"{outcome.rows:,} rows -> {job.output}{aside}", file=sys.stderr)
+    print(terminal(f"{outcome.rows:,} rows -> {job.output}{aside}"), file=sys.stderr)
     return 0
 
 

@@ -10,8 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.cli.bench import print_results
-from edgetext.cli.export import add_export_arguments, describe, export_from, refuse_without_int8, show_search
+from edgetext.cli.bench import print_results, refuse_unmeasured
+from edgetext.cli.export import (
+    add_export_arguments,
+    all_settings_from,
+    calibration_from,
+    describe,
+    export_from,
+    refuse_without_int8,
+    show_search,
+)
 from edgetext.cli.train import DATA_HELP, add_data_arguments, add_training_arguments, train_from
 
 if TYPE_CHECKING:
@@ -48,16 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains, exports, measures, and prints what was reached and what to type next."""
     from edgetext.cli.console import open_console
+    from edgetext.errors import check_extra
     from edgetext.files import refuse_existing
     from edgetext.ours import RUN
 
     output = arguments.output or Path("runs") / _name(arguments.data)
     refuse_existing(output, RUN, overwrite=arguments.overwrite)
+    for extra in ("train", "export", "bench"):
+        check_extra(extra)
     console = open_console()
     with console.progress() as progress:
         exported, results = _work(arguments, output, progress)
     _show(arguments, console, exported, results, output)
     refuse_without_int8(exported)
+    refuse_unmeasured(results)
     return 0
 
 
@@ -94,12 +106,13 @@ def _parts(arguments: argparse.Namespace, output: Path, progress: Progress) -> t
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
 
+    bench_settings = BenchSettings(threads=arguments.threads)
+    all_settings_from(arguments), calibration_from(arguments)  # what they refuse, they refuse before the training
     checkpoint = train_from(arguments, output / "checkpoint", progress)
     exported = export_from(arguments, checkpoint.path, output / "bundle", None, progress)
     rows = find_held_out(checkpoint)
     with new_folder(output / "report", REPORT) as folder:
-        settings = BenchSettings(threads=arguments.threads)
-        results = run_bench(exported.path, checkpoint.path, rows, settings=settings, progress=progress)
+        results = run_bench(exported.path, checkpoint.path, rows, settings=bench_settings, progress=progress)
         write_report(folder, results)
     return exported, results
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
+import json
 import os
 import sys
 from typing import TextIO
+
+_JSON_ESCAPES = "edgetext-json"
 
 
 class _Steady(io.FileIO):
@@ -56,6 +60,21 @@ def open_streams(*, forgiving: bool) -> None:
     sys.stderr = _text(_Steady(2, OSError), sys.stderr, errors="backslashreplace")
 
 
+def print_anything(*, as_json: bool) -> None:
+    """Lets both streams of the process print whatever comes, where their encoding or a letter is odd.
+
+    A letter that the encoding lacks, or half of a pair that no encoding has, is printed as an escape: for a program
+    that reads JSON as JSON's own, which mean that very letter.
+
+    Args:
+        as_json: Whether what is printed is JSON.
+    """
+    codecs.register_error(_JSON_ESCAPES, _escape_as_json)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_JSON_ESCAPES if as_json else "backslashreplace")
+
+
 def cannot_print(stream: TextIO) -> str | None:
     """Says why what was printed could not be written, if that is so; the rest of it is dropped then."""
     refused = getattr(getattr(getattr(stream, "buffer", None), "raw", None), "refused", None)
@@ -93,3 +112,10 @@ def _to_nothing(number: int) -> None:
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, number)
     os.close(nothing)
+
+
+def _escape_as_json(error: UnicodeError) -> tuple[str, int]:
+    """What ``codecs`` calls for letters that cannot be encoded: they only stand inside JSON's strings."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end

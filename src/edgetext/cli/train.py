@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +48,13 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--split-column",
         metavar="NAME",
         help="the column that says train, validation or test (default: split or partition, if there is one)",
+    )
+    group.add_argument(
+        "--no-split-column",
+        dest="split_column",
+        action="store_const",
+        const="",
+        help="take no column for it, whatever the columns are called",
     )
     group.add_argument(
         "--validation", metavar="FILE", help="rows that choose the best epoch (default: cut from DATA, stratified)"
@@ -97,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     with console.progress() as progress:
         checkpoint = train_from(arguments, arguments.output, progress)
     if arguments.json:
-        console.say(json.dumps(summary(checkpoint), ensure_ascii=False))
+        console.say_json(summary(checkpoint))
     else:
         show(checkpoint, console)
     return 0
@@ -111,14 +117,19 @@ def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) 
         output: The folder of the checkpoint.
         progress: Told how it goes.
     """
+    from edgetext.errors import check_extra
     from edgetext.files import refuse_existing
     from edgetext.ours import CHECKPOINT
-    from edgetext.train.base import resolve_base
+    from edgetext.train.base import fetch_base, resolve_base
     from edgetext.train.fit import fit
 
     refuse_existing(output, CHECKPOINT, overwrite=arguments.overwrite)
     choices = _choices(arguments)
+    check_extra("train")
     base = resolve_base(arguments.base)
+    if base.on_hub:
+        progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
+        base = fetch_base(base)  # before minutes may go into the data
     split = split_from(arguments, progress)
     return fit(split, base, output, choices, progress, overwrite=arguments.overwrite)
 
@@ -127,21 +138,22 @@ def split_from(arguments: argparse.Namespace, progress: Progress) -> Split:
     """Reads and splits the data as the options say, and tells of rows that were left out."""
     from edgetext.data import load, resolve_split
 
-    def read(uri: str) -> LabelledData:
+    def read(uri: str, like: LabelledData | None = None) -> LabelledData:
         found = load(
             uri,
             text_column=arguments.text_column,
             label_column=arguments.label_column,
-            split_column=arguments.split_column if uri == arguments.data else None,
+            split_column=None if like else arguments.split_column,
+            like=like.source if like else None,
             drop_invalid=arguments.drop_invalid,
         )
-        for sentence in found.dropped:
+        for sentence in (*found.notes, *found.dropped):
             progress.note(sentence)
         return found
 
     data = read(arguments.data)
-    validation = read(arguments.validation) if arguments.validation else None
-    test = read(arguments.test) if arguments.test else None
+    validation = read(arguments.validation, data) if arguments.validation else None
+    test = read(arguments.test, data) if arguments.test else None
     return resolve_split(data, validation, test, seed=arguments.seed)
 
 
@@ -155,7 +167,7 @@ def summary(checkpoint: Checkpoint) -> dict[str, object]:
         "seconds": checkpoint.training["seconds"],
         "rows": checkpoint.training["rows"],
         "metrics": {
-            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1")}
+            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1", "labels_without_rows")}
             for part, found in metrics.items()
         },
     }
@@ -163,9 +175,11 @@ def summary(checkpoint: Checkpoint) -> dict[str, object]:
 
 def show(checkpoint: Checkpoint, console: Console) -> None:
     """Prints what was reached."""
+    from edgetext.metrics.report import macro_f1_words
+
     metrics = checkpoint.training["metrics"]
     rows = [
-        [part, str(found["rows"]), f"{found['accuracy']:.4f}", f"{found['macro_f1']:.4f}"]
+        [part, str(found["rows"]), f"{found['accuracy']:.4f}", macro_f1_words(found)]
         for part, found in metrics.items()
     ]
     console.table(

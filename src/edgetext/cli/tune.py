@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.output is None and not arguments.overwrite:
         raise InputError("say where the tuned bundle goes: -o NEW, or --overwrite to replace BUNDLE itself")
+    settings = settings_from(arguments)
     rows = None
     if arguments.data is not None:
         rows = load(arguments.data, text_column=arguments.text_column, label_column=arguments.label_column).examples
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         exported = tune_bundle(
             arguments.bundle,
             arguments.output or arguments.bundle,
-            settings_from(arguments),
+            settings,
             held_out=rows,
             overwrite=arguments.overwrite,
             progress=progress,

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgetext.data.columns import Columns
 from edgetext.data.example import Example
+from edgetext.data.labels import kind, label_of, label_problem, short, unusable
 from edgetext.data.parts import EXPECTED, known_part
 from edgetext.data.table import Problem, Record, Table
 from edgetext.errors import DataError
@@ -55,7 +56,7 @@ def clean(file: str, table: Table, columns: Columns, *, drop_invalid: bool) -> C
         if problem:
             broken.append(_Broken(record, problem))
             continue
-        examples.append(Example(record.values[columns.text], _label(record.values[columns.label]), record.row))
+        examples.append(Example(record.values[columns.text], label_of(record.values[columns.label]), record.row))
         if columns.split:
             parts.append(known_part(record.values[columns.split]) or "")
     if broken and not (drop_invalid and examples):
@@ -72,7 +73,7 @@ def _problem(file: str, record: Record, columns: Columns) -> Problem | None:
         )
     return (
         _text_problem(columns.text, record.values.get(columns.text))
-        or _label_problem(columns.label, label)
+        or label_problem(columns.label, label)
         or _split_problem(columns.split, record.values)
     )
 
@@ -81,52 +82,16 @@ def _text_problem(column: str, value: Any) -> Problem | None:
     if value is None:
         return Problem(f"column {column!r}: the text is missing")
     if not isinstance(value, str):
-        return Problem(f"column {column!r}: the text is {_kind(value)}", _short(value), "a string")
+        return Problem(f"column {column!r}: the text is {kind(value)}", short(value), "a string")
     if not value.strip():
         return Problem(f"column {column!r}: the text is empty")
-    return _unusable(column, "text", value)
-
-
-def _label_problem(column: str, value: Any) -> Problem | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return Problem(f"column {column!r}: the label is missing")
-    if not isinstance(value, str | int):
-        return Problem(
-            f"column {column!r}: the label is {_kind(value)}", _short(value), "a string or a whole number"
-        )
-    return _unusable(column, "label", value) if isinstance(value, str) else None
+    return unusable(column, "text", value)
 
 
 def _split_problem(column: str | None, values: Mapping[str, Any]) -> Problem | None:
     if column is None or known_part(values.get(column)):
         return None
-    return Problem(f"column {column!r}: this is no part of a data set", _short(values.get(column)), EXPECTED)
-
-
-def _unusable(column: str, what: str, value: str) -> Problem | None:
-    if "\0" in value:
-        return Problem(f"column {column!r}: the {what} holds a NUL character", expected="plain text")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return Problem(f"column {column!r}: the {what} holds half of a surrogate pair", expected="valid Unicode")
-    return None
-
-
-def _label(value: str | int) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value).strip()
-
-
-def _kind(value: Any) -> str:
-    kinds = {bool: "a boolean", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
-    return kinds.get(type(value), f"a {type(value).__name__}")
-
-
-def _short(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return Problem(f"column {column!r}: this is no part of a data set", short(values.get(column)), EXPECTED)
 
 
 def _refusal(file: str, broken: list[_Broken], rows: int) -> str:

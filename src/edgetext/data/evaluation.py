@@ -24,12 +24,14 @@ class EvaluationRows:
         name: A short name of the data, for reports.
         fingerprint: Of the file they come from.
         part: ``test``, ``validation``, or ``all rows`` of a file that the checkpoint does not know.
+        notes: What was found out about that file, a sentence each.
     """
 
     examples: tuple[Example, ...]
     name: str
     fingerprint: str
     part: str
+    notes: tuple[str, ...] = ()
 
 
 def evaluation_rows(
@@ -63,7 +65,8 @@ def evaluation_rows(
             )
         source = record.sources[record.parts[part].source]
         return EvaluationRows(held_out(record, part), _short_name(source.uri), source.fingerprint, part)
-    found = load(data, text_column=text_column, label_column=label_column)
+    like = record.sources[record.parts["train"].source] if record and "train" in record.parts else None
+    found = load(data, text_column=text_column, label_column=label_column, like=like)
     for name in dict.fromkeys((*parts, *_HELD_OUT)):
         if record and name in record.parts:
             source = record.sources[record.parts[name].source]
@@ -73,7 +76,7 @@ def evaluation_rows(
         raise DataError(
             f"{data}: the checkpoint was trained on these rows: give a file of rows that it has not seen"
         )
-    return EvaluationRows(found.examples, found.name, found.source.fingerprint, EVERY_ROW)
+    return EvaluationRows(found.examples, found.name, found.source.fingerprint, EVERY_ROW, found.notes)
 
 
 def check_labels(examples: Sequence[Example], labels: Sequence[str], owner: str) -> None:

@@ -33,6 +33,7 @@ class LabelledData:
         examples: The rows that can be learned from, in the order of the file.
         dropped: One sentence for each reason for which rows were left out; empty when none were.
         splits: The rows by part (``train``, ``validation``, ``test``) where a column says so, else ``None``.
+        notes: What was found out about the file that a user should know, a sentence each.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LabelledData:
     examples: tuple[Example, ...]
     dropped: tuple[str, ...] = ()
     splits: Mapping[str, tuple[Example, ...]] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Split:
         train: The rows to learn from.
         validation: The rows that choose the best epoch and that export's gate looks at.
         test: The rows kept for the bench; empty where there are none.
-        labels: The labels of the training rows, sorted; a label's index is its class index.
+        labels: The labels of the training rows, numbers before words; a label's index is its class index.
         record: The same as row numbers, to be kept beside the checkpoint.
         notes: What the user should know, a sentence each.
     """

@@ -30,7 +30,7 @@ def held_out(record: SplitRecord, part: str, data: str | None = None) -> tuple[E
         data or source.uri,
         text_column=source.text_column,
         label_column=source.label_column,
-        split_column=source.split_column,
+        split_column=source.split_column or "",
         drop_invalid=True,
     )
     by_row = {example.row: example for example in found.examples}

@@ -1,13 +1,14 @@
-"""Parquet files and data sets of the Hugging Face Hub, through ``datasets``."""
+"""Data sets of the Hugging Face Hub, through ``datasets``."""
 
 from __future__ import annotations
 
-import tempfile
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgetext.data.parquet import class_name
 from edgetext.data.parts import PART_OF, known_part
 from edgetext.data.table import Record, Table
 from edgetext.errors import DataError, needs_extra
@@ -16,25 +17,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SPLIT_COLUMN = "split"
-
-
-def read_parquet_file(path: Path) -> Table:
-    """Reads a Parquet file into memory; nothing is left in a cache.
-
-    Raises:
-        DataError: The file is empty or is not Parquet.
-        MissingExtraError: ``datasets`` is not installed.
-    """
-    with needs_extra("train"):
-        from datasets import Dataset
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty; expected labelled texts, one a row")
-    with _quiet(), tempfile.TemporaryDirectory(prefix="edgetext-") as cache:
-        try:
-            dataset = Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-        except Exception as error:  # datasets wraps pyarrow's errors in several kinds of its own
-            raise DataError(f"{path}: not readable as Parquet ({_first_line(error)})") from error
-        return Table(tuple(dataset.column_names), tuple(_records(dataset, first_row=1)))
+_PATIENCE_S = 10.0
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
 def read_hub(uri: str) -> Table:
@@ -42,25 +26,80 @@ def read_hub(uri: str) -> Table:
 
     Rows are numbered through all parts, training first. Parts under other names than the usual ones are left out.
 
+    Where the Hub does not answer, what is in the cache of ``datasets`` is taken.
+
     Raises:
         DataError: The Hub cannot be reached, or has no such data set, or only one that runs code.
         MissingExtraError: ``datasets`` is not installed.
     """
-    with needs_extra("train"):
-        from datasets import load_dataset
     name, _, revision = uri.removeprefix("hub:").partition("@")
     name, _, config = name.partition(":")
-    with _quiet():
+    _refuse_local(uri, name)
+    answers = _hub_answers(uri, name, revision or None)
+    with needs_extra("train"):
+        from datasets import load_dataset
+    with _quiet(), _offline(not answers):
         try:
             found = load_dataset(name, config or None, revision=revision or None)
         except (
             Exception
         ) as error:  # network, names, formats: datasets, huggingface_hub and pyarrow each have a tree
+            why = _first_line(error) if answers else "it does not answer, and the cache has no copy"
             raise DataError(
-                f"{uri}: cannot be read from the Hugging Face Hub ({_first_line(error)}): check the name "
+                f"{uri}: cannot be read from the Hugging Face Hub ({why}): check the name "
                 "(hub:NAME[:CONFIG][@REVISION]) and the network, or download it and give the file"
             ) from error
     return _join(uri, {str(part): dataset for part, dataset in found.items()})
+
+
+def _refuse_local(uri: str, name: str) -> None:
+    """Refuses what ``load_dataset`` would take for a file or folder of this machine."""
+    if not _NAME.fullmatch(name):
+        raise DataError(f"{uri}: {name!r:.200} is no name on the Hub; expected hub:NAME[:CONFIG][@REVISION]")
+    if Path(name).exists():
+        raise DataError(
+            f"{uri}: {name} also lies in this folder, and would be read in its place: work in another folder, "
+            "or give the file without hub:"
+        )
+
+
+def _hub_answers(uri: str, name: str, revision: str | None) -> bool:
+    """Asks the Hub once whether it has the data set; ``datasets`` would ask for 25 seconds where nobody answers.
+
+    Raises:
+        DataError: The Hub answers that it has none.
+    """
+    with needs_extra("train"):
+        from huggingface_hub import HfApi, errors
+    try:
+        HfApi().dataset_info(name, revision=revision, timeout=_PATIENCE_S)
+    except errors.GatedRepoError as error:
+        raise DataError(f"{uri}: its terms must be accepted: do so on its page, then 'hf auth login'") from error
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+        raise DataError(
+            f"{uri}: the Hugging Face Hub has no such data set or revision, or it is private: "
+            "check the name (hub:NAME[:CONFIG][@REVISION]), or log in"
+        ) from error
+    except Exception as error:  # requests, httpx and the offline mode each have an error of their own
+        if place := getattr(error, "filename", None):  # of the disk's errors alone
+            raise DataError(
+                f"{uri}: the cache of the Hugging Face Hub cannot be used, at {place} (HF_HOME moves it)"
+            ) from error
+        return False
+    return True
+
+
+@contextmanager
+def _offline(wanted: bool) -> Iterator[None]:
+    """Lets ``datasets`` look into its cache alone."""
+    from datasets import config
+
+    before = config.HF_HUB_OFFLINE
+    config.HF_HUB_OFFLINE = before or wanted
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
 
 
 def _join(uri: str, found: dict[str, Dataset]) -> Table:
@@ -80,12 +119,7 @@ def _records(dataset: Dataset, first_row: int) -> Iterator[Record]:
     """Gives the rows, with labels that are stored as class numbers turned into their names."""
     names = {column: feature.names for column, feature in dataset.features.items() if hasattr(feature, "names")}
     for row, values in enumerate(dataset, start=first_row):
-        yield Record(row, {**values, **{column: _class_name(values[column], names[column]) for column in names}})
-
-
-def _class_name(value: Any, names: list[str]) -> str | None:
-    """Gives the name of a class number; the Hub marks a label that is kept back by -1."""
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
+        yield Record(row, {**values, **{column: class_name(values[column], names[column]) for column in names}})
 
 
 @contextmanager

@@ -1,158 +1,168 @@
-"""A file of labelled text -> a table, by its suffix. The standard library reads CSV and JSON Lines.
+"""A file of rows -> a table, by its suffix: the one reader of everything that takes rows.
 
 A new format is one function and one line in ``READERS``.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from edgetext.data.decode import read_text
-from edgetext.data.table import Problem, Record, Table
+from edgetext.data.lines import Line, Lines, open_lines
+from edgetext.data.parquet import open_parquet
+from edgetext.data.separated import line_problem, open_separated
+from edgetext.data.table import Format, OpenTable, Problem, Record, Table
 from edgetext.errors import DataError
 
-MAX_FIELD_CHARACTERS = 16 << 20  # csv's own limit of 128 Ki refuses real documents; none at all invites a flood
+TEXT_COLUMN = "text"  # of a file that has no columns, a text a line
 
 
-def read_csv(path: Path) -> Table:
-    """Reads comma- or semicolon-separated values whose first row names the columns."""
-    text = read_text(path)
-    header = text.partition("\n")[0]
-    return _read_separated(path, text, ";" if ";" in header and "," not in header else ",")
+@contextmanager
+def open_json_lines(path: Path) -> Iterator[OpenTable]:
+    """Opens a file of one JSON object a line; a column is a key that any of them has. Blank lines are no rows."""
+    with _opened(path) as (lines, last):
+        records = _json_records(_kept(lines, last))
+        yield _table(str(path), "json", records, lines, last, path.stat().st_size)
 
 
-def read_tsv(path: Path) -> Table:
-    """Reads tab-separated values whose first row names the columns."""
-    return _read_separated(path, read_text(path), "\t")
+@contextmanager
+def open_plain(path: Path) -> Iterator[OpenTable]:
+    """Opens a file of a text a line."""
+    with _opened(path) as (lines, last):
+        yield _table(str(path), "plain", _plain_records(_kept(lines, last)), lines, last, path.stat().st_size)
 
 
-def read_json_lines(path: Path) -> Table:
-    """Reads one JSON object a line; a column is a key that any of them has."""
-    lines = ((number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1))
-    filled = [(number, line) for number, line in lines if line]
-    records = tuple(_json_record(row, number, line) for row, (number, line) in enumerate(filled, start=1))
-    if all(record.problem for record in records):
-        raise DataError(f"{path}: {records[0].place()}: {records[0].problem}")
-    return Table(tuple(dict.fromkeys(key for record in records for key in record.values)), records)
+def open_stream(stream: IO[bytes], name: str) -> OpenTable:
+    """Gives the lines of a stream, a text each."""
+    lines, last = Lines(stream, name), list[Line]()
+    return _table(name, "plain", _plain_records(_kept(lines, last)), lines, last, 0)
 
 
-def read_parquet(path: Path) -> Table:
-    """Reads Parquet through ``datasets``, which also gives the names of labels kept as numbers."""
-    from edgetext.data.hub import read_parquet_file
+Reader = Callable[[Path], AbstractContextManager[OpenTable]]
 
-    return read_parquet_file(path)
-
-
-READERS: Mapping[str, Callable[[Path], Table]] = {
-    ".csv": read_csv,
-    ".tsv": read_tsv,
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
-    ".parquet": read_parquet,
+READERS: dict[str, Reader] = {
+    ".txt": open_plain,
+    ".csv": partial(open_separated, usual=","),
+    ".tsv": partial(open_separated, usual="\t"),
+    ".jsonl": open_json_lines,
+    ".ndjson": open_json_lines,
+    ".parquet": open_parquet,
+}
+LABELLED: dict[str, Reader] = {  # a text alone has no label, and a label is known by its name
+    **{suffix: reader for suffix, reader in READERS.items() if suffix != ".txt"},
+    ".parquet": partial(open_parquet, name_classes=True),
 }
 
 
-def read_file(path: Path) -> Table:
-    """Reads a file of labelled text by its suffix; rows that cannot be read say so instead of having values.
+def open_table(path: Path, readers: dict[str, Reader] = READERS) -> AbstractContextManager[OpenTable]:
+    """Opens exactly the file that was named; it is never in memory as a whole.
+
+    Args:
+        path: The file.
+        readers: Those that will do, by suffix.
 
     Raises:
-        DataError: There is no such file, its suffix is unknown, or it is empty or not readable at all.
-        MissingExtraError: The file is Parquet and the ``train`` extra is not installed.
+        DataError: There is no such file, it is no regular file, its suffix is unknown, or it is not what its suffix
+            says.
+        MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
-    _refuse_no_file(path)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"{path}: the suffix {path.suffix!r} is unknown; expected one of {', '.join(READERS)}")
-    table = reader(path)
-    if not table.records:
-        raise DataError(f"{path}: the file has no rows below its header; expected labelled texts, one a row")
-    return table
-
-
-def _refuse_no_file(path: Path) -> None:
     try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
+        if path.is_dir():
+            raise DataError(f"{path} is a folder: give one file ({', '.join(readers)})")
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file")
     except (OSError, ValueError) as error:  # no permission, a name too long, NUL in a name
         reason = getattr(error, "strerror", None) or error
-        raise DataError(
-            f"{str(path)[:200]!r} cannot be opened ({reason}): expected a file of labelled text"
-        ) from error
-    if stat.S_ISDIR(mode):
-        raise DataError(f"{path} is a folder: give one file ({', '.join(READERS)})")
+        raise DataError(f"{str(path)[:200]!r} cannot be opened ({reason}): expected a file of texts") from error
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: the suffix {path.suffix!r} is unknown; expected one of {', '.join(readers)}")
+    return reader(path)
 
 
-def _read_separated(path: Path, text: str, delimiter: str) -> Table:
-    before = csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    try:
-        rows = _csv_rows(path, text, delimiter)
-        line, columns, problem = next(rows, (1, [], None))
-        if problem:
-            raise DataError(f"{path}: line {line}, the header: {problem}")
-        names = tuple(name.strip() for name in columns)
-        _refuse_twins(path, names)
-        return Table(names, tuple(_csv_record(row, names, *found) for row, found in enumerate(rows, start=1)))
-    finally:
-        csv.field_size_limit(before)
+def read_file(path: Path) -> Table:
+    """Reads a file of labelled text whole; rows that cannot be read say so instead of having values.
+
+    Raises:
+        DataError: As for ``open_table``; or there is no row, or none that can be read.
+        MissingExtraError: As for ``open_table``.
+    """
+    with open_table(path, LABELLED) as table:
+        records = tuple(table.records)
+        columns = table.columns or tuple(dict.fromkeys(key for record in records for key in record.values))
+    if not records:
+        raise DataError(f"{path}: the file has no rows below its header; expected labelled texts, one a row")
+    if not columns:
+        raise DataError(f"{path}: {records[0].place()}: {records[0].problem or 'the object is empty'}")
+    return Table(columns, records, table.notes)
 
 
-def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str], Problem | None]]:
-    """Gives first line, fields and problem of each row; strict, or an open quote would swallow rows unseen."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise DataError(
-                    f"{path}: a quote that opens on line {line} is never closed: close it, or double it"
-                ) from None
-            yield line, [], Problem("not readable as CSV", str(error), "quotes inside quotes to be doubled")
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Lines, list[Line]]]:
+    """Opens a file of lines, with a place to keep the one that is being read."""
+    stream, lines = open_lines(path)
+    with stream:
+        yield lines, []
+
+
+def _kept(lines: Iterable[Line], last: list[Line]) -> Iterator[Line]:
+    for line in lines:
+        last[:] = [line]
+        yield line
+
+
+def _table(
+    name: str, kind: Format, records: Iterator[Record], lines: Lines, last: list[Line], size: int
+) -> OpenTable:
+    return OpenTable(
+        name=name,
+        format=kind,
+        records=records,
+        raw=lambda: "".join(line.text for line in last).rstrip("\r\n"),
+        size=size,
+        position=lines.position,
+        columns=(TEXT_COLUMN,) if kind == "plain" else None,
+        notes=(lines.encoding.note,) if lines.encoding.note else (),
+    )
+
+
+def _plain_records(lines: Iterable[Line]) -> Iterator[Record]:
+    """Gives a row a line; an empty line is an empty text, so that the answers stay in step with the lines."""
+    for line in lines:
+        if line.fault:
+            yield Record(line.number, line=line.number, problem=line_problem(line))
         else:
-            if fields:
-                yield line, fields, None
+            yield Record(line.number, {TEXT_COLUMN: line.text.rstrip("\r\n")}, line.number)
 
 
-def _csv_record(row: int, names: tuple[str, ...], line: int, fields: list[str], problem: Problem | None) -> Record:
-    if problem is None and len(fields) != len(names):
-        expected = f"{len(names)} as in the header (a text that holds the separator needs quotes)"
-        problem = Problem("not as many fields as the header", f"it has {len(fields)}", expected)
-    if problem is not None:
-        return Record(row, line=line, problem=problem)
-    return Record(row, dict(zip(names, fields, strict=True)), line)
+def _json_records(lines: Iterable[Line]) -> Iterator[Record]:
+    filled = (line for line in lines if line.text.strip())
+    for row, line in enumerate(filled, start=1):
+        if line.fault:
+            yield Record(row, line=line.number, problem=line_problem(line))
+            continue
+        found = _object(line.text.strip())
+        if isinstance(found, Problem):
+            yield Record(row, line=line.number, problem=found)
+        else:
+            yield Record(row, found, line.number)
 
 
-def _json_record(row: int, number: int, line: str) -> Record:
+def _object(text: str) -> dict[str, Any] | Problem:
     try:
-        value: Any = json.loads(line)
+        value: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        return Record(row, line=number, problem=Problem("not readable as JSON", why, "one object a line"))
+        return Problem("not readable as JSON", why[:200], "one object a line")
     if not isinstance(value, dict):
-        return Record(
-            row,
-            line=number,
-            problem=Problem("not a JSON object", f"it is {_json_kind(value)}", "one object a line"),
-        )
-    return Record(row, value, number)
+        return Problem("not a JSON object", f"it is {_kind(value)}", "one object a line")
+    return value
 
 
-def _json_kind(value: object) -> str:
+def _kind(value: object) -> str:
     kinds = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return kinds.get(type(value), "a number")
-
-
-def _refuse_twins(path: Path, names: tuple[str, ...]) -> None:
-    for index, name in enumerate(names):
-        if name and name in names[:index]:
-            raise DataError(f"{path}: the header names the column {name!r} twice; expected different names")

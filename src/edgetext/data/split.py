@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from edgetext.checkpoint import DataSource, SplitPart, SplitRecord
 from edgetext.data.cut import cut, same_text
 from edgetext.data.example import Example, LabelledData, Split
+from edgetext.data.labels import look_alikes, ordered
 from edgetext.errors import DataError
 
 _NAMED = 10
@@ -68,9 +69,10 @@ def resolve_split(
     parts = _given_parts(data, validation, test)
     _refuse_one_label(data, parts.train)
     _cut_missing(parts, data, seed, shares or Shares())
-    labels = tuple(sorted({example.label for example in parts.train}))
+    labels = ordered({example.label for example in parts.train})
     _refuse_unknown_labels(parts, labels)
     _note_rare_labels(parts)
+    _note_look_alikes(parts, labels)
     _take_out_leaks(parts, data)
     return _finish(parts, labels, seed)
 
@@ -171,10 +173,19 @@ def _note_rare_labels(parts: _Parts) -> None:
         )
 
 
+def _note_look_alikes(parts: _Parts, labels: Sequence[str]) -> None:
+    alike = [" and ".join(ascii(label) for label in group) for group in look_alikes(labels)]
+    if alike:
+        parts.notes.append(
+            f"labels that differ by letter case, accents, spaces or invisible characters alone: "
+            f"{'; '.join(alike[:_NAMED])}; where they mean the same, correct the file"
+        )
+
+
 def _names(labels: Iterable[str]) -> str:
-    ordered = sorted(labels)
-    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
-    return ", ".join(repr(label) for label in ordered[:_NAMED]) + more
+    names = ordered(labels)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(repr(label) for label in names[:_NAMED]) + more
 
 
 def _finish(parts: _Parts, labels: tuple[str, ...], seed: int) -> Split:

@@ -1,10 +1,10 @@
-"""A file as it was read: columns, and rows that know where they stand."""
+"""A file of rows: what is known of it when it is open, and rows that know where they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Problem:
     expected: str = ""
 
     def __str__(self) -> str:
-        """Gives the fault as a clause."""
+        """Says the fault as a clause."""
         detail = f" ({self.detail})" if self.detail else ""
         return f"{self.reason}{detail}" + (f", expected {self.expected}" if self.expected else "")
 
@@ -33,7 +33,7 @@ class Record:
 
     Attributes:
         row: Its number; the first data row is 1.
-        values: Its values by column.
+        values: Its values by column; none where it could not be read.
         line: The line of the file it begins on, where the file has lines; the header is line 1.
         problem: Why the row could not be read, if it could not.
     """
@@ -44,8 +44,41 @@ class Record:
     problem: Problem | None = None
 
     def place(self) -> str:
-        """Gives the words that lead a reader to the row: ``row 3 (line 4)``."""
-        return f"row {self.row}" if self.line is None else f"row {self.row} (line {self.line})"
+        """Says where to find the row: ``row 3 (line 4)``."""
+        return place(self.row, self.line)
+
+
+def place(row: int, line: int | None) -> str:
+    """Says where to find a row of a file."""
+    return f"row {row}" if line is None else f"row {row} (line {line})"
+
+
+Format = Literal["plain", "separated", "json", "parquet"]
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A file of rows that is being read, one at a time.
+
+    Attributes:
+        name: What to call it in messages.
+        format: How the rows stand in it; ``plain`` is a text a line, which may be empty.
+        records: Its rows, in order; each is read when it is asked for.
+        raw: The text of the file that the row given last was read from, or its values as JSON.
+        size: How large it is: bytes, or rows for Parquet; 0 where that is unknown.
+        position: Says how much of ``size`` has been read.
+        columns: The names of its columns, where they are known before the first row.
+        notes: What was found out about the file that a user should know, a clause each.
+    """
+
+    name: str
+    format: Format
+    records: Iterator[Record]
+    raw: Callable[[], str]
+    size: int
+    position: Callable[[], int]
+    columns: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +88,9 @@ class Table:
     Attributes:
         columns: The names of the columns, in the order of the file.
         records: The rows, in the order of the file.
+        notes: As for ``OpenTable``.
     """
 
     columns: tuple[str, ...]
     records: tuple[Record, ...]
+    notes: tuple[str, ...] = ()

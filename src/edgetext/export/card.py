@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgetext.escape import code, markdown, yaml
 from edgetext.export import table
 from edgetext.export.record import Record
 from edgetext.files import write_atomically
+from edgetext.metrics.report import macro_f1_words
 from edgetext.runtime.manifest import Manifest, Variant
 
 _TASKS = {"single_label": "Gives each text one of", "multi_label": "Gives each text those that fit of"}
 _NAMED_LABELS = 20
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
 def write_card(folder: Path, manifest: Manifest, record: Record) -> None:
@@ -31,18 +35,18 @@ def write_card(folder: Path, manifest: Manifest, record: Record) -> None:
 
 def _front_matter(manifest: Manifest) -> str:
     lines = ["---", "library_name: edgetext", "pipeline_tag: text-classification", "tags: [onnx, int8]"]
-    base = _base_model(manifest)
+    base = _base_model(manifest).partition("@")[0]
     # The Hub takes a model id here; a built-in name or a folder is none.
-    if base.count("/") == 1 and not Path(base).exists():
-        lines.append(f"base_model: {base.partition('@')[0]}")
+    if _HUB_NAME.fullmatch(base) and not Path(base).exists():
+        lines.append(f"base_model: {yaml(base)}")
     return "\n".join([*lines, "---"])
 
 
 def _title(manifest: Manifest) -> str:
-    names = ", ".join(f"`{label}`" for label in manifest.labels[:_NAMED_LABELS])
+    names = ", ".join(code(label) for label in manifest.labels[:_NAMED_LABELS])
     rest = len(manifest.labels) - _NAMED_LABELS
     more = f" and {rest} more" if rest > 0 else ""
-    base = f" It was fine-tuned from `{_base_model(manifest)}`." if _base_model(manifest) else ""
+    base = f" It was fine-tuned from {code(_base_model(manifest))}." if _base_model(manifest) else ""
     return (
         f"# A text classifier with {len(manifest.labels)} labels\n\n"
         f"{_TASKS[manifest.task]}: {names}{more}.{base} Texts are read up to {manifest.max_length} tokens."
@@ -54,14 +58,16 @@ def _loading(manifest: Manifest) -> str:
         "## How to load it\n\n```python\nfrom edgetext import Predictor\n\n"
         'classify = Predictor("path/to/this/folder")\nprint(classify("your text"))\n```\n\n'
         "It needs numpy, onnxruntime and tokenizers, and no torch. Optimum and transformers.js open the folder as "
-        f"well; the default model is `{manifest.variant().file}`."
+        f"well; the default model is {code(manifest.variant().file)}."
     )
 
 
 def _variants(manifest: Manifest) -> str:
-    rows = [f"| {v.name} | `{v.file}` | {v.scheme} | {v.bytes / 1e6:.1f} MB |" for v in manifest.variants]
+    rows = [
+        [markdown(v.name), code(v.file), markdown(v.scheme), f"{v.bytes / 1e6:.1f} MB"] for v in manifest.variants
+    ]
     cost = _cost(manifest.variant())
-    return "\n".join(["## What int8 cost", "", *_markdown(("variant", "file", "scheme", "size"), rows), "", cost])
+    return "\n".join(["## What int8 cost", "", *_table(("variant", "file", "scheme", "size"), rows), "", cost])
 
 
 def _cost(default: Variant) -> str:
@@ -69,25 +75,26 @@ def _cost(default: Variant) -> str:
         return "No int8 model was let through by the gate, so that fp32 is the default."
     kept = len(default.evaluation.get("kept_fp32", ()))
     rescued = f" {kept} layers went back to fp32 for it." if kept else ""
-    return f"The default against fp32: {default.evaluation['sentence']}.{rescued}"
+    return f"The default against fp32: {markdown(str(default.evaluation['sentence']))}.{rescued}"
 
 
 def _search(record: Record) -> str:
     if not record.rows:
         return ""
     environment = record.environment
-    rows = [f"| {' | '.join(row)} |" for row in table.cells(record)]
-    remarks = [f"- {remark}" for remark in table.remarks(record)]
+    rows = [[markdown(cell) for cell in row] for row in table.cells(record)]
+    remarks = [f"- {markdown(remark)}" for remark in table.remarks(record)]
     return "\n".join(
         [
             "## The search",
             "",
-            f"For {record.objective}, on {environment.get('cpu')} with {environment.get('threads')} threads "
+            f"For {record.objective}, on {markdown(str(environment.get('cpu')))} with "
+            f"{environment.get('threads')} threads "
             f"(onnxruntime {environment.get('libraries', {}).get('onnxruntime')}), "
             f"{str(environment.get('date'))[:10]}. `export.json` has all of it; `edgetext tune` repeats it on "
             "another machine.",
             "",
-            *_markdown(table.columns(record), rows),
+            *_table(table.columns(record), rows),
             *(["", *remarks] if remarks else []),
         ]
     )
@@ -96,25 +103,25 @@ def _search(record: Record) -> str:
 def _figures(metrics: Mapping[str, Any]) -> str:
     parts = {part: metrics[part] for part in ("validation", "test") if isinstance(metrics.get(part), Mapping)}
     lines = [
-        f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {figures['macro_f1']:.4f}"
+        f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {macro_f1_words(figures)}"
         for part, figures in parts.items()
-        if _numbers(figures, "accuracy", "macro_f1")
+        if isinstance(figures.get("accuracy"), int | float)
     ]
     per_label = next((parts[part].get("per_label") for part in ("test", "validation") if part in parts), None)
     if isinstance(per_label, Mapping) and per_label:
-        lines += ["", "| label | precision | recall |", "|---|---|---|", *_label_rows(per_label)]
+        lines += ["", *_table(("label", "precision", "recall"), list(_label_rows(per_label)))]
     return "\n".join(["## Figures of the torch checkpoint", "", *lines]) if lines else ""
 
 
-def _label_rows(per_label: Mapping[str, Any]) -> Iterator[str]:
+def _label_rows(per_label: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, figures in per_label.items():
-        if isinstance(figures, Mapping) and _numbers(figures, "precision", "recall"):
-            yield f"| {name} | {figures['precision']:.3f} | {figures['recall']:.3f} |"
+        if isinstance(figures, Mapping):
+            yield [markdown(name), _share(figures.get("precision")), _share(figures.get("recall"))]
 
 
-def _numbers(figures: Mapping[str, Any], *names: str) -> bool:
-    """Whether these are numbers: a bundle that is tuned may have been written by anybody."""
-    return all(isinstance(figures.get(name), int | float) for name in names)
+def _share(value: object) -> str:
+    """Gives a share; a dash where there is none, or no number: a bundle that is tuned may be written by anybody."""
+    return f"{value:.3f}" if isinstance(value, int | float) else "–"
 
 
 def _data(provenance: Mapping[str, Any]) -> str:
@@ -122,11 +129,12 @@ def _data(provenance: Mapping[str, Any]) -> str:
     if not isinstance(data, list) or not data or not isinstance(rows, Mapping):
         return ""
     lines = [
-        f"- `{entry.get('name')}`, {entry.get('rows')} rows, fingerprint `{str(entry.get('fingerprint'))[:16]}`"
+        f"- {code(str(entry.get('name')))}, {markdown(str(entry.get('rows')))} rows, "
+        f"fingerprint {code(str(entry.get('fingerprint'))[:16])}"
         for entry in data
         if isinstance(entry, Mapping)
     ]
-    used = ", ".join(f"{count} {name}" for name, count in rows.items())
+    used = markdown(", ".join(f"{count} {name}" for name, count in rows.items()))
     return "\n".join(["## Data", "", *lines, "", f"Used as: {used} rows."])
 
 
@@ -135,5 +143,6 @@ def _base_model(manifest: Manifest) -> str:
     return base if isinstance(base, str) else ""
 
 
-def _markdown(heads: Sequence[str], rows: Sequence[str]) -> list[str]:
-    return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *rows]
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Gives the lines of a table; the cells are Markdown already."""
+    return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *(f"| {' | '.join(row)} |" for row in rows)]

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgetext.checkpoint import Checkpoint
+from edgetext.checkpoint import Checkpoint, Metrics
 from edgetext.data.evaluation import check_labels
 from edgetext.data.example import Example
 from edgetext.errors import InputError
-from edgetext.export.assembly import Exported, assemble
 from edgetext.export.calibration import Calibration, find_calibration
-from edgetext.export.drift import with_batch_effect
-from edgetext.export.search import Found, search
 from edgetext.export.settings import ExportSettings
-from edgetext.export.text.wanted import check_tokenizer, with_text_model
 from edgetext.export.tuning import Tuning
-from edgetext.export.vocabulary.workshop import training_texts, trim_workshop
-from edgetext.export.workshop import from_checkpoint
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.manifest import Manifest
+
+if TYPE_CHECKING:
+    from edgetext.export.assembly import Exported
+    from edgetext.export.search import Found
 
 WORKSHOP = ".work"
 _DEMO_EXAMPLES = 4
@@ -63,22 +62,37 @@ def export_bundle(
     if calibration is None:
         calibration, held_out = find_calibration(checkpoint, held_out)
     tuning = Tuning(calibration, tuple(held_out))
-    truth = class_indices(tuning.examples, checkpoint.labels, str(checkpoint.path))
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
-        work = folder / WORKSHOP
-        work.mkdir()
-        shop, agreement = from_checkpoint(work, checkpoint, tuning, truth, settings, progress)
-        if settings.text_model:
-            check_tokenizer(work)
-        if settings.trim_vocabulary is not None:
-            shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
-        found = with_origin(search(shop), calibration, checkpoint.training.get("metrics", {}))
-        reference = with_examples(shop.manifest, tuning, settings)
-        manifest = assemble(folder, work, reference, found, tuning if settings.texts else None)
-        manifest = with_batch_effect(folder, manifest, shop.texts)
-        if settings.text_model:
-            manifest = with_text_model(folder, manifest, shop.texts, progress)
-    return Exported(output, manifest, found.record, agreement)
+        exported = _export_into(folder, checkpoint, tuning, settings, progress)
+    return replace(exported, path=output)
+
+
+def _export_into(
+    folder: Path, checkpoint: Checkpoint, tuning: Tuning, settings: ExportSettings, progress: Progress
+) -> Exported:
+    """Does the work; torch and Optimum, whose import takes seconds, come in here, when all else is checked."""
+    from edgetext.export.assembly import Exported, assemble
+    from edgetext.export.drift import with_batch_effect
+    from edgetext.export.search import search
+    from edgetext.export.text.wanted import check_tokenizer, with_text_model
+    from edgetext.export.vocabulary.workshop import training_texts, trim_workshop
+    from edgetext.export.workshop import from_checkpoint
+
+    work = folder / WORKSHOP
+    work.mkdir()
+    truth = class_indices(tuning.examples, checkpoint.labels, str(checkpoint.path))
+    shop, agreement = from_checkpoint(work, checkpoint, tuning, truth, settings, progress)
+    if settings.text_model:
+        check_tokenizer(work)
+    if settings.trim_vocabulary is not None:
+        shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
+    found = with_origin(search(shop), tuning.calibration, checkpoint.training.get("metrics", {}))
+    reference = with_examples(shop.manifest, tuning, settings)
+    manifest = assemble(folder, work, reference, found, tuning if settings.texts else None)
+    manifest = with_batch_effect(folder, manifest, shop.texts)
+    if settings.text_model:
+        manifest = with_text_model(folder, manifest, shop.texts, progress)
+    return Exported(folder, manifest, found.record, agreement)
 
 
 def class_indices(held_out: Sequence[Example], labels: Sequence[str], owner: str) -> list[int]:
@@ -100,11 +114,10 @@ def class_indices(held_out: Sequence[Example], labels: Sequence[str], owner: str
     return [index[example.label] for example in held_out]
 
 
-def with_origin(found: Found, calibration: Calibration, metrics: object) -> Found:
+def with_origin(found: Found, calibration: Calibration, metrics: Metrics) -> Found:
     """Adds to the record where calibration texts come from, and the metrics of the torch checkpoint."""
     about = {"texts": len(calibration.texts), "origin": calibration.origin}
-    kept = metrics if isinstance(metrics, dict) else {}
-    return replace(found, record=replace(found.record, calibration=about, metrics=kept))
+    return replace(found, record=replace(found.record, calibration=about, metrics=metrics))
 
 
 def with_examples(manifest: Manifest, tuning: Tuning, settings: ExportSettings) -> Manifest:

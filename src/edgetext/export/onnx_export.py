@@ -12,18 +12,23 @@ import numpy as np
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import ModelError, needs_extra
 from edgetext.export.quiet import quiet
+from edgetext.foreign.clean_room import clean_room
+from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer
 from edgetext.runtime.graph import KNOWN_INPUTS
+from edgetext.trouble import is_failed_write
 
 with needs_extra("export"):
     import onnxruntime as ort
     import torch
-    from optimum.exporters.onnx import main_export
+    from optimum.exporters.onnx import onnx_export_from_model
     from optimum.exporters.tasks import TasksManager
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 LOGIT_TOLERANCE = 1e-4
 """Largest absolute difference between a logit of the graph and torch's. Exports of eleven architectures were within
 1e-6; a wrong export is off by far more than rounding."""
+_TASK = "text-classification"
+_TRACED_TOKENS = 16  # Optimum's own choice for its made-up inputs; the graph takes any length
+_SEGMENTS = "token_type_ids"
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,24 @@ def export_fp32(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
         The names of the graph's inputs.
 
     Raises:
-        ModelError: Optimum cannot export this architecture, it takes other inputs, or it is over ONNX's 2 GB for
-            one file.
+        ModelError: The checkpoint cannot be loaded whole, Optimum cannot export this architecture, it takes other
+            inputs, or it is over ONNX's 2 GB for one file.
     """
-    try:
-        with quiet():
-            main_export(
-                str(checkpoint.path),
+    with clean_room(checkpoint.path) as room, quiet():
+        network = _network(checkpoint, room)
+        try:
+            onnx_export_from_model(
+                network,
                 output=folder,
-                task="text-classification",
+                task=_TASK,
+                custom_onnx_configs=_one_segment(network),
                 do_validation=False,  # check_logits compares real texts instead of random numbers
-                library_name="transformers",
+                sequence_length=min(_TRACED_TOKENS, checkpoint.max_length),
             )
-    except (ValueError, KeyError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(_cannot_export(checkpoint.model_type, str(error))) from error
+        except Exception as error:  # what a model's code meets while it is traced has no common root below this one
+            if is_failed_write(error):
+                raise
+            raise ModelError(_cannot_export(checkpoint.model_type, str(error) or type(error).__name__)) from error
     if list(folder.glob("*.onnx_data")):
         raise ModelError(f"{checkpoint.path} is over 2 GB as ONNX, more than a bundle's one file can hold")
     if not (folder / "tokenizer.json").is_file():
@@ -90,19 +99,20 @@ def check_logits(checkpoint: Checkpoint, model: Path, texts: Sequence[str]) -> A
         texts: At least one text.
 
     Raises:
-        ModelError: A logit differs by more than ``LOGIT_TOLERANCE``, or weights of the checkpoint are missing.
+        ModelError: A logit differs by more than ``LOGIT_TOLERANCE``, or the checkpoint cannot be loaded whole.
     """
     session = _session(model)
     names = [item.name for item in session.get_inputs()]
-    batch = AutoTokenizer.from_pretrained(checkpoint.path)(
+    with clean_room(checkpoint.path) as room, quiet():
+        tokenizer, network = load_tokenizer(_source(checkpoint, room), extra="export"), _network(checkpoint, room)
+    batch = tokenizer(
         list(texts),
         padding=True,
         truncation=True,
         max_length=checkpoint.max_length,
-        return_token_type_ids="token_type_ids" in names,  # a tokenizer of another architecture gives others
+        return_token_type_ids=_SEGMENTS in names,  # a tokenizer of another architecture gives others
         return_tensors="pt",
     )
-    network = _network(checkpoint)
     with torch.inference_mode():
         expected = network(**{name: batch[name] for name in names}).logits.numpy()
     feed = {name: batch[name].numpy() for name in names}
@@ -122,18 +132,38 @@ def _cannot_export(model_type: str, said: str) -> str:
     return message if model_type in known else f"{message} It can export {', '.join(sorted(known))}"
 
 
-def _network(checkpoint: Checkpoint) -> Any:
-    """Gives the classifier as torch runs it; weights that the file lacks would be random ones, and are refused."""
-    with quiet():
-        network, loaded = AutoModelForSequenceClassification.from_pretrained(
-            checkpoint.path, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )
-    if missing := sorted(loaded["missing_keys"]):
-        raise ModelError(
-            f"{checkpoint.path} lacks the weights {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}: "
-            "fine-tune it with 'edgetext train'"
-        )
-    return network.eval()
+def _network(checkpoint: Checkpoint, room: Path) -> Any:
+    """Gives the classifier as torch runs it, once its tokenizer fits it and all of its weights are numbers."""
+    source = _source(checkpoint, room)
+    network = load_classifier(source, extra="export", dtype=torch.float32).eval()
+    tokenizer = load_tokenizer(source, extra="export")
+    check_numbers(source.name, network.named_parameters())
+    check_embeddings(source.name, tokenizer, network)
+    if network.config.pad_token_id is None:  # a decoder finds the end of a text by it
+        network.config.pad_token_id = tokenizer.pad_token_id
+    return network
+
+
+def _source(checkpoint: Checkpoint, room: Path) -> Source:
+    return Source(str(checkpoint.path), str(room))
+
+
+def _one_segment(network: Any) -> dict[str, Any]:
+    """Leaves the segments out of the graph of a model that knows one: Optimum would trace it with two.
+
+    Where none are given, each token is of the first segment, in torch as in the graph.
+    """
+    if getattr(network.config, "type_vocab_size", None) != 1:
+        return {}
+    make = TasksManager.get_exporter_config_constructor("onnx", network, task=_TASK, library_name="transformers")
+    known = make(network.config).__class__
+
+    class OneSegment(known):  # type: ignore[misc, valid-type]
+        @property
+        def inputs(self) -> dict[str, dict[int, str]]:
+            return {name: axes for name, axes in super().inputs.items() if name != _SEGMENTS}
+
+    return {"model": OneSegment(network.config, task=_TASK)}
 
 
 def _session(model: Path) -> Any:

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from edgetext.checkpoint import Metrics
+from edgetext.errors import BundleError
 from edgetext.export.halving import Estimate
 from edgetext.export.verdict import Verdict
+from edgetext.fields import read_part
 from edgetext.files import write_json
+from edgetext.reading import read_object
+from edgetext.runtime.bundle import Bundle
 
 RECORD_FILE = "export.json"
 SCHEMA_VERSION = 1
@@ -103,7 +108,7 @@ class Record:
     seconds: Mapping[str, float] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
     rescue: Mapping[str, Any] | None = None
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=dict)
 
     def row(self, scheme: str) -> Row:
         """Gives the row of a recipe.
@@ -136,6 +141,25 @@ class Record:
 def write_record(folder: Path, record: Record) -> None:
     """Writes ``export.json`` into a bundle."""
     write_json(folder / RECORD_FILE, record.to_json())
+
+
+def read_metrics(bundle: Bundle) -> Metrics:
+    """Gives the torch checkpoint's figures from the record in a bundle; none where there is no record.
+
+    Raises:
+        BundleError: The record is damaged.
+    """
+    if not (bundle.path / RECORD_FILE).exists():
+        return {}
+    path = bundle.file(RECORD_FILE)
+    return read_part(_Kept, read_object(path, error=BundleError), str(path), error=BundleError).metrics
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What of a record is read again."""
+
+    metrics: Metrics = field(default_factory=dict)
 
 
 def rate(cost_ms: Estimate) -> Estimate:

@@ -28,7 +28,7 @@ class ExportSettings:
         command: The command line, for the provenance.
 
     Raises:
-        InputError: A margin outside 0 to 1, a scheme or an objective that is not there, or no time.
+        InputError: A margin outside 0 to 1, a scheme or an objective that is not there, no time, or no token.
     """
 
     max_drop: float = DEFAULT_MAX_DROP
@@ -50,6 +50,8 @@ class ExportSettings:
             raise InputError(f"there is no objective {self.objective!r}: choose one of {', '.join(OBJECTIVES)}")
         if not self.search_seconds > 0:
             raise InputError(f"--search-seconds must be above 0, found {self.search_seconds:g}")
+        if self.trim_vocabulary is not None and self.trim_vocabulary < 1:
+            raise InputError(f"--trim-vocabulary keeps at least 1 token, found {self.trim_vocabulary}")
         for scheme in self.schemes:
             check_scheme(scheme)
 

@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgetext import __version__
 from edgetext.data.example import Example
 from edgetext.errors import BundleError, InputError
-from edgetext.export.assembly import Exported, assemble
 from edgetext.export.calibration import Calibration
-from edgetext.export.candidates import FP32
-from edgetext.export.drift import with_batch_effect
 from edgetext.export.export import WORKSHOP, class_indices, with_examples, with_origin
 from edgetext.export.provenance import repeated
-from edgetext.export.record import RECORD_FILE
-from edgetext.export.search import search
+from edgetext.export.record import read_metrics
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import MANIFEST_FIELD, Tuning, read_tuning
-from edgetext.export.workshop import from_bundle
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.bundle import Bundle, open_bundle
 from edgetext.runtime.manifest import Manifest
-from edgetext.runtime.reading import read_object
+
+if TYPE_CHECKING:
+    from edgetext.checkpoint import Metrics
+    from edgetext.export.assembly import Exported
+
+_FP32 = "fp32"
 
 
 def tune_bundle(
@@ -58,23 +59,44 @@ def tune_bundle(
     refuse_existing(output, BUNDLE, overwrite=overwrite)
     bundle = open_bundle(path)
     _check(bundle)
+    metrics = read_metrics(bundle)
     tuning = _tuning(bundle, held_out)
-    truth = class_indices(tuning.examples, bundle.manifest.labels, str(path))
-    reference = _reference(bundle, settings)
+    class_indices(tuning.examples, bundle.manifest.labels, str(path))
+    keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
-        work = folder / WORKSHOP
-        work.mkdir()
-        shop = from_bundle(work, bundle, reference, tuning, truth, settings, progress)
-        found = with_origin(search(shop), tuning.calibration, _metrics(bundle))
-        keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
-        whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
-        manifest = assemble(folder, work, whole, found, tuning if keep else None)
-        manifest = with_batch_effect(folder, manifest, shop.texts)
-    return Exported(output, manifest, found.record)
+        exported = _tune_into(folder, bundle, tuning, settings, metrics, progress, keep=keep)
+    return replace(exported, path=output)
+
+
+def _tune_into(
+    folder: Path,
+    bundle: Bundle,
+    tuning: Tuning,
+    settings: ExportSettings,
+    metrics: Metrics,
+    progress: Progress,
+    *,
+    keep: bool,
+) -> Exported:
+    """Does the work; the libraries that take seconds to import come in here, when all else is checked."""
+    from edgetext.export.assembly import Exported, assemble
+    from edgetext.export.drift import with_batch_effect
+    from edgetext.export.search import search
+    from edgetext.export.workshop import from_bundle
+
+    work = folder / WORKSHOP
+    work.mkdir()
+    truth = class_indices(tuning.examples, bundle.manifest.labels, str(bundle.path))
+    shop = from_bundle(work, bundle, _reference(bundle, settings), tuning, truth, settings, progress)
+    found = with_origin(search(shop), tuning.calibration, metrics)
+    whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
+    manifest = assemble(folder, work, whole, found, tuning if keep else None)
+    manifest = with_batch_effect(folder, manifest, shop.texts)
+    return Exported(folder, manifest, found.record)
 
 
 def _check(bundle: Bundle) -> None:
-    if not bundle.has_manifest or all(variant.name != FP32 for variant in bundle.manifest.variants):
+    if not bundle.has_manifest or all(variant.name != _FP32 for variant in bundle.manifest.variants):
         raise BundleError(
             f"{bundle.path} cannot be tuned: it holds no model named fp32; export the checkpoint again"
         )
@@ -107,10 +129,3 @@ def _reference(bundle: Bundle, settings: ExportSettings) -> Manifest:
         created_with=f"edgetext {__version__}",
         extra={name: value for name, value in old.extra.items() if name not in dropped},
     )
-
-
-def _metrics(bundle: Bundle) -> object:
-    """The torch checkpoint's figures, which the earlier record carries on; none where there is no record."""
-    if not (bundle.path / RECORD_FILE).exists():
-        return {}
-    return read_object(bundle.file(RECORD_FILE)).get("metrics")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from edgetext.data.example import Example
 from edgetext.errors import BundleError
 from edgetext.export.calibration import Calibration, sample
+from edgetext.fields import Count, read_part
 from edgetext.files import sha256, write_atomically
+from edgetext.reading import parse_json
 from edgetext.runtime.bundle import Bundle
-from edgetext.runtime.reading import read_bytes
 
 MANIFEST_FIELD = "tuning"
 CALIBRATION_FILE = "tuning/calibration.jsonl"
@@ -22,6 +23,39 @@ MOST_GATE_TEXTS = 1000
 _MOST_BYTES = 64 << 20
 
 _Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class _File:
+    """What the manifest says of a file of texts."""
+
+    file: str
+    sha256: str
+    rows: Count
+    origin: str = "the bundle"
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What the manifest says of both."""
+
+    calibration: _File
+    gate: _File
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A line of the calibration texts."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """A line of the held-out texts."""
+
+    text: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -69,12 +103,12 @@ def read_tuning(bundle: Bundle) -> Tuning | None:
     entries = bundle.manifest.extra.get(MANIFEST_FIELD)
     if entries is None:
         return None
-    texts = _read_lines(bundle, entries, "calibration", lambda value: _string(value, "text"))
-    examples = _read_lines(bundle, entries, "gate", lambda value: (_string(value, "text"), _string(value, "label")))
-    origin = entries["calibration"].get("origin")
+    files = read_part(_Files, entries, f"{bundle.path}: bundle.json: {MANIFEST_FIELD}", error=BundleError)
+    texts = _read_lines(bundle, files.calibration, _Text)
+    examples = _read_lines(bundle, files.gate, _Labelled)
     return Tuning(
-        Calibration(tuple(texts), origin if isinstance(origin, str) else "the bundle"),
-        tuple(Example(text, label, row) for row, (text, label) in enumerate(examples, start=1)),
+        Calibration(tuple(line.text for line in texts), files.calibration.origin),
+        tuple(Example(line.text, line.label, row) for row, line in enumerate(examples, start=1)),
     )
 
 
@@ -86,27 +120,15 @@ def _write_lines(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
     write_atomically(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8"))
 
 
-def _read_lines(bundle: Bundle, entries: Any, part: str, read: Callable[[Any], _Item]) -> list[_Item]:
-    try:
-        file, digest = _string(entries[part], "file"), _string(entries[part], "sha256")
-    except (KeyError, TypeError, ValueError):
-        raise BundleError(f"{bundle.path}: bundle.json: {MANIFEST_FIELD!r} is damaged: export again") from None
-    bundle.verify(file, digest)
-    content = read_bytes(bundle.file(file), _MOST_BYTES)
-    items = []
-    for number, line in enumerate(content.decode("utf-8", "replace").split("\n")[:-1], start=1):
-        try:
-            items.append(read(json.loads(line)))
-        except (KeyError, TypeError, ValueError, RecursionError):
-            raise BundleError(
-                f"{bundle.path / file}: line {number} is no text with a label: export again"
-            ) from None
-    return items
-
-
-def _string(value: Any, name: str) -> str:
-    found = value[name]
-    if not isinstance(found, str):
-        raise TypeError(name)
-    found.encode("utf-8")  # half of a surrogate pair passes the parser; its error is a ValueError
-    return found
+def _read_lines(bundle: Bundle, entry: _File, kind: type[_Item]) -> list[_Item]:
+    path = bundle.path / entry.file
+    lines = bundle.read(entry.file, _MOST_BYTES, expected=entry.sha256).removesuffix(b"\n").split(b"\n")
+    if lines == [b""]:
+        lines = []
+    if len(lines) != entry.rows:
+        raise BundleError(f"{path} has {len(lines)} lines, and bundle.json says {entry.rows}: export again")
+    places = ((f"{path}: line {number}", line) for number, line in enumerate(lines, start=1))
+    return [
+        read_part(kind, parse_json(line, place, error=BundleError), place, error=BundleError)
+        for place, line in places
+    ]

@@ -17,10 +17,9 @@ from edgetext.export.schemes.source import Source
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import Tuning
 from edgetext.progress import Progress
+from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle
-from edgetext.runtime.external import external_files
 from edgetext.runtime.manifest import Manifest
-from edgetext.runtime.reading import read_object
 
 TOKENIZER_FILES = ("tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json")
 _MODEL = "model.onnx"
@@ -62,6 +61,7 @@ def from_checkpoint(
         inputs=inputs,
         variants=(make_variant(folder, FP32, _MODEL, precision=FP32, scheme=FP32, evaluation=evaluation),),
         default_variant=FP32,
+        text_column=checkpoint.text_column,
         provenance=provenance(checkpoint, settings.command),
         created_with=f"edgetext {__version__}",
     )
@@ -94,10 +94,13 @@ def from_bundle(
         IntegrityError: A file is not the one that was exported.
     """
     reference = manifest.variant(FP32)
-    model = bundle.model_file(reference)
-    if external_files(model, reference.file):
-        raise BundleError(f"{model} keeps its weights in other files, and the recipes need them in one")
-    shutil.copyfile(model, folder / _MODEL)
+    with bundle.model(reference) as model:
+        if model.weights:
+            raise BundleError(
+                f"{model.graph.path} keeps its weights in other files, and the recipes need them in one"
+            )
+        with model.graph.mapped() as content:
+            (folder / _MODEL).write_bytes(content)
     (folder / "tokenizer.json").write_bytes(bundle.tokenizer_bytes())
     for name in TOKENIZER_FILES[1:]:
         if (bundle.path / name).exists():
@@ -111,7 +114,7 @@ def from_bundle(
         session=reference.session,
         evaluation=reference.evaluation,
     )
-    model_type = str(read_object(folder / "config.json").get("model_type", ""))
+    model_type = str(read_object(folder / "config.json", error=BundleError).get("model_type", ""))
     source = Source(folder, model_type, manifest.max_length, tuning.calibration.texts)
     texts = [example.text for example in tuning.examples]
     alone = replace(manifest, variants=(variant,), default_variant=FP32)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from edgetext.errors import needs_extra
-
-MODULES = Path(__file__).parent / "modules"
+from edgetext.errors import InputError, needs_extra
 
 
 @cache
 def load_metric(name: str) -> Any:
     """Gives an ``evaluate.Metric``: ``accuracy``, ``f1``, ``precision`` or ``recall``.
 
-    Figures are computed in memory; ``evaluate`` keeps a copy of the module's source in its own cache.
+    It is made from the class itself. ``evaluate.load`` would first copy the source into a cache, which a home that
+    cannot be written does not have; and a metric wants a folder, even one that computes in memory.
 
     Raises:
         MissingExtraError: ``evaluate`` is not installed.
+        InputError: There is no temporary folder that can be written.
     """
     with needs_extra("train"):
-        import evaluate
-    return evaluate.load(str(MODULES / name), keep_in_memory=True)
+        module = import_module(f"edgetext.metrics.modules.{name}.{name}")
+    try:
+        with TemporaryDirectory(prefix="edgetext-", ignore_cleanup_errors=True) as folder:
+            return getattr(module, name.capitalize())(keep_in_memory=True, cache_dir=folder)
+    except OSError as error:
+        raise InputError(f"a temporary folder is needed, and cannot be written: {error.strerror}") from error

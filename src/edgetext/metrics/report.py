@@ -1,46 +1,78 @@
-"""What a classifier did on labelled rows: accuracy, macro F1, and precision and recall of every label."""
+"""What a classifier did on labelled rows: accuracy, macro F1, and precision and recall of every label.
+
+Nothing is known of a label that no row bears. So there is no macro F1 of a classifier on rows that lack one of its
+labels: the mean over the others is given under a name of its own, and the labels that lack are named.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgetext.metrics.load import load_metric
 
 
-def overall(predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]) -> dict[str, float]:
-    """Gives ``accuracy`` and ``macro_f1``.
+def overall(
+    predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]
+) -> dict[str, float | None]:
+    """Gives ``accuracy``, ``macro_f1`` and ``mean_f1_of_labels_with_rows``.
+
+    The last is the mean F1 over the labels that a row bears. It is the macro F1 where all of them do, and where not
+    there is none.
 
     Args:
         predictions: Class indices that the model gave.
-        references: Class indices that are right.
+        references: Class indices that are right, at least one.
         labels: The labels, by class index.
     """
     given: dict[str, Any] = {"predictions": predictions, "references": references}
     accuracy = load_metric("accuracy").compute(**given)
-    f1 = load_metric("f1").compute(**given, labels=_occurring(predictions, references, labels), average="macro")
-    return {"accuracy": float(accuracy["accuracy"]), "macro_f1": float(f1["f1"])}
+    borne = sorted(set(references))
+    mean = float(load_metric("f1").compute(**given, labels=borne, average="macro")["f1"])
+    return {
+        "accuracy": float(accuracy["accuracy"]),
+        "macro_f1": mean if len(borne) == len(labels) else None,
+        "mean_f1_of_labels_with_rows": mean,
+    }
 
 
 def full_report(predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]) -> dict[str, Any]:
-    """Gives ``rows``, ``accuracy``, ``macro_f1``, and ``per_label``: precision, recall and rows of each."""
+    """Gives ``rows``, the figures of ``overall``, ``labels_without_rows``, and ``per_label``.
+
+    The last holds precision, recall and rows of each label. ``None`` stands for the recall of a label without
+    rows, and for the precision of one that was never given.
+    """
     given: dict[str, Any] = {"predictions": predictions, "references": references}
     each: dict[str, Any] = {"labels": list(range(len(labels))), "average": None}
     precision = load_metric("precision").compute(**given, **each)["precision"]
     recall = load_metric("recall").compute(**given, **each)["recall"]
-    counts = Counter(references)
+    there, guessed = Counter(references), Counter(predictions)
     return {
         "rows": len(references),
         **overall(predictions, references, labels),
+        "labels_without_rows": [label for index, label in enumerate(labels) if not there[index]],
         "per_label": {
-            label: {"precision": precision[index], "recall": recall[index], "rows": counts[index]}
+            label: {
+                "precision": precision[index] if guessed[index] else None,
+                "recall": recall[index] if there[index] else None,
+                "rows": there[index],
+            }
             for index, label in enumerate(labels)
         },
     }
 
 
-def _occurring(predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]) -> list[int]:
-    """Gives the classes that macro F1 averages: one that is neither there nor given has no F1 to speak of."""
-    seen = {*predictions, *references}
-    return [index for index in range(len(labels)) if index in seen]
+def macro_f1_words(figures: Mapping[str, Any]) -> str:
+    """Gives the macro F1 of a report for a table; without one, the mean that there is, and how many labels lack.
+
+    Args:
+        figures: What ``full_report`` gave, or what a file says that anybody may have written.
+    """
+    macro, mean = figures.get("macro_f1"), figures.get("mean_f1_of_labels_with_rows")
+    lacking, labels = figures.get("labels_without_rows"), figures.get("per_label")
+    if isinstance(macro, int | float):
+        return f"{macro:.4f}"
+    if isinstance(mean, int | float) and isinstance(lacking, list) and isinstance(labels, Mapping):
+        return f"none: {mean:.4f} over {len(labels) - len(lacking)} of {len(labels)} labels"
+    return "none"

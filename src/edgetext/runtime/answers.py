@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from edgetext.escape import json_text, terminal
 from edgetext.runtime.prediction import Prediction
 from edgetext.runtime.rows import Row
 
@@ -11,13 +10,14 @@ from edgetext.runtime.rows import Row
 def plain_line(row: Row, prediction: Prediction, top_k: int | None = None) -> str:
     """Gives ``label<TAB>score<TAB>text`` on one line; with ``top_k``, that many labels and scores.
 
+    What would break the line or its columns, or what a terminal obeys, is escaped in labels and text.
     For multi label the label is a list with commas, or ``-`` when no label reached its threshold.
     """
     if top_k is None:
         fields = [",".join(prediction.labels) or "-", f"{prediction.score:.4f}"]
     else:
         fields = [part for label, score in prediction.scores.items() for part in (label, f"{score:.4f}")]
-    return "\t".join([*fields, " ".join(row.text.split())])
+    return "\t".join(map(terminal, [*fields, " ".join(row.text.split())]))
 
 
 def json_line(row: Row, prediction: Prediction) -> str:
@@ -30,4 +30,4 @@ def json_line(row: Row, prediction: Prediction) -> str:
         "truncated": prediction.truncated,
         "text": row.text,
     }
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value)

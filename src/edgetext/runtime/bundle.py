@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgetext.errors import BundleError, IntegrityError
+from edgetext.reading import MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MAX_WEIGHTS_BYTES, read_bytes, read_json
 from edgetext.runtime.external import external_files
 from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
+from edgetext.runtime.held import Held, HeldModel
 from edgetext.runtime.hub import fetch, is_hub_name
-from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant, check_inside
-from edgetext.runtime.reading import read_bytes, read_json
+from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant
+from edgetext.runtime.place import place_in
 
-TOKENIZER_FILE = "tokenizer.json"
-MAX_TOKENIZER_BYTES = 256 << 20
+TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "config.json"
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,10 @@ class Bundle:
         Raises:
             BundleError: There is no such file, or it lies outside the folder (symbolic links are followed).
         """
-        try:
-            place = (self.path / check_inside(relative)).resolve(strict=True)
-        except (OSError, RuntimeError):  # missing, too long a name, or links in a circle
-            raise BundleError(self._missing(relative)) from None
-        if not place.is_relative_to(_home(self.path.resolve())):
-            raise BundleError(
-                f"{self.path / relative} is a link that leaves the bundle's folder: copy the file into it"
-            )
-        if not place.is_file():
-            raise BundleError(self._missing(relative))
-        return place
+        return place_in(self.path, relative)
 
-    def model_file(self, variant: Variant, *, verify: bool = True) -> Path:
-        """Gives the ONNX file of a variant once it, and the weights beside it that it names, were checked.
+    def model(self, variant: Variant, *, verify: bool = True) -> HeldModel:
+        """Gives the ONNX file of a variant and the weights beside it that it names, open and checked.
 
         Args:
             variant: One of the manifest's variants.
@@ -67,35 +58,43 @@ class Bundle:
             BundleError: A file is missing, damaged, or names weights outside the folder.
             IntegrityError: A file is not the one that was exported.
         """
-        place = self.file(variant.file)
-        if verify and variant.sha256:
-            self.verify(variant.file, variant.sha256)
-        for relative in external_files(place, variant.file):
-            self.file(relative)
-            if verify and self.has_manifest:
-                self.verify(relative, self._recorded(relative))
-        return place
+        held = HeldModel(Held(self.file(variant.file)))
+        try:
+            if verify and variant.sha256:
+                self._compare(variant.file, held.graph.sha256(), variant.sha256)
+            for relative in external_files(held.graph, variant.file):
+                weights = held.add(Held(self.file(relative), MAX_WEIGHTS_BYTES))
+                if verify and self.has_manifest:
+                    self._compare(relative, weights.sha256(), self._recorded(relative))
+        except BaseException:
+            held.close()
+            raise
+        return held
 
-    def tokenizer_bytes(self, *, verify: bool = True) -> bytes:
-        """Gives the content of ``tokenizer.json``.
+    def read(
+        self, relative: str, limit: int = MAX_JSON_BYTES, *, verify: bool = True, expected: str | None = None
+    ) -> bytes:
+        """Gives the content of a file that predictions depend on, compared with its checksum if there is one.
+
+        Args:
+            relative: Path inside the bundle, with forward slashes.
+            limit: The largest size to accept, in bytes.
+            verify: Whether to compare the checksum.
+            expected: The SHA-256 that it should have; by default what the manifest records under ``files``.
 
         Raises:
-            BundleError: It is missing or larger than 256 MB.
+            BundleError: It is missing or larger.
             IntegrityError: It is not the one that was exported.
         """
-        content = read_bytes(self.file(TOKENIZER_FILE), MAX_TOKENIZER_BYTES)
-        expected = self.manifest.files.get(TOKENIZER_FILE)
-        if verify and expected is not None:
-            self._compare(TOKENIZER_FILE, hashlib.sha256(content).hexdigest(), expected)
+        content = read_bytes(self.file(relative), limit, error=BundleError)
+        recorded = self.manifest.files.get(relative) if expected is None else expected
+        if verify and recorded is not None:
+            self._compare(relative, hashlib.sha256(content).hexdigest(), recorded)
         return content
 
-    def verify(self, relative: str, expected: str) -> None:
-        """Compares the SHA-256 of a file with the one that the manifest records.
-
-        Raises:
-            IntegrityError: They differ.
-        """
-        self._compare(relative, _sha256(self.file(relative)), expected)
+    def tokenizer_bytes(self, *, verify: bool = True) -> bytes:
+        """Gives the content of ``tokenizer.json``; for the errors see ``read``."""
+        return self.read(TOKENIZER_FILE, MAX_TOKENIZER_BYTES, verify=verify)
 
     def _recorded(self, relative: str) -> str:
         if relative not in self.manifest.files:
@@ -104,9 +103,6 @@ class Bundle:
                 "under 'files': export the bundle again"
             )
         return self.manifest.files[relative]
-
-    def _missing(self, relative: str) -> str:
-        return f"{self.path} is damaged: the file {relative:.200} is missing; copy or export it again"
 
     def _compare(self, relative: str, found: str, expected: str) -> None:
         if found != expected.lower():
@@ -130,7 +126,7 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     """
     folder = _folder(path)
     _check_folder(folder)
-    if _exists(folder / MANIFEST_FILE):
+    if os.path.lexists(folder / MANIFEST_FILE):
         manifest = _read_manifest(folder)
         bundle = Bundle(folder, manifest)
         for variant in manifest.variants:
@@ -144,7 +140,7 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
-    """Writes ``bundle.json``; the SHA-256 of the tokenizer and of external weights are added.
+    """Writes ``bundle.json``; the SHA-256 of the tokenizer, ``config.json`` and external weights are added.
 
     Args:
         folder: The folder with all files of the bundle already in it.
@@ -157,10 +153,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         BundleError: A file that the manifest names is not there.
     """
     bundle = Bundle(folder, manifest)
-    names = [TOKENIZER_FILE]
+    names = [TOKENIZER_FILE, *([CONFIG_FILE] if (folder / CONFIG_FILE).is_file() else [])]
     for variant in manifest.variants:
-        names += external_files(bundle.file(variant.file), variant.file)
-    digests = {name: hashlib.sha256(bundle.file(name).read_bytes()).hexdigest() for name in names}
+        with closing(Held(bundle.file(variant.file))) as held:
+            names += external_files(held, variant.file)
+    digests = {name: _sha256(bundle.file(name)) for name in names}
     whole = replace(manifest, files={**manifest.files, **digests})
     text = json.dumps(whole.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     Manifest.from_json(json.loads(text))  # what cannot be opened must not be written
@@ -171,24 +168,21 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def _read_manifest(folder: Path) -> Manifest:
-    value: Any = read_json(folder / MANIFEST_FILE)
+    value: Any = read_json(place_in(folder, MANIFEST_FILE), error=BundleError)
     try:
         return Manifest.from_json(value)
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from None
 
 
+def _sha256(file: Path) -> str:
+    with closing(Held(file, MAX_WEIGHTS_BYTES)) as held:
+        return held.sha256()
+
+
 def _folder(path: str | os.PathLike[str]) -> Path:
     name = path if isinstance(path, str) else Path(path).as_posix()  # a Path that was made of a name on the Hub
     return fetch(name) if is_hub_name(name) else Path(path)
-
-
-def _sha256(file: Path) -> str:
-    """Gives a file's digest in one call over its pages, which leaves the interpreter to the tokenizer's thread."""
-    if not file.stat().st_size:
-        return hashlib.sha256().hexdigest()
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return hashlib.sha256(content).hexdigest()
 
 
 def _check_folder(folder: Path) -> None:
@@ -217,10 +211,3 @@ def _no_bundle(folder: Path) -> str:
         f"{folder} is no bundle: it holds neither {MANIFEST_FILE} nor config.json, {TOKENIZER_FILE} and a "
         "model*.onnx; make one with 'edgetext export CHECKPOINT -o BUNDLE'"
     )
-
-
-def _home(folder: Path) -> Path:
-    """Gives the folder that files may lie in: in the Hub's cache, snapshots are links to blobs beside them."""
-    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
-        return folder.parent.parent
-    return folder

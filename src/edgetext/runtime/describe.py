@@ -25,7 +25,8 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         {**entry, "checksum": _checksum(bundle, variant)}
         for entry, variant in zip(value["variants"], manifest.variants, strict=True)
     ]
-    return {"path": str(bundle.path), **value, "variants": variants, "tokenizer_checksum": _tokenizer(bundle)}
+    found = {"path": str(bundle.path), "variants": variants, "tokenizer_checksum": _tokenizer(bundle)}
+    return {"path": "", **value, **found}  # a field of that name in the manifest tells nothing
 
 
 def problems(description: Mapping[str, Any]) -> list[str]:
@@ -66,7 +67,7 @@ def _variant_lines(variant: Mapping[str, Any], *, is_default: bool) -> Iterator[
 
 def _checksum(bundle: Bundle, variant: Variant) -> str:
     try:
-        bundle.model_file(variant)
+        bundle.model(variant).close()
     except BundleError as error:
         return str(error)
     return "ok" if variant.sha256 else "not recorded"

@@ -12,9 +12,12 @@ from edgetext.errors import BundleError, InputError
 from edgetext.runtime.graph import Graph
 from edgetext.runtime.long_texts import FIRST_CUT, LongText, Reader, make_reader
 from edgetext.runtime.pairs import Text, check_pair, explain, shorten
+from edgetext.runtime.session import one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_PANICS = "pyo3_runtime"  # the module of PanicException, which derives from BaseException
 
 IntArray: TypeAlias = "NDArray[np.signedinteger[Any]]"
 
@@ -46,7 +49,7 @@ class Encoder:
         truncation: What is read of a longer text; one of ``long_texts.TRUNCATIONS``.
 
     Raises:
-        BundleError: The tokenizer leaves no room for text in ``max_length`` tokens.
+        BundleError: The tokenizer leaves no room for text in ``max_length`` tokens, or cannot tokenize.
     """
 
     def __init__(
@@ -54,21 +57,29 @@ class Encoder:
     ) -> None:
         """Sets the tokenizer up; see the class for the arguments."""
         self._tokenizer = tokenizer
-        padding = self._tokenizer.padding
-        self._padding_id: int = padding["pad_id"] if padding else padding_id
-        self._tokenizer.no_padding()
-        special = self._tokenizer.num_special_tokens_to_add(False)
-        if max_length <= special:
-            raise BundleError(
-                f"max_length is {max_length}, and the tokenizer adds {special} special tokens to each text"
-            )
-        self._reader: Reader = make_reader(truncation, self._tokenizer, max_length)
-        self._truncation = truncation
         self._max_length = max_length
+        self._truncation = truncation
         self._dtype = np.dtype(graph.dtype)
         self._has_mask = "attention_mask" in graph.inputs
         self._has_types = "token_type_ids" in graph.inputs
         self._ones = np.ones((1, min(max_length, 512)), self._dtype)
+        try:
+            self._set_up(padding_id)
+        except BaseException as error:
+            raise _explained(error, "any text") from None
+
+    def _set_up(self, padding_id: int) -> None:
+        padding = self._tokenizer.padding
+        self._padding_id: int = padding["pad_id"] if padding else padding_id
+        self._tokenizer.no_padding()
+        self._array([self._padding_id])
+        special = self._tokenizer.num_special_tokens_to_add(False)
+        if self._max_length <= special:
+            raise BundleError(
+                f"max_length is {self._max_length}, and the tokenizer adds {special} special tokens to each text"
+            )
+        self._reader: Reader = make_reader(self._truncation, self._tokenizer, self._max_length)
+        self._tokenizer.encode("a")  # one that fails on every text is told now
 
     def encode(self, text: Text, index: int | None = None) -> Encoded:
         """Tokenizes one text, or one pair of texts.
@@ -84,6 +95,7 @@ class Encoder:
         Raises:
             InputError: It is no string and no pair of two, or no valid Unicode; or it is a pair where
                 ``truncation`` is not ``head``.
+            BundleError: The tokenizer fails on it.
         """
         try:
             if isinstance(text, tuple):
@@ -93,6 +105,8 @@ class Encoder:
             encoding = self._tokenizer.encode(text)
         except TypeError:
             raise InputError(explain(text, _name(index))) from None
+        except BaseException as error:  # a panic of tokenizers is no Exception
+            raise _explained(error, _name(index)) from None
         ids = encoding.ids
         if len(ids) == self._max_length and encoding.overflowing:
             return self._long(text)
@@ -101,14 +115,14 @@ class Encoder:
     def single(self, encoded: Encoded) -> dict[str, IntArray]:
         """Gives the arrays for one text, of shape (1, tokens), without padding."""
         length = len(encoded.ids)
-        arrays = {"input_ids": np.array([encoded.ids], self._dtype)}
+        arrays = {"input_ids": self._array([encoded.ids])}
         if self._has_mask:
             ones = self._ones
             arrays["attention_mask"] = (
                 ones[:, :length] if length <= ones.shape[1] else np.ones_like(arrays["input_ids"])
             )
         if self._has_types:
-            arrays["token_type_ids"] = np.array([encoded.type_ids], self._dtype)
+            arrays["token_type_ids"] = self._array([encoded.type_ids])
         return arrays
 
     def batch(self, rows: Sequence[Encoded]) -> dict[str, IntArray]:
@@ -121,12 +135,20 @@ class Encoder:
             arrays["token_type_ids"] = np.zeros(shape, self._dtype)
         for number, row in enumerate(rows):
             length = len(row.ids)
-            arrays["input_ids"][number, :length] = row.ids
+            arrays["input_ids"][number, :length] = self._array(row.ids)
             if self._has_mask:
                 arrays["attention_mask"][number, :length] = 1
             if self._has_types:
-                arrays["token_type_ids"][number, :length] = row.type_ids
+                arrays["token_type_ids"][number, :length] = self._array(row.type_ids)
         return arrays
+
+    def _array(self, numbers: list[int] | list[list[int]]) -> IntArray:
+        try:
+            return np.array(numbers, self._dtype)
+        except OverflowError:
+            raise BundleError(
+                f"tokenizer.json gives token numbers beyond the model's {self._dtype}: it is of another model"
+            ) from None
 
     def _long(self, text: str) -> Encoded:
         if not isinstance(text, str):
@@ -162,12 +184,29 @@ def load_tokenizer(content: bytes) -> Tokenizer:
     """
     try:
         return Tokenizer.from_buffer(content)
-    except BaseException as error:  # tokenizers raises Exception itself, and a panic that is not even that
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+    except BaseException as error:
+        if not _is_of_tokenizers(error):
             raise
         raise BundleError(
-            f"tokenizer.json is damaged: {str(error)[:200]}; copy or export the bundle again"
+            f"tokenizer.json is damaged: {one_line(error)[:200]}; copy or export the bundle again"
         ) from None
+
+
+def _explained(error: BaseException, name: str) -> BaseException:
+    """Gives what to raise in the place of an error that was met while a text was tokenized."""
+    if not _is_of_tokenizers(error):
+        return error
+    return BundleError(
+        f"tokenizer.json cannot tokenize {name}: {one_line(error)[:200]}; it is damaged, or made to fail"
+    )
+
+
+def _is_of_tokenizers(error: BaseException) -> bool:
+    """Tells whether tokenizers itself raised it: plain ``Exception``, a few kinds of it, or a panic of its Rust.
+
+    What a signal's handler raises meanwhile, and an interruption, goes on as it is.
+    """
+    return type(error) in (Exception, ValueError, OverflowError, RuntimeError) or type(error).__module__ == _PANICS
 
 
 def _name(index: int | None) -> str:

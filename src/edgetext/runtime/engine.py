@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgetext.errors import BundleError, InputError
+from edgetext.reading import parse_json
 from edgetext.runtime.aside import Aside
 from edgetext.runtime.averaging import average
 from edgetext.runtime.batching import BATCH_TEXTS, batches, windows
-from edgetext.runtime.bundle import Bundle
+from edgetext.runtime.bundle import CONFIG_FILE, Bundle
 from edgetext.runtime.calls import CLOSED
 from edgetext.runtime.encode import Encoded, Encoder, IntArray, load_tokenizer
+from edgetext.runtime.folder import check_vocabulary
 from edgetext.runtime.graph import check_graph
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.pairs import Text
 from edgetext.runtime.prediction import FloatArray
-from edgetext.runtime.reading import read_object
 from edgetext.runtime.session import Profile, one_line, open_session
 from edgetext.runtime.window import Window
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 _FORKED = "the process was forked while this stream was read: begin it again in the child"
 _MOST_TOKENS = 1 << 31  # no vocabulary is that large, and some graphs take int32
 _LONE_TEXTS = 4  # run one by one, they make the work that one thread takes at a time
+_FLOAT32 = "f"
 _left_behind: list[object] = []
 
 
@@ -61,17 +65,25 @@ class Engine:
         """Loads the model and its tokenizer; see the class for the arguments."""
         # A checksum leaves the interpreter to others, and allocates nothing: what a thread of its own allocates and
         # frees, the allocator keeps for that thread.
-        checked = Aside(lambda: bundle.model_file(variant, verify=verify))
-        tokenizer = load_tokenizer(bundle.tokenizer_bytes(verify=verify))
-        model = checked.result()
-        self._session: Any = open_session(model, variant, profile)
-        graph = check_graph(self._session, bundle.manifest, str(model))
-        self._encoder = Encoder(tokenizer, bundle.manifest.max_length, graph, _padding_id(bundle), truncation)
+        checked = Aside(lambda: bundle.model(variant, verify=verify))
+        try:
+            tokenizer = load_tokenizer(bundle.tokenizer_bytes(verify=verify))
+            if not bundle.has_manifest:
+                check_vocabulary(bundle.path, tokenizer.get_vocab_size())
+            padding_id = _padding_id(bundle, verify=verify)
+        except BaseException:
+            with suppress(BundleError):
+                checked.result().close()
+            raise
+        with checked.result() as model:
+            self._session: Any = open_session(model, variant, profile)
+        self._name = str(model.graph.path)
+        graph = check_graph(self._session, bundle.manifest, self._name)
+        self._encoder = Encoder(tokenizer, bundle.manifest.max_length, graph, padding_id, truncation)
         self._deterministic = deterministic
         self.batch_texts = _LONE_TEXTS if deterministic else BATCH_TEXTS
         self._multi_label = bundle.manifest.thresholds is not None
         self._refusal = CLOSED
-        self._name = str(model)
         self._outputs = [graph.output]
         self._labels = len(bundle.manifest.labels)
         self._pool = _make_pool(profile.callers) if profile.callers > 1 else None
@@ -181,10 +193,12 @@ class Engine:
             logits: FloatArray = session.run(self._outputs, arrays)[0]
         except Exception as error:  # onnxruntime's exceptions share no base but this one
             raise BundleError(f"{self._name} failed while it ran: {one_line(error)}") from error
-        if logits.shape[1] != self._labels or not np.isfinite(logits).all():
+        wanted = (len(arrays["input_ids"]), self._labels)
+        if logits.shape != wanted or logits.dtype.char != _FLOAT32 or not np.isfinite(logits).all():
+            finite = "" if logits.shape != wanted else ", not all of them finite numbers"
             raise BundleError(
-                f"{self._name} gave {logits.shape[1]} scores a text, not all of them finite numbers: "
-                f"expected {self._labels} finite ones; export it again"
+                f"{self._name} gave {logits.dtype} scores of shape {logits.shape}{finite}: expected {wanted[0]} "
+                f"texts by {wanted[1]} labels, all finite; do not use this model, or export it again"
             )
         return logits
 
@@ -197,8 +211,10 @@ def _make_pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "edgetext")
 
 
-def _padding_id(bundle: Bundle) -> int:
+def _padding_id(bundle: Bundle, *, verify: bool) -> int:
     """Gives the model's padding token; some architectures look for it in the ids, past the attention mask."""
-    config = bundle.path / "config.json"
-    found = read_object(config).get("pad_token_id") if config.is_file() else None
+    if not os.path.lexists(bundle.path / CONFIG_FILE):
+        return 0
+    config = parse_json(bundle.read(CONFIG_FILE, verify=verify), str(bundle.path / CONFIG_FILE), error=BundleError)
+    found = config.get("pad_token_id") if isinstance(config, dict) else None
     return found if type(found) is int and 0 <= found < _MOST_TOKENS else 0

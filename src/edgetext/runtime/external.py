@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from edgetext.errors import BundleError
-from edgetext.runtime.protobuf import LENGTH, fields
+from edgetext.runtime.held import Held
+from edgetext.runtime.protobuf import LENGTH, fields, new_budget
 
 # Message -> the fields to go down into, by number.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -28,7 +29,7 @@ _CHILDREN: dict[str, dict[int, str]] = {
 _DEEPEST = 64  # nested messages; protobuf parsers stop at 100
 
 
-def external_files(model: Path, relative: str) -> list[str]:
+def external_files(model: Held, relative: str) -> list[str]:
     """Gives the files that an ONNX model reads weights from, as paths inside the bundle, each once.
 
     Args:
@@ -38,14 +39,14 @@ def external_files(model: Path, relative: str) -> list[str]:
     Raises:
         BundleError: A name leaves the bundle's folder, or the file is no ONNX model.
     """
-    if model.stat().st_size == 0:
-        raise BundleError(f"{model} is damaged: it is empty")
-    with model.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with model.mapped() as content:
         try:
-            names = dict.fromkeys(_locations(content, 0, len(content), "Model", 0))
+            names = dict.fromkeys(_locations(content, 0, len(content), "Model", 0, new_budget()))
         except (ValueError, IndexError, UnicodeDecodeError):
-            raise BundleError(f"{model} is damaged: it is not an ONNX model; copy or export it again") from None
-    return [_inside(model, PurePosixPath(relative).parent, name) for name in names]
+            raise BundleError(
+                f"{model.path} is damaged: it is not an ONNX model; copy or export it again"
+            ) from None
+    return list(dict.fromkeys(_inside(model.path, PurePosixPath(relative).parent, name) for name in names))
 
 
 def _inside(model: Path, parent: PurePosixPath, name: str) -> str:
@@ -57,22 +58,24 @@ def _inside(model: Path, parent: PurePosixPath, name: str) -> str:
     return joined
 
 
-def _locations(data: mmap.mmap, start: int, end: int, message: str, depth: int) -> Iterator[str]:
+def _locations(
+    data: mmap.mmap, start: int, end: int, message: str, depth: int, budget: Iterator[int]
+) -> Iterator[str]:
     """Walks one message and yields the ``location`` of every tensor in it that keeps its data elsewhere."""
     if depth > _DEEPEST:
         raise ValueError("nested too deep")
     children = _CHILDREN[message]
-    for number, wire, _, first, last in fields(data, start, end):
+    for number, wire, _, first, last in fields(data, start, end, budget):
         child = children.get(number) if wire == LENGTH else None
         if child == "Entry":
-            key, value = _entry(data, first, last)
+            key, value = _entry(data, first, last, budget)
             if key == "location":
                 yield value
         elif child is not None:
-            yield from _locations(data, first, last, child, depth + 1)
+            yield from _locations(data, first, last, child, depth + 1, budget)
 
 
-def _entry(data: mmap.mmap, start: int, end: int) -> tuple[str, str]:
-    found = fields(data, start, end)
+def _entry(data: mmap.mmap, start: int, end: int, budget: Iterator[int]) -> tuple[str, str]:
+    found = fields(data, start, end, budget)
     values = {number: data[first:last].decode("utf-8") for number, wire, _, first, last in found if wire == LENGTH}
     return values.get(1, ""), values.get(2, "")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgetext.errors import BundleError
+from edgetext.foreign.config import position_limit, read_labels, vocabulary
+from edgetext.reading import listed, read_object
 from edgetext.runtime.manifest import Manifest, Variant
-from edgetext.runtime.reading import listed, read_object
+from edgetext.runtime.place import place_in
 
+_TOKENIZER_CONFIG = "tokenizer_config.json"
 _USUAL_LENGTH = 512  # tokens, where the folder says nothing
 _UNSET_LENGTH = 1 << 20  # transformers writes 10**30 for "no limit known"
 _PREFERRED = ("model_quantized", "model_int8", "model")
-# These count positions from the padding token's id + 1 on, so that the table has fewer places than rows.
-_OFFSET_POSITIONS = frozenset(
-    {
-        "camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "roberta-prelayernorm",
-        "xlm-roberta", "xlm-roberta-xl", "xmod",
-    }
-)  # fmt: skip
 _TASKS = {
     None: "single_label",
     "single_label_classification": "single_label",
@@ -39,9 +36,9 @@ def manifest_of_folder(folder: Path) -> Manifest:
     Raises:
         BundleError: ``config.json`` is damaged or tells of a model that is no text classifier.
     """
-    config = read_object(folder / "config.json")
+    config = read_object(place_in(folder, "config.json"), error=BundleError)
     task = _task(folder, config)
-    labels = _labels(folder, config)
+    labels = read_labels(folder / "config.json", config, BundleError)
     variants = _variants(folder)
     return Manifest(
         task=task,
@@ -55,10 +52,34 @@ def manifest_of_folder(folder: Path) -> Manifest:
     )
 
 
+def check_vocabulary(folder: Path, tokens: int) -> None:
+    """Compares the tokenizer and the padding token with the embeddings that ``config.json`` tells of.
+
+    Args:
+        folder: Such a folder; in a bundle, the tokenizer's checksum says whose it is.
+        tokens: How many the tokenizer has.
+
+    Raises:
+        BundleError: There are fewer embeddings than tokens, or none for the padding token.
+    """
+    config = read_object(folder / "config.json")
+    rows, padding = vocabulary(config), config.get("pad_token_id")
+    if rows is not None and tokens > rows:
+        raise BundleError(
+            f"{folder}: the tokenizer has {tokens} tokens, and config.json says that the model has embeddings for "
+            f"{rows} (vocab_size): they are of different models"
+        )
+    if rows is not None and type(padding) is int and padding >= rows:
+        raise BundleError(
+            f"{folder / 'config.json'} says pad_token_id is {padding}, and vocab_size, the tokens that the model "
+            f"has embeddings for, is {rows}"
+        )
+
+
 def _models(folder: Path) -> dict[str, Path]:
     """Gives the models by their name without suffix; what lies in ``onnx/`` goes before what lies above."""
     found = [*sorted(folder.glob("model*.onnx")), *sorted((folder / "onnx").glob("model*.onnx"))]
-    return {path.stem: path for path in found if path.is_file()}
+    return {path.stem: path for path in found}
 
 
 def _variants(folder: Path) -> tuple[Variant, ...]:
@@ -73,7 +94,8 @@ def _variant(folder: Path, path: Path) -> Variant:
     name = "int8" if suffix == "quantized" else suffix
     relative = path.relative_to(folder).as_posix()
     precision = "int8" if "int8" in name else name
-    return Variant(name=name, file=relative, sha256="", precision=precision, scheme="", bytes=path.stat().st_size)
+    size = place_in(folder, relative).stat().st_size
+    return Variant(name=name, file=relative, sha256="", precision=precision, scheme="", bytes=size)
 
 
 def _task(folder: Path, config: Mapping[str, Any]) -> str:
@@ -92,27 +114,9 @@ def _task(folder: Path, config: Mapping[str, Any]) -> str:
     return _TASKS[problem]
 
 
-def _labels(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
-    id2label = config.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})  # transformers leaves the default out
-    if not isinstance(id2label, dict) or set(id2label) != {str(index) for index in range(len(id2label))}:
-        raise BundleError(f'{folder / "config.json"}: id2label must map "0", "1", ... to the labels')
-    labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
-    if len(labels) < 2 or len(set(labels)) < len(labels):
-        raise BundleError(f"{folder / 'config.json'}: id2label must name at least two different labels")
-    return labels
-
-
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
-    limits = [_positions(config)]
-    if (folder / "tokenizer_config.json").is_file():
-        limits.append(read_object(folder / "tokenizer_config.json").get("model_max_length"))
+    limits: list[object] = [position_limit(config)]
+    if os.path.lexists(folder / _TOKENIZER_CONFIG):
+        limits.append(read_object(place_in(folder, _TOKENIZER_CONFIG), error=BundleError).get("model_max_length"))
     known = [limit for limit in limits if type(limit) is int and 2 < limit < _UNSET_LENGTH]
     return min(known, default=_USUAL_LENGTH)
-
-
-def _positions(config: Mapping[str, Any]) -> object:
-    positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
-    model_type = config.get("model_type")
-    if isinstance(model_type, str) and model_type in _OFFSET_POSITIONS and type(positions) is int:
-        return positions - (padding if type(padding) is int else 1) - 1
-    return positions

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgetext.errors import BundleError
+from edgetext.reading import listed
 from edgetext.runtime.manifest import Manifest
-from edgetext.runtime.reading import listed
 
 KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _NUMPY_TYPES = {"tensor(int64)": "int64", "tensor(int32)": "int32"}

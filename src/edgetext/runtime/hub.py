@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgetext.errors import BundleError, needs_extra
+from edgetext.reading import read_json
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest
-from edgetext.runtime.reading import read_json
 
 PREFIX = "hub:"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -45,7 +45,7 @@ def fetch(uri: str) -> Path:
     name, revision = _parts(uri)
     with needs_extra("hub"):
         import huggingface_hub  # noqa: F401
-    with _one_sentence(uri), _calm():
+    with _one_sentence(uri), calm():
         cached = _cached(name, revision) if _COMMIT.fullmatch(revision) else None
         if cached is not None:
             return cached
@@ -74,7 +74,7 @@ def _cached(name: str, commit: str) -> Path | None:
 
     try:
         folder = Path(snapshot_download(name, revision=commit, local_files_only=True))
-        manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE))
+        manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE, error=BundleError))
     except (LocalEntryNotFoundError, BundleError):
         return None
     names = ["config.json", *manifest.files, *(variant.file for variant in manifest.variants)]
@@ -100,7 +100,7 @@ def _models(folder: Path) -> list[str]:
     """Gives patterns for the model files: those of the manifest, or the usual ones where there is none."""
     if not (folder / MANIFEST_FILE).is_file():
         return [f"{place}{pattern}" for place in ("", "onnx/") for pattern in _USUAL_MODELS]
-    manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE))
+    manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE, error=BundleError))
     return [glob.escape(name) for name in (*manifest.files, *(variant.file for variant in manifest.variants))]
 
 
@@ -118,10 +118,11 @@ def _one_sentence(uri: str) -> Iterator[None]:
     except BundleError:
         raise
     except Exception as error:  # network, disk, names: requests, httpx and huggingface_hub each have a tree
-        raise BundleError(f"{uri} cannot be fetched from the Hugging Face Hub: {_reason(error)}") from error
+        raise BundleError(f"{uri} cannot be fetched from the Hugging Face Hub: {reason(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Says in words why the Hub's client could not give a model."""
     from huggingface_hub import errors
 
     known = (  # in this order: a gated repository is one that is not found, to the client
@@ -138,7 +139,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _calm() -> Iterator[None]:
+def calm() -> Iterator[None]:
     """Keeps the client's progress bars to terminals."""
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 

@@ -9,11 +9,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from edgetext.errors import BundleError
-from edgetext.runtime.reading import listed
+from edgetext.reading import listed
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "bundle.json"
 TASKS = ("single_label", "multi_label")
+# What is read of the free parts of a manifest, where it stands in them, by commands that come to it late.
+_EVALUATION: Mapping[str, type] = {"verdict": str, "sentence": str, "kept_fp32": list}
+_PROVENANCE: Mapping[str, type] = {"base_model": str, "data": list, "rows": dict}
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_INPUT = 1 << 20  # tokens; no text classifier reads more, and arrays are sized by it
 
@@ -25,7 +28,7 @@ class Variant:
     Attributes:
         name: What a user calls it, such as ``fp32`` or ``int8``.
         file: Path inside the bundle, with forward slashes.
-        sha256: Of the file; empty where nobody recorded it (a folder that others made).
+        sha256: Of the file; empty where there is no manifest that could record it.
         precision: ``fp32`` or ``int8``.
         scheme: The recipe that made it, such as ``dynamic-int8-per-channel``.
         bytes: Size of the file.
@@ -57,6 +60,7 @@ class Manifest:
         variants: The models, the reference first.
         default_variant: Name of the model that is loaded when none is asked for.
         thresholds: Multi label: the probability from which on a label is given, one a label.
+        text_column: The column that the texts were read from in training; empty where nobody knows.
         provenance: Base model, data fingerprint, library versions, seed, date, command.
         created_with: Name and version of the program that wrote the bundle.
         files: SHA-256 by path of the other files that predictions depend on: the tokenizer, external weights.
@@ -70,6 +74,7 @@ class Manifest:
     variants: tuple[Variant, ...]
     default_variant: str
     thresholds: tuple[float, ...] | None = None
+    text_column: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     created_with: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +104,7 @@ class Manifest:
             "inputs": list(self.inputs),
             "variants": [_variant_to_json(variant) for variant in self.variants],
             "default_variant": self.default_variant,
+            "text_column": self.text_column,
             "files": dict(self.files),
             "provenance": dict(self.provenance),
             "created_with": self.created_with,
@@ -133,11 +139,14 @@ class Manifest:
             variants=tuple(_variant_from_json(entry) for entry in _list(document, "variants")),
             default_variant=_string(document, "default_variant"),
             thresholds=_thresholds(document, len(labels), task),
-            provenance=_expect(document.get("provenance", {}), dict, "provenance"),
+            text_column=_expect(document.get("text_column", ""), str, "text_column"),
+            provenance=_known(document, "provenance", _PROVENANCE),
             created_with=_expect(document.get("created_with", ""), str, "created_with"),
             files=_files(document),
             extra={key: document[key] for key in document if key not in _MANIFEST_FIELDS},
         )
+        for text in _expect(manifest.extra.get("examples", []), list, "examples"):
+            _expect(text, str, "each of examples")
         names = [variant.name for variant in manifest.variants]
         if len(set(names)) < len(names):
             raise BundleError(f"{MANIFEST_FILE}: two variants have the same name")
@@ -175,12 +184,12 @@ def _variant_from_json(value: object) -> Variant:
     return Variant(
         name=_string(entry, "name"),
         file=check_inside(_string(entry, "file")),
-        sha256=_recorded(entry),
+        sha256=_digest(_string(entry, "sha256"), "sha256"),
         precision=_string(entry, "precision"),
         scheme=_string(entry, "scheme"),
         bytes=_positive(entry, "bytes"),
         session=_expect(entry.get("session", {}), dict, "session"),
-        evaluation=_expect(entry.get("evaluation", {}), dict, "evaluation"),
+        evaluation=_known(entry, "evaluation", _EVALUATION),
         extra={key: entry[key] for key in entry if key not in _VARIANT_FIELDS},
     )
 
@@ -189,6 +198,14 @@ def _expect(value: object, kind: type, what: str) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         names = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
         raise BundleError(f"{MANIFEST_FILE}: {what} must be {names[kind]}, found {value!r:.60}")
+    return value
+
+
+def _known(document: Mapping[str, Any], name: str, kinds: Mapping[str, type]) -> dict[str, Any]:
+    """Gives an object of which only some fields are known."""
+    value: dict[str, Any] = _expect(document.get(name, {}), dict, name)
+    for key in kinds.keys() & value.keys():
+        _expect(value[key], kinds[key], f"{key} of {name}")
     return value
 
 
@@ -233,11 +250,6 @@ def _files(document: Mapping[str, Any]) -> dict[str, str]:
         what = f"files[{check_inside(path)!r:.200}]"
         _digest(_expect(digest, str, what), what)
     return dict(files)
-
-
-def _recorded(entry: Mapping[str, Any]) -> str:
-    digest = _string(entry, "sha256")
-    return _digest(digest, "sha256") if digest else ""
 
 
 def _digest(value: str, what: str) -> str:

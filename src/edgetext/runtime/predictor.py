@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -23,6 +23,8 @@ from edgetext.runtime.pairs import Text
 from edgetext.runtime.prediction import FloatArray, Prediction, Scoring, check_top_k
 from edgetext.runtime.session import make_profile
 
+_NO_TEXTS = (bytes, bytearray, memoryview, Mapping, Set)  # a set has no order, and answers come in order
+
 
 class Predictor:
     """Classifies texts, or pairs of texts, with the model of a bundle; one serves any number of threads.
@@ -31,9 +33,9 @@ class Predictor:
     two strings is two texts.
 
     It may be pickled, and sent to processes that were spawned: what travels is the path and the arguments, and the
-    copy opens the bundle again. After ``os.fork`` the child opens a session of its own at its first call. It should
-    leave by ``os._exit``, as ``multiprocessing`` does: onnxruntime 1.32 hangs in the exit handlers of a forked
-    process, used or not, unless ``ORT_DISABLE_TELEMETRY=1`` stood in the environment before it was imported.
+    copy opens the bundle again. After ``os.fork`` the child opens a session of its own at its first call. Where
+    onnxruntime 1.32 was imported before edgetext it should leave by ``os._exit``, as ``multiprocessing`` does: the
+    telemetry of onnxruntime, which edgetext turns off, hangs in the exit handlers of a forked process, used or not.
 
     Args:
         path: A bundle, or a Hugging Face ONNX folder.
@@ -242,6 +244,11 @@ class Predictor:
 
 
 def _texts(texts: Iterable[Text]) -> Iterable[Text]:
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+    """Refuses what can be iterated over and is no sequence of texts: a table gives the names of its columns."""
+    if isinstance(texts, str):
         raise InputError(f"expected several texts, found {texts!r:.40}: call the predictor itself for a single one")
+    table = hasattr(texts, "columns") or hasattr(texts, "column_names")
+    if table or isinstance(texts, _NO_TEXTS) or not isinstance(texts, Iterable):
+        hint = ": give its column of texts, such as table['text']" if table else ": give a list of strings"
+        raise InputError(f"expected several texts, found an object of type {type(texts).__name__}{hint}")
     return texts

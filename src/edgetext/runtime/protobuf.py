@@ -12,6 +12,7 @@ from typing import NamedTuple
 VARINT, LENGTH = 0, 2
 _FIXED_WIDTH = {1: 8, 5: 4}  # wire type -> bytes
 _MOST_BITS = 63
+_MOST_FIELDS = 1 << 20
 
 
 class Field(NamedTuple):
@@ -32,19 +33,31 @@ class Field(NamedTuple):
     last: int
 
 
-def fields(data: mmap.mmap, position: int, end: int) -> Iterator[Field]:
+def new_budget() -> Iterator[int]:
+    """Gives what a walk through a file is paid from, so that it ends soon however many fields there are.
+
+    A field takes two bytes at least, and a walk in Python a microsecond for each. The largest known, a model that
+    holds a vocabulary of 250,000 tokens as texts, has 300,000.
+    """
+    return iter(range(_MOST_FIELDS))
+
+
+def fields(data: mmap.mmap, position: int, end: int, budget: Iterator[int]) -> Iterator[Field]:
     """Yields the fields of a message, in order.
 
     Args:
         data: The file.
         position: Where the message begins.
         end: Where it ends.
+        budget: Of the whole walk, see ``new_budget``.
 
     Raises:
-        ValueError: The message is damaged.
+        ValueError: The message is damaged, or the budget is spent.
         IndexError: It goes on past the file's end.
     """
     while position < end:
+        if next(budget, None) is None:
+            raise ValueError("too many fields")
         begin = position
         key, position = varint(data, position)
         wire = key & 7

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
 from edgetext.errors import BundleError, InputError
+from edgetext.reading import listed
+from edgetext.runtime.held import HeldModel
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 from edgetext.runtime.weights import without_weights
@@ -51,6 +52,9 @@ _CONFIG_KEYS = frozenset(
         "mlas.enable_gemm_fastmath_arm64_bfloat16",
     }
 )
+_LONGEST_VALUE = 64  # a number or a word; onnxruntime takes 8,192 characters
+ONNX_ONLY = ("session.load_model_format", "ONNX")
+"""A file that is of onnxruntime's own format as well would be read as that, past what was looked at here."""
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _SESSION_KEYS = ("graph_optimization_level", "disabled_optimizers", "config")
 
@@ -94,23 +98,24 @@ def make_profile(name: str, threads: int | None = None) -> Profile:
     return Profile(name, count, 1, spinning=True)
 
 
-def open_session(model: Path, variant: Variant, profile: Profile) -> onnxruntime.InferenceSession:
+def open_session(model: HeldModel, variant: Variant, profile: Profile) -> onnxruntime.InferenceSession:
     """Opens the ONNX model of a variant on the CPU; its weights are mapped from the file, which must not change.
 
     Args:
-        model: The file, already checked.
+        model: Its files, already checked.
         variant: Says which graph optimizations to leave out, and which configuration entries to set.
         profile: Says how many threads there are.
 
     Raises:
         BundleError: onnxruntime cannot load the file, or the variant's session options are not ones for it.
+        IntegrityError: The file that was loaded is not the one that was checked.
     """
     options = session_options(variant, profile)
-    options.add_session_config_entry(_WEIGHTS_FOLDER, str(model.parent))
+    options.add_session_config_entry(_WEIGHTS_FOLDER, str(model.graph.path.parent))
     disabled = variant.session.get("disabled_optimizers", [])
-    content = without_weights(model)
+    content = without_weights(model.graph)
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             content,
             options,
             providers=["CPUExecutionProvider"],
@@ -119,8 +124,10 @@ def open_session(model: Path, variant: Variant, profile: Profile) -> onnxruntime
         )
     except Exception as error:  # onnxruntime's exceptions share no base but this one
         raise BundleError(
-            f"{model} cannot be loaded by onnxruntime {onnxruntime.__version__}: {one_line(error)}"
+            f"{model.graph.path} cannot be loaded by onnxruntime {onnxruntime.__version__}: {one_line(error)}"
         ) from error
+    model.check_unchanged()  # onnxruntime opened what had the name then
+    return session
 
 
 def session_options(variant: Variant, profile: Profile) -> onnxruntime.SessionOptions:
@@ -136,6 +143,7 @@ def session_options(variant: Variant, profile: Profile) -> onnxruntime.SessionOp
     options.enable_mem_pattern = profile.callers == 1
     options.log_severity_level = _SILENT
     options.graph_optimization_level = _LEVELS[variant.session.get("graph_optimization_level", "all")]
+    options.add_session_config_entry(*ONNX_ONLY)
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if profile.spinning else "0")
     for key, value in variant.session.get("config", {}).items():
         options.add_session_config_entry(key, value)
@@ -151,7 +159,7 @@ def one_line(error: BaseException) -> str:
 def _check(session: Mapping[str, Any]) -> None:
     for key in session:
         if key not in _SESSION_KEYS:
-            _refuse(key, session[key], f"edgetext knows {', '.join(_SESSION_KEYS)}")
+            _refuse(listed([key]), session[key], f"edgetext knows {', '.join(_SESSION_KEYS)}")
     level = session.get("graph_optimization_level", "all")
     if not isinstance(level, str) or level not in _LEVELS:
         _refuse("graph_optimization_level", level, f"expected one of {', '.join(_LEVELS)}")
@@ -163,7 +171,11 @@ def _check(session: Mapping[str, Any]) -> None:
         _refuse("config", config, "expected an object of texts")
     for key in config:
         if key not in _CONFIG_KEYS:
-            _refuse(f"config[{key!r}]", config[key], f"edgetext passes on {', '.join(sorted(_CONFIG_KEYS))}")
+            _refuse(
+                f"config[{listed([key])}]", config[key], f"edgetext passes on {', '.join(sorted(_CONFIG_KEYS))}"
+            )
+        if len(config[key]) > _LONGEST_VALUE or not config[key].isprintable():
+            _refuse(f"config[{key!r}]", config[key], f"expected a word of at most {_LONGEST_VALUE} characters")
 
 
 def _refuse(name: str, value: object, expected: str) -> None:

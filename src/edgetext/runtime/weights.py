@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from pathlib import Path
 
 from edgetext.errors import BundleError
-from edgetext.runtime.protobuf import LENGTH, VARINT, Field, encode, encode_varint, fields, varint
+from edgetext.runtime.held import Held
+from edgetext.runtime.protobuf import LENGTH, VARINT, Field, encode, encode_varint, fields, new_budget, varint
 
 _GRAPH, _INITIALIZER = 7, 5  # of ModelProto, of GraphProto
 _DATA_TYPE, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 2, 9, 13, 14  # of TensorProto
@@ -25,7 +25,7 @@ _LARGE = 64 * 1024
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}  # by TensorProto.DataType
 
 
-def without_weights(model: Path) -> bytes:
+def without_weights(model: Held) -> bytes:
     """Gives the model with its large weights taken out, to be loaded with the file's folder as that of its weights.
 
     Weights that are outside of the file already stay as they are, and so do those that do not begin at a multiple
@@ -38,31 +38,32 @@ def without_weights(model: Path) -> bytes:
         BundleError: It is no ONNX model.
     """
     try:
-        with model.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return b"".join(_model(content, model.name))
+        with model.mapped() as content:
+            return b"".join(_model(content, model.path.name))
     except (ValueError, IndexError):
-        raise BundleError(f"{model} is damaged: it is not an ONNX model; copy or export it again") from None
+        raise BundleError(f"{model.path} is damaged: it is not an ONNX model; copy or export it again") from None
 
 
 def _model(data: mmap.mmap, name: str) -> Iterator[bytes]:
-    for field in fields(data, 0, len(data)):
+    budget = new_budget()
+    for field in fields(data, 0, len(data), budget):
         if (field.number, field.wire) == (_GRAPH, LENGTH):
-            yield encode(_GRAPH, b"".join(_graph(data, field, name)))
+            yield encode(_GRAPH, b"".join(_graph(data, field, name, budget)))
         else:
             yield data[field.begin : field.last]
 
 
-def _graph(data: mmap.mmap, graph: Field, name: str) -> Iterator[bytes]:
-    for field in fields(data, graph.first, graph.last):
+def _graph(data: mmap.mmap, graph: Field, name: str, budget: Iterator[int]) -> Iterator[bytes]:
+    for field in fields(data, graph.first, graph.last, budget):
         large = field.last - field.first >= _LARGE
         if large and (field.number, field.wire) == (_INITIALIZER, LENGTH):
-            yield encode(_INITIALIZER, _tensor(data, field, name))
+            yield encode(_INITIALIZER, _tensor(data, field, name, budget))
         else:
             yield data[field.begin : field.last]
 
 
-def _tensor(data: mmap.mmap, tensor: Field, name: str) -> bytes:
-    parts = list(fields(data, tensor.first, tensor.last))
+def _tensor(data: mmap.mmap, tensor: Field, name: str, budget: Iterator[int]) -> bytes:
+    parts = list(fields(data, tensor.first, tensor.last, budget))
     kind = next((varint(data, part.first)[0] for part in parts if part.number == _DATA_TYPE), 0)
     raw = next((part for part in parts if part.number == _RAW_DATA), None)
     item = _ITEM_BYTES.get(kind)

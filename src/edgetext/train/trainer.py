@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import needs_extra
+from edgetext.metrics.load import load_metric
 from edgetext.metrics.report import overall
 from edgetext.progress import Progress
 from edgetext.train.hardware import device
@@ -46,9 +47,20 @@ def make_trainer(
         from transformers import DataCollatorWithPadding, PrinterCallback, Trainer
 
         from edgetext.train.bridge import ProgressBridge
+        from edgetext.train.divergence import StopAtNoNumber, all_numbers, broken_down
 
-    def compute_metrics(evaluated: Any) -> dict[str, float]:
+    for metric in ("accuracy", "f1", "precision", "recall"):
+        load_metric(metric)  # what is wrong with it shows now, and not after the training
+
+    def compute_metrics(evaluated: Any) -> dict[str, float | None]:
         return overall(evaluated.predictions.tolist(), evaluated.label_ids.tolist(), labels)
+
+    def best_class(logits: Any, _labels: Any) -> Any:
+        """Gives the class indices: all that the metrics need, and far smaller than the logits of many rows."""
+        scores = logits[0] if isinstance(logits, tuple) else logits
+        if not all_numbers(scores):  # the best class of NaNs is the first one
+            raise broken_down(recipe, "its answers for held-out rows are no numbers")
+        return scores.argmax(dim=-1)
 
     trainer = Trainer(
         model=model,
@@ -58,8 +70,8 @@ def make_trainer(
         eval_dataset=validation,
         processing_class=tokenizer,
         compute_metrics=compute_metrics,
-        preprocess_logits_for_metrics=_best_class,
-        callbacks=[ProgressBridge(progress)],
+        preprocess_logits_for_metrics=best_class,
+        callbacks=[StopAtNoNumber(recipe), ProgressBridge(progress)],
     )
     trainer.remove_callback(PrinterCallback)  # it prints every log line to standard output
     return trainer
@@ -89,14 +101,9 @@ def _training_arguments(recipe: Recipe, rows: int, folder: Path) -> Any:
         metric_for_best_model="accuracy",
         logging_strategy="steps",
         logging_steps=max(1, math.ceil(rows / recipe.batch_size) // LOGS_PER_EPOCH),
+        logging_nan_inf_filter=False,  # it would put an earlier loss in the place of one that is no number
         report_to="none",
         disable_tqdm=True,
         use_cpu=on_cpu,
         dataloader_pin_memory=not on_cpu,
     )
-
-
-def _best_class(logits: Any, _labels: Any) -> Any:
-    """Gives the class indices: all that the metrics need, and far smaller than logits over thousands of rows."""
-    scores = logits[0] if isinstance(logits, tuple) else logits
-    return scores.argmax(dim=-1)

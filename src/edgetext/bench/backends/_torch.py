@@ -7,13 +7,15 @@ length is not compiled anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoTokenizer
 
 from edgetext.bench.backends._batched import BATCHES, BatchedRunner
+from edgetext.foreign.clean_room import clean_room
+from edgetext.foreign.load import Source, load_classifier
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -25,17 +27,15 @@ def load_model(folder: str, variant: str) -> Any:
         folder: The checkpoint; nothing is fetched from anywhere else.
         variant: ``fp32``, ``fp16`` or ``bf16``.
     """
-    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
-    keyword = "dtype" if version >= (4, 56) else "torch_dtype"
-    kinds = {keyword: DTYPES[variant]}
-    return AutoModelForSequenceClassification.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, **kinds
-    ).eval()
+    with clean_room(Path(folder)) as room:
+        source = Source(folder, str(room))
+        return load_classifier(source, extra="bench", dtype=DTYPES[variant]).eval()
 
 
 def load_tokenizer(folder: str) -> Any:
     """Loads the checkpoint's tokenizer."""
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    with clean_room(Path(folder)) as room:
+        return AutoTokenizer.from_pretrained(room, local_files_only=True, trust_remote_code=False)
 
 
 def weight_bytes(model: Any) -> int:

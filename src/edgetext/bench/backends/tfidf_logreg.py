@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from edgetext.bench.backends._batched import BatchedRunner
-from edgetext.checkpoint import SplitRecord, open_checkpoint
+from edgetext.checkpoint import SplitRecord, read_split
 from edgetext.data.held_out import held_out
 from edgetext.errors import DataError
 from edgetext.measure.processor import cpu_model
@@ -78,7 +78,7 @@ def load(spec: Mapping[str, Any]) -> TfidfRunner:
     Raises:
         CannotMeasureError: The checkpoint does not say what it was trained on, or those rows are gone.
     """
-    record = open_checkpoint(Path(spec["model"])).split
+    record = read_split(Path(spec["model"]))
     if record is None:
         raise CannotMeasureError("the checkpoint does not say which rows it was trained on")
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ from edgetext.errors import needs_extra
 from edgetext.files import write_atomically
 
 with needs_extra("bench"):
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined, Template
     from markupsafe import Markup
 
+_ESCAPED = re.compile(r"\\([^\w\s])")
 PAGE_FILE = "report.html"
+_PACKAGE = "edgetext.bench.page"
 _TEMPLATE = "report.html.jinja"
 
 
@@ -38,11 +42,10 @@ def html(results: Results) -> str:
     Args:
         results: What was measured, or read from a file.
     """
-    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    here = files("edgetext.bench.page")
+    here = files(_PACKAGE)
     numbered = list(enumerate(results.rows, start=1))
     measured = [(number, row) for number, row in numbered if row.status == MEASURED]
-    return surroundings.from_string((here / _TEMPLATE).read_text("utf-8")).render(
+    return _template().render(
         data=results.data,
         style=Markup((here / "style.css").read_text("utf-8")),
         script=Markup((here / "cost.js").read_text("utf-8")),
@@ -52,9 +55,15 @@ def html(results: Results) -> str:
         latencies=latencies(measured),
         frontier=frontier(measured),
         costs=[_cost(number, row) for number, row in measured if row.throughput_per_s],
-        how=[line.removeprefix("- ").replace("**", "") for line in how(results) if line.startswith("- ")],
+        how=[_without_markup(line) for line in how(results) if line.startswith("- ")],
         machines=[_machine(entry) for entry in environments(results)],
     )
+
+
+@cache
+def _template() -> Template:
+    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return surroundings.from_string((files(_PACKAGE) / _TEMPLATE).read_text("utf-8"))
 
 
 def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
         "number": number,
         "name": f"{row.backend} {row.variant}",
         "where": f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}"
-        + (f", {row.environment['host']}" if row.environment else ""),
+        + (f", {said(row.environment.get('host'))}" if row.environment else ""),
         "ours": row.backend == "edgetext",
         "measured": row.status == MEASURED,
         "figures": figures(results, row),
@@ -87,3 +96,8 @@ def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
         "facts": [(name.replace("_", " "), said(environment.get(name))) for name in FACTS],
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     }
+
+
+def _without_markup(line: str) -> str:
+    """Gives the text of a list's line of Markdown; jinja2 escapes it for HTML."""
+    return _ESCAPED.sub(r"\1", line.removeprefix("- ").replace("**", ""))

@@ -13,7 +13,7 @@ from typing import Any
 
 from edgetext.errors import ModelError, needs_extra
 from edgetext.export.quiet import quiet
-from edgetext.runtime.reading import read_object
+from edgetext.reading import MAX_TOKENIZER_BYTES, read_object
 
 with needs_extra("export"):
     import numpy as np
@@ -37,7 +37,7 @@ def tokenizing_graph(folder: Path) -> ModelProto:
     Raises:
         ModelError: onnxruntime-extensions has no operator for this tokenizer.
     """
-    normalizer = read_object(folder / "tokenizer.json").get("normalizer") or {}
+    normalizer = read_object(folder / "tokenizer.json", limit=MAX_TOKENIZER_BYTES).get("normalizer") or {}
     is_bert = normalizer.get("type") == "BertNormalizer"
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgetext.export.vocabulary.choose import check_wordpiece
 from edgetext.files import write_atomically, write_json
-from edgetext.runtime.reading import read_object
+from edgetext.reading import MAX_TOKENIZER_BYTES, read_object
 
 _CONFIG_IDS = ("pad_token_id", "bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "mask_token_id")
 
@@ -25,7 +25,7 @@ def trim_tokenizer(folder: Path, kept: Sequence[int]) -> None:
     """
     new = {old: number for number, old in enumerate(kept)}
     path = folder / "tokenizer.json"
-    description = read_object(path)
+    description = read_object(path, limit=MAX_TOKENIZER_BYTES)
     check_wordpiece(description)
     write_json(path, _description(description, new))
     if (folder / "tokenizer_config.json").is_file():
@@ -33,7 +33,7 @@ def trim_tokenizer(folder: Path, kept: Sequence[int]) -> None:
     if (folder / "config.json").is_file():
         _rewrite_config(folder / "config.json", new)
     if (folder / "vocab.txt").is_file():
-        tokens = sorted(read_object(path)["model"]["vocab"].items(), key=lambda item: item[1])
+        tokens = sorted(description["model"]["vocab"].items(), key=lambda item: item[1])
         write_atomically(folder / "vocab.txt", "".join(f"{token}\n" for token, _ in tokens).encode("utf-8"))
 
 

@@ -11,7 +11,7 @@ from edgetext.export.vocabulary import DEFAULT_SIZE
 from edgetext.export.vocabulary.choose import choose_tokens
 from edgetext.export.vocabulary.graph import trim_graph
 from edgetext.export.vocabulary.tokenizer import trim_tokenizer
-from edgetext.runtime.reading import read_object
+from edgetext.reading import MAX_TOKENIZER_BYTES, read_object
 
 with needs_extra("export"):
     import onnx
@@ -66,7 +66,7 @@ def trim_vocabulary(
         InputError: ``size`` is no positive number.
     """
     path = folder / "tokenizer.json"
-    description = read_object(path)
+    description = read_object(path, limit=MAX_TOKENIZER_BYTES)
     kept = choose_tokens(description, training, size)
     before = Tokenizer.from_file(str(path))
     model = onnx.load(folder / "model.onnx")

@@ -1,0 +1,184 @@
+"""Loads a model that others made, through transformers: none of its code is run, no pickle opened, nothing made up.
+
+transformers makes up weights that a file lacks or has in another shape; here they are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgetext.errors import ModelError, needs_extra
+from edgetext.foreign.check import NO_PADDING, too_few_embeddings
+
+_LONGEST_CAUSE = 240
+_LOCAL = {"trust_remote_code": False, "local_files_only": True}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is loaded from.
+
+    Attributes:
+        name: What messages call it.
+        location: The folder (see ``clean_room``).
+    """
+
+    name: str
+    location: str
+
+
+def load_tokenizer(source: Source, *, extra: str) -> Any:
+    """Gives the fast tokenizer.
+
+    Args:
+        source: Where it is.
+        extra: What brings transformers, for the message where it is missing.
+
+    Raises:
+        ModelError: It cannot be loaded, is not a fast one, or has no padding token.
+        MissingExtraError: transformers is not installed.
+    """
+    with needs_extra(extra):
+        from transformers import AutoTokenizer
+    with _as_model_error(source, "the tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(source.location, use_fast=True, **_LOCAL)
+    if not tokenizer.is_fast:
+        raise ModelError(
+            f"{source.name}: it has no fast tokenizer (tokenizer.json), which is needed to run without torch"
+        )
+    if tokenizer.pad_token_id is None:
+        raise ModelError(f"{source.name}: {NO_PADDING}")
+    return tokenizer
+
+
+def load_classifier(
+    source: Source, *, extra: str, dtype: Any = "float32", labels: Sequence[str] | None = None
+) -> Any:
+    """Gives the model as a sequence classifier.
+
+    Args:
+        source: Where it is.
+        extra: What brings transformers, for the message where it is missing.
+        dtype: What its weights are computed in.
+        labels: For a new head, which then is random; ``None`` keeps the one that there is.
+
+    Raises:
+        ModelError: It cannot be loaded, lacks weights, or has some of another shape.
+        MissingExtraError: transformers is not installed.
+    """
+    with needs_extra(extra):
+        import transformers
+    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+    head = {} if labels is None else _head(labels)
+    with _as_model_error(source, "the model"):
+        model, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
+            source.location,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # said below, for all of them and in a line
+            output_loading_info=True,
+            **{"dtype" if version >= (4, 56) else "torch_dtype": dtype},
+            **_LOCAL,
+            **head,
+        )
+    body = f"{model.base_model_prefix}." if labels is not None else ""
+    _refuse_made_up(source, model, loaded, body)
+    return model
+
+
+def check_numbers(name: str, tensors: Iterable[tuple[str, Any]]) -> None:
+    """Refuses weights that are no finite numbers.
+
+    Args:
+        name: What messages call the model.
+        tensors: ``named_parameters()`` of a torch model.
+
+    Raises:
+        ModelError: Some are NaN or infinite.
+    """
+    if wrong := [tensor for tensor, value in tensors if not value.isfinite().all()]:
+        raise ModelError(
+            f"{name}: {len(wrong)} of its weights hold NaN or infinity, such as {wrong[0]}: the training diverged; "
+            "train it again with a lower learning rate"
+        )
+
+
+def check_embeddings(name: str, tokenizer: Any, model: Any) -> None:
+    """Refuses a tokenizer that gives ids for which the model has no embedding; ``check_parts`` saw only files.
+
+    Raises:
+        ModelError: It does.
+    """
+    try:
+        rows = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:  # CANINE reads characters, and has no table of tokens
+        return
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if isinstance(rows, int) and largest >= rows:
+        raise ModelError(f"{name}: {too_few_embeddings(largest, rows)}")
+
+
+def _head(labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: index for index, label in enumerate(labels)},
+        "problem_type": "single_label_classification",
+    }
+
+
+def _refuse_made_up(source: Source, model: Any, loaded: dict[str, Any], body: str) -> None:
+    """Refuses weights that are random now; with a new head only the body's, whose pooler pretraining may lack."""
+    missing = sorted(name for name in loaded["missing_keys"] if name.startswith(body))
+    if body:
+        missing = [name for name in missing if "pooler" not in name]
+    if missing:
+        others = ", ..." if len(missing) > 3 else ""
+        raise ModelError(
+            f"{source.name} lacks the weights {', '.join(missing[:3])}{others}: "
+            + ("it is not whole; give another base model" if body else "fine-tune it with 'edgetext train'")
+        )
+    for key in loaded["mismatched_keys"]:
+        name = key if isinstance(key, str) else key[0]  # later versions of transformers give the shapes with it
+        if name.startswith(body):
+            raise ModelError(_other_shape(source, name, model))
+
+
+def _other_shape(source: Source, name: str, model: Any) -> str:
+    """Says which shape a tensor has; a base may be saved without the prefix that it has in a classifier."""
+    found = _shape(source, {name, name.removeprefix(f"{model.base_model_prefix}.")})
+    wanted = tuple(model.state_dict()[name].shape)
+    return (
+        f"{source.name}: {name} has {f'the shape {found}' if found else 'another shape'}, and config.json asks for "
+        f"{wanted}: they are of different models; copy the folder again"
+    )
+
+
+def _shape(source: Source, names: set[str]) -> tuple[int, ...] | None:
+    from safetensors import safe_open
+
+    for file in Path(source.location).glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            if held := names & set(tensors.keys()):
+                return tuple(tensors.get_slice(held.pop()).get_shape())
+    return None
+
+
+@contextmanager
+def _as_model_error(source: Source, what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # what others' files make transformers raise has no common root below this one
+        cause = _brief(error).replace(source.location, source.name)
+        raise ModelError(
+            f"{source.name}: {what} in the folder cannot be loaded ({cause}); expected config.json, safetensors "
+            "and tokenizer.json as transformers saves them"
+        ) from error
+
+
+def _brief(error: Exception) -> str:
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line if len(line) <= _LONGEST_CAUSE else line[: _LONGEST_CAUSE - 1] + "…"

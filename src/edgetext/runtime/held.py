@@ -1,0 +1,109 @@
+"""A file of a bundle that is held open from its checksum to its use, so that both are of the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from edgetext.errors import BundleError, IntegrityError
+from edgetext.reading import MAX_MODEL_BYTES, open_regular
+
+
+class Held:
+    """An open file, that everything is read from; onnxruntime alone must be given its name.
+
+    Args:
+        path: The file.
+        limit: The largest size to accept, in bytes.
+
+    Raises:
+        BundleError: It cannot be opened, is no regular file, is empty, or larger.
+    """
+
+    def __init__(self, path: Path, limit: int = MAX_MODEL_BYTES) -> None:
+        """Opens it; see the class for the arguments."""
+        self.path = path
+        self._stream = open_regular(path, error=BundleError)
+        self._identity = _identity(self._stream.fileno())
+        size = os.fstat(self._stream.fileno()).st_size
+        if not 0 < size <= limit:
+            self.close()
+            raise BundleError(f"{path} is damaged: it {'is larger than any model' if size else 'is empty'}")
+
+    @contextmanager
+    def mapped(self) -> Iterator[mmap.mmap]:
+        """Gives its content; it is unmapped at the block's end, since pages that are mapped twice count twice."""
+        with mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
+
+    def sha256(self) -> str:
+        """Gives its digest in one call over its pages, which leaves the interpreter to the tokenizer's thread."""
+        with self.mapped() as content:
+            return hashlib.sha256(content).hexdigest()
+
+    def check_unchanged(self) -> None:
+        """Raises unless its name still stands for this very file, with the content that it had when it was opened.
+
+        Raises:
+            BundleError: Nothing that can be opened has its name any more.
+            IntegrityError: Another file has, or it was written to.
+        """
+        with open_regular(self.path, error=BundleError) as now:
+            if _identity(now.fileno()) != self._identity:
+                raise IntegrityError(
+                    f"{self.path} was changed or replaced while it was loaded: open the bundle again"
+                )
+
+    def close(self) -> None:
+        """Closes it; again does nothing."""
+        self._stream.close()
+
+
+class HeldModel:
+    """The files of one ONNX model, held open until it is loaded; use it in a ``with`` block.
+
+    Attributes:
+        graph: The ONNX file.
+        weights: The files beside it that it reads weights from.
+    """
+
+    def __init__(self, graph: Held) -> None:
+        """Begins with the ONNX file alone."""
+        self.graph = graph
+        self.weights: list[Held] = []
+
+    def add(self, weights: Held) -> Held:
+        """Adds a file with weights, and gives it back."""
+        self.weights.append(weights)
+        return weights
+
+    def check_unchanged(self) -> None:
+        """As ``Held.check_unchanged``, for each of the files."""
+        for held in (self.graph, *self.weights):
+            held.check_unchanged()
+
+    def close(self) -> None:
+        """Closes them."""
+        for held in (self.graph, *self.weights):
+            held.close()
+
+    def __enter__(self) -> HeldModel:
+        """Gives itself, to be closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+
+def _identity(descriptor: int) -> tuple[int, ...]:
+    """Gives what changes when another file gets the name, or somebody writes to this one or renames it."""
+    found = os.fstat(descriptor)
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

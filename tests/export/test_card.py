@@ -1,0 +1,32 @@
+"""What the model card says of figures, those of labels that no row bears among them."""
+
+from __future__ import annotations
+
+from edgetext.export.card import _figures
+
+LACKING = {
+    "accuracy": 1.0,
+    "macro_f1": None,
+    "mean_f1_of_labels_with_rows": 1.0,
+    "labels_without_rows": ["rare"],
+    "per_label": {
+        "common": {"precision": 1.0, "recall": 1.0, "rows": 9},
+        "rare": {"precision": None, "recall": None, "rows": 0},
+    },
+}
+
+
+def test_a_label_without_rows_has_no_figures_and_there_is_no_macro_f1() -> None:
+    card = _figures({"validation": LACKING})
+    assert "macro F1 none: 1.0000 over 1 of 2 labels" in card
+    assert "| rare | – | – |" in card and "| common | 1.000 | 1.000 |" in card
+
+
+def test_figures_of_before_are_shown_as_they_are() -> None:
+    card = _figures({"test": {"accuracy": 0.5, "macro_f1": 0.25, "per_label": {}}})
+    assert "- test: accuracy 0.5000, macro F1 0.2500" in card
+
+
+def test_figures_that_anybody_wrote_do_no_harm() -> None:
+    assert _figures({"test": {"accuracy": "x"}, "validation": 3}) == ""
+    assert "none" in _figures({"test": {"accuracy": 1, "macro_f1": [], "per_label": {"a": 3}}})
