@@ -21,6 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+
+_IMPORTS = {  # by which a missing extra is told
+    "train": ("torch", "transformers", "datasets", "evaluate", "sklearn"),
+    "export": ("torch", "transformers", "onnx", "optimum"),
+    "bench": ("psutil", "torch", "transformers"),
+}
 
 
 class EdgetextError(Exception):
@@ -100,3 +107,17 @@ def needs_extra(extra: str) -> Iterator[None]:
         if package in ("", "edgetext"):
             raise
         raise MissingExtraError(extra, package) from error
+
+
+def check_extra(extra: str) -> None:
+    """Raises before any work is done for it if an extra is not installed; imports nothing.
+
+    Args:
+        extra: ``train``, ``export`` or ``bench``.
+
+    Raises:
+        MissingExtraError: One of its packages is not there.
+    """
+    for package in _IMPORTS[extra]:
+        if find_spec(package) is None:
+            raise MissingExtraError(extra, package)

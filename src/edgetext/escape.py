@@ -19,6 +19,7 @@ _CONTROL = re.compile(f"[\\x00-\\x1f{_OBEYED}]")
 _BUT_LINES = re.compile(f"[\\x00-\\x09\\x0b-\\x1f{_OBEYED}]")
 # Brackets alone are text; before ( [ or : they begin a link. An underscore inside of a word is one, too.
 _MARKDOWN = re.compile(r"[\\`*<|~]|&(?=#|\w+;)|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9]*\.?[0-9]+\Z)", re.ASCII)
 _BACKTICKS = re.compile("`+")
 
 
@@ -53,6 +54,14 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return _BUT_LINES.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def spreadsheet(text: str) -> str:
+    """Returns a cell of CSV that no spreadsheet takes for a formula: one that could be begins with a quote.
+
+    Plain numbers stay. Source: https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def yaml(text: str) -> str:

@@ -240,8 +240,8 @@ def _refuse_home(target: Path) -> None:
     home = Path(os.path.expanduser("~")).resolve()  # noqa: PTH111 - Path.home() raises where there is none
     for folder, name in ((here, "the current folder"), (home, "your home folder")):
         if place == folder or place in folder.parents:
-            around = "" if place == folder else "around "
-            raise OutputExistsError(f"{target} is the folder {around}{name}: name a new folder for --output")
+            around = "" if place == folder else "a folder around "
+            raise OutputExistsError(f"{target} is {around}{name}: name a new folder for --output")
     if os.path.ismount(place):
         raise OutputExistsError(f"{target} is a mount point, which cannot be renamed: name a folder in it")
 

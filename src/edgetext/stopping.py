@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_USUAL = (signal.SIG_DFL, signal.default_int_handler)
 
 
 @dataclass
@@ -17,35 +18,52 @@ class Stopped:
     """Which signal came.
 
     Attributes:
-        number: Of the signal; 0 while none came. Ctrl-C is not counted.
+        number: Of the signal; 0 while none came.
     """
 
     number: int = 0
 
 
+_now = Stopped()
+
+
 @contextmanager
 def stop_as_interrupted() -> Iterator[Stopped]:
-    """Makes SIGTERM and SIGHUP raise ``KeyboardInterrupt`` inside the block, in the main thread.
+    """Makes SIGTERM and SIGHUP raise ``KeyboardInterrupt`` inside the block as SIGINT does, in the main thread.
 
     A signal that this process was told to ignore, as ``nohup`` does with SIGHUP, stays ignored.
 
     Yields:
         What tells later which of them came.
     """
-    stopped = Stopped()
+    global _now
+    before, stopped = _now, Stopped()
+    _now = stopped
 
     def stop(number: int, _: FrameType | None) -> None:
         stopped.number = number
         raise KeyboardInterrupt
 
-    taken = [number for number in _ENDING if _in_main() and signal.getsignal(number) == signal.SIG_DFL]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)} if _in_main() else {}
+    taken = {number: handler for number, handler in handlers.items() if handler in _USUAL}
     for number in taken:
         signal.signal(number, stop)
     try:
         yield stopped
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in taken.items():
+            signal.signal(number, handler)
+        _now = before
+
+
+def stop_if_told() -> None:
+    """Raises once more where a signal came and the work goes on: some libraries swallow what an import raises.
+
+    Raises:
+        KeyboardInterrupt: A signal came.
+    """
+    if _now.number and _in_main():
+        raise KeyboardInterrupt
 
 
 @contextmanager

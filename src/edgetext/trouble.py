@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +114,8 @@ def _is_hidden(error: BaseException, place: Path) -> bool:
 
 def _place(error: BaseException, target: Path) -> Path:
     """Gives the folder whose disk it is about: the target's, or that of temporary files."""
+    import tempfile  # here and below: a program that is well starts without them
+
     folder = _existing(target.absolute())
     try:
         temporary = Path(tempfile.gettempdir())
@@ -134,6 +134,8 @@ def _existing(path: Path) -> Path:
 
 
 def _free(path: Path) -> int:
+    import shutil
+
     try:
         return shutil.disk_usage(_existing(path.absolute())).free
     except OSError:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import io
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 
 from edgetext.bulk.journal import Journal, Note
+from edgetext.bulk.parquet import make_parquet
 from edgetext.bulk.values import common_kind, csv_text, json_text, kind_of
 from edgetext.bulk.write import csv_line
 from edgetext.cli.rate import Rate, show_rate, time_words
-from edgetext.errors import OutputExistsError
+from edgetext.errors import InputError, OutputExistsError
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,30 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
     assert first.side.read_text() == "precious\n"
     first.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".out.csv.unfinished", ".out.csv.unfinished.json", ".rejects.unfinished"])
+def test_nothing_is_written_through_what_lies_at_the_side(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("precious")
+    (tmp_path / name).symlink_to(mine)
+    journal = Journal(tmp_path / "out.csv", tmp_path / "rejects")
+    with suppress(InputError):
+        journal.note()
+        journal.begin(Note({}, 0, 0, None, {}))
+        journal.write("output", "x")
+        journal.commit(Note({}, 1, 0, None, {}))
+    journal.discard()
+    assert mine.read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_parquet_is_not_written_through_a_link(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("precious")
+    (tmp_path / "out.parquet").symlink_to(mine)
+    make_parquet(tmp_path / "out.parquet", {"text": "text"}, iter(()))
+    assert mine.read_text() == "precious" and not (tmp_path / "out.parquet").is_symlink()
 
 
 def test_rate_and_time_left() -> None:

@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgetext.bulk import job as bulk_job
+from edgetext.cli.console import open_console
 from edgetext.cli.main import main
 from edgetext.cli.streams import _Steady
 from edgetext.errors import WriteError
@@ -135,16 +137,27 @@ def test_a_signal_ends_training_and_leaves_nothing(
     place = tmp_path / "out"
 
     def stop_when_at_work() -> None:
-        while not list(place.glob(".c.*")):
+        while not list(place.glob(".c.*/epochs/*")):
             time.sleep(0.01)
         os.kill(os.getpid(), number)
 
+    signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=stop_when_at_work, daemon=True).start()
     words = ["train", str(tiny_rows), "--base", str(tiny_base), "-o", str(place / "c"), "--epochs", "500"]
     assert main(words) == 128 + number
     assert "interrupted; nothing half-written was left behind" in capsys.readouterr().err
     assert list(place.iterdir()) == []
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_a_signal_that_a_library_swallowed_stops_the_work_at_its_next_step(capsys: Any) -> None:
+    with pytest.raises(KeyboardInterrupt), stop_as_interrupted() as stopped, open_console().progress() as progress:
+        progress.step("train", 0, 2)
+        with suppress(BaseException):
+            signal.raise_signal(signal.SIGTERM)
+        progress.step("train", 1, 2)
+    assert stopped.number == signal.SIGTERM
+    assert "1/2" not in capsys.readouterr().err
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:

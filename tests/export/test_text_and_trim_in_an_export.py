@@ -17,7 +17,8 @@ from edgetext.data.example import Example
 from edgetext.data.held_out import held_out
 from edgetext.errors import InputError
 from edgetext.export import export as export_module
-from edgetext.export.export import Exported, export_bundle
+from edgetext.export.assembly import Exported
+from edgetext.export.export import export_bundle
 from edgetext.export.gate import judge
 from edgetext.export.settings import ExportSettings
 from edgetext.export.text_model import TEXT_FILE, open_text_model

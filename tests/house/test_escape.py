@@ -16,8 +16,9 @@ from edgetext import Predictor
 from edgetext.bench.page.page import write_page
 from edgetext.bench.report import report_text
 from edgetext.bench.results import Results
+from edgetext.cli.console import Console
 from edgetext.cli.main import main
-from edgetext.escape import code, markdown, terminal, yaml
+from edgetext.escape import code, json_text, markdown, spreadsheet, terminal, yaml
 from edgetext.export.card import write_card
 from edgetext.export.record import Record
 from edgetext.runtime.manifest import Manifest
@@ -145,3 +146,53 @@ def test_labels_of_an_answer_stay_on_their_line(
     assert label.endswith("\\t|\\n\\x1b[2J") and text == "a dog\\x1b]0;title\\x07 in the park"
     with Predictor(bundle) as classify:
         assert classify("a dog").label in value["labels"]
+
+
+def test_everything_that_a_command_shows_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    import io
+
+    out, err = io.StringIO(), io.StringIO()
+    console = Console(out, err, draw=False)
+    console.say(EVIL)
+    console.table(EVIL, [EVIL, "b"], [[EVIL, EVIL]])
+    with console.progress() as progress:
+        progress.note(EVIL)
+        progress.step(EVIL, 1, 2)
+    assert not set("\x1b\x07\x9b\u202e\r") & set(out.getvalue() + err.getvalue())
+    assert err.getvalue().count("\n") == 2
+    assert main(["inspect", f"none{EVIL}"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1 and "\x1b" not in shown
+
+
+def test_json_stays_json_and_gives_a_terminal_nothing_to_obey() -> None:
+    text = json_text({"a": EVIL, "b": "é\x9b\u202e"}, indent=2)
+    assert json.loads(text) == {"a": EVIL, "b": "é\x9b\u202e"}
+    assert not set("\x1b\x07\x9b\u202e") & set(text) and "é" in text
+    with pytest.raises(ValueError, match="JSON"):
+        json_text(float("nan"))
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+A1", "-A1", "@SUM(A1)", "\tx", "\rx", "=", "=5", "-1+cmd|' /C calc'!A0", "-"]
+)
+def test_a_spreadsheet_is_given_no_formula(cell: str) -> None:
+    assert spreadsheet(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["-5", "+3.25", "-.5", "a=b", "", "'=1", "5 @ 3", "é"])
+def test_numbers_and_words_stay(cell: str) -> None:
+    assert spreadsheet(cell) == cell
+
+
+def test_cells_for_a_spreadsheet_are_defused_when_asked(tiny_bundle: Path, tmp_path: Path) -> None:
+    import csv
+
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('"=id",text\n-7,"=HYPERLINK(""http://x"")"\n')
+    for words, first in (([], "="), (["--for-spreadsheets", "--overwrite"], "'=")):
+        assert main(["predict", str(tiny_bundle), "-i", str(source), "-o", str(target), *words]) == 0
+        with target.open(newline="") as stream:
+            header, row = list(csv.reader(stream))
+        assert header[0] == f"{first}id" and row[0] == "-7" and row[1].startswith(f"{first}HYPERLINK")
+    assert main(["predict", str(tiny_bundle), "a dog", "--for-spreadsheets"]) == 2

@@ -44,6 +44,7 @@ class FileJob:
         top_k: How many scores to keep; all if not given.
         resume: Whether to go on from what an earlier run left.
         overwrite: Whether to begin again although an earlier run left something.
+        spreadsheet: Whether cells of CSV that a spreadsheet would run as formulas are defused.
     """
 
     output: Path
@@ -53,6 +54,7 @@ class FileJob:
     top_k: int | None = None
     resume: bool = False
     overwrite: bool = False
+    spreadsheet: bool = False
 
     @property
     def kind(self) -> str:
@@ -169,7 +171,7 @@ class _Work:
     def _write_header(self, columns: Sequence[str]) -> None:
         if self._job.kind == ".csv":
             self.note.columns = tuple(columns)
-            self.journal.write("output", csv_header(columns))
+            self.journal.write("output", csv_header(columns, spreadsheet=self._job.spreadsheet))
 
     def _chunks(self) -> Iterator[tuple[int, list[Row]]]:
         """Gives how many records were taken, and the good rows among them."""
@@ -221,7 +223,7 @@ class _Work:
 
     def _line(self, row: Row, prediction: Any) -> str:
         if self._job.kind == ".csv":
-            return csv_row(row, prediction, self.note.columns or ())
+            return csv_row(row, prediction, self.note.columns or (), spreadsheet=self._job.spreadsheet)
         return json_row(row, prediction) if self._job.kind == ".jsonl" else numbered_row(row, prediction)
 
     def _finish(self) -> None:
@@ -247,6 +249,7 @@ def _identity(classify: Predictor, job: FileJob) -> dict[str, Any]:
         "profile": classify.profile.name,
         "truncation": classify.truncation,
         "deterministic": classify.deterministic or None,
+        "for-spreadsheets": job.spreadsheet or None,
         "rejects": str(job.rejects.absolute()) if job.rejects else None,
     }
     source = fingerprint.of_input(job.input) if job.input else None

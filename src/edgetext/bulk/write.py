@@ -12,6 +12,7 @@ from typing import Any
 from edgetext.bulk.records import Broken
 from edgetext.bulk.values import csv_text, json_text
 from edgetext.errors import InputError
+from edgetext.escape import spreadsheet as defused
 from edgetext.files import refuse_file
 from edgetext.ours import PREDICTIONS, REJECTS
 from edgetext.runtime.prediction import Prediction
@@ -31,15 +32,16 @@ def added(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def csv_header(columns: Sequence[str]) -> str:
-    """Gives the first line of the CSV file."""
-    return csv_line([*columns, *ADDED_TO_CSV])
+def csv_header(columns: Sequence[str], *, spreadsheet: bool = False) -> str:
+    """Gives the first line of the CSV file; see ``csv_line``."""
+    return csv_line([*columns, *ADDED_TO_CSV], spreadsheet=spreadsheet)
 
 
-def csv_row(row: Row, prediction: Prediction, columns: Sequence[str]) -> str:
-    """Gives the line of one row; a column that it lacks is empty."""
+def csv_row(row: Row, prediction: Prediction, columns: Sequence[str], *, spreadsheet: bool = False) -> str:
+    """Gives the line of one row; a column that it lacks is empty. See ``csv_line``."""
     values = added(prediction)
-    return csv_line([*(row.columns.get(name) for name in columns), *(values[name] for name in ADDED_TO_CSV)])
+    cells = (*(row.columns.get(name) for name in columns), *(values[name] for name in ADDED_TO_CSV))
+    return csv_line(cells, spreadsheet=spreadsheet)
 
 
 def json_row(row: Row, prediction: Prediction) -> str:
@@ -59,9 +61,16 @@ def reject_line(broken: Broken) -> str:
     return json.dumps(value, ensure_ascii=not _is_unicode(broken)) + "\n"
 
 
-def csv_line(values: Iterable[Any]) -> str:
-    """Gives one line of CSV, ended by a line feed."""
+def csv_line(values: Iterable[Any], *, spreadsheet: bool = False) -> str:
+    """Gives one line of CSV, ended by a line feed.
+
+    Args:
+        values: The cells.
+        spreadsheet: Whether cells that a spreadsheet would run as formulas are defused (``escape.spreadsheet``).
+    """
     cells = [csv_text(value) for value in values]
+    if spreadsheet:
+        cells = [defused(cell) for cell in cells]
     # Up to Python 3.12 the module leaves a carriage return without quotes, and then cannot read it back.
     returns = any("\r" in cell for cell in cells)
     stream = io.StringIO()

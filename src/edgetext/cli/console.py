@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from edgetext.escape import json_text, terminal
 from edgetext.progress import Progress
+from edgetext.stopping import stop_if_told
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
@@ -78,6 +79,7 @@ class PlainProgress:
 
     def step(self, name: str, done: int, total: int) -> None:
         """Prints a line, unless one about the same work was printed a moment ago."""
+        stop_if_told()
         now = self._clock()
         if name != self._name or now - self._last >= PLAIN_EVERY_S:
             self._name, self._last = name, now
@@ -97,6 +99,7 @@ class BarProgress:
 
     def step(self, name: str, done: int, total: int) -> None:
         """Moves the bar of that name, and makes it first where needed."""
+        stop_if_told()
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(terminal(name), total=total)
         self._bars.update(self._tasks[name], completed=done, total=total)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser(words).parse_args(words)
     with stop_as_interrupted() as stopped:
         code = _run(arguments)
-    return 128 + stopped.number if stopped.number else code
+    return 128 + stopped.number if stopped.number not in (0, signal.SIGINT) else code
 
 
 def _run(arguments: argparse.Namespace) -> int:

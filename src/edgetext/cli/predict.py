@@ -69,6 +69,12 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the output, and what a stopped run left")
     parser.add_argument(
+        "--for-spreadsheets",
+        dest="spreadsheet",
+        action="store_true",
+        help="begin cells of a .csv that a spreadsheet would run as formulas (=, +, -, @) with a quote",
+    )
+    parser.add_argument(
         "--resume",
         action="store_true",
         help="go on where a stopped run of the same command ended (some thousand rows may be classified again; "
@@ -113,6 +119,8 @@ def _check(arguments: argparse.Namespace) -> None:
     for option in ("resume", "rejects"):
         if getattr(arguments, option) and not (arguments.input and arguments.output):
             raise InputError(f"--{option} is for files: give --input and --output too")
+    if arguments.spreadsheet and not (arguments.output and arguments.output.suffix.lower() == ".csv"):
+        raise InputError("--for-spreadsheets changes cells of CSV: give --output FILE.csv too")
     if arguments.output:
         _check_output(arguments)
 
@@ -209,7 +217,7 @@ def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
     from edgetext.cli.main import INTERRUPTED
     from edgetext.cli.rate import show_rate
 
-    names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite")
+    names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite", "spreadsheet")
     job = FileJob(**{name: getattr(arguments, name) for name in names})
     try:
         with _source(classify, arguments) as source, show_rate() as report:

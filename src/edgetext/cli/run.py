@@ -56,11 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains, exports, measures, and prints what was reached and what to type next."""
     from edgetext.cli.console import open_console
+    from edgetext.errors import check_extra
     from edgetext.files import refuse_existing
     from edgetext.ours import RUN
 
     output = arguments.output or Path("runs") / _name(arguments.data)
     refuse_existing(output, RUN, overwrite=arguments.overwrite)
+    for extra in ("train", "export", "bench"):
+        check_extra(extra)
     console = open_console()
     with console.progress() as progress:
         exported, results = _work(arguments, output, progress)

@@ -117,6 +117,7 @@ def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) 
         output: The folder of the checkpoint.
         progress: Told how it goes.
     """
+    from edgetext.errors import check_extra
     from edgetext.files import refuse_existing
     from edgetext.ours import CHECKPOINT
     from edgetext.train.base import fetch_base, resolve_base
@@ -124,6 +125,7 @@ def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) 
 
     refuse_existing(output, CHECKPOINT, overwrite=arguments.overwrite)
     choices = _choices(arguments)
+    check_extra("train")
     base = resolve_base(arguments.base)
     if base.on_hub:
         progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
