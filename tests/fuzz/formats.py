@@ -77,7 +77,9 @@ def results(path: Path) -> None:
     found = read_results(path)
     said = [title(found), *remarks(found), report_text(found), html(found)]
     said += [cell for row in (*table_rows(found), *(figures(found, row) for row in found.rows)) for cell in row]
-    said += [cell for row in comparison_rows(compare(found, found)) for cell in row]
+    compared = compare(found, found)
+    said += [cell for row in comparison_rows(compared) for cell in row]
+    said.append(json.dumps(compared.to_json(), allow_nan=False))
     "\n".join(said).encode("utf-8")
 
 

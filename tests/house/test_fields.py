@@ -71,11 +71,22 @@ def use_results(document):
     """Reads it, and has every reader say what it says of it."""
     results = Results.from_json(parse_json(json.dumps(document).encode("utf-8"), "f"), "f")
     said = [title(results), *map(str, table_rows(results)), *remarks(results), report_text(results), html(results)]
-    said += map(str, comparison_rows(compare(results, results)))
+    compared = compare(results, results)
+    said += map(str, (*comparison_rows(compared), json.dumps(compared.to_json(), allow_nan=False)))
     said += map(str, (*costs(results.rows, 1.0), *merge([results, results], ["a", "b"]).rows))
     said += map(str, capacities(results.rows, [1000.0]))
     json.dumps(results.to_json(), allow_nan=False)
     "\n".join(said).encode("utf-8")
+
+
+def test_a_comparison_of_one_round_is_json(tmp_path, capsys):
+    document = results_document()
+    for row in document["rows"][:2]:
+        row["latency_ms"]["rounds"] = [len(row["latency_ms"]["samples"])]
+    (tmp_path / "results.json").write_text(json.dumps(document), "utf-8")
+    assert main(["bench", "compare", str(tmp_path), str(tmp_path), "--json"]) == 0
+    pairs = json.loads(capsys.readouterr().out)["pairs"]
+    assert [change["high"] for change in pairs[0]["changes"] if change["metric"] == "p50"] == [None]
 
 
 def use_split(document):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from edgetext.bench.changes import Change, Sides, changes
 from edgetext.bench.disturbance import best_reading, disturbed_rounds, environment_of, readings
@@ -42,6 +44,13 @@ class Comparison:
     pairs: tuple[Pair, ...]
     lost: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Gives it as JSON values; an end of an interval that one round leaves open is ``None``."""
+        document = asdict(self)
+        for change in (change for pair in document["pairs"] for change in pair["changes"]):
+            change |= {name: None for name, value in change.items() if value == math.inf}
+        return document
 
 
 def compare(old: Results, new: Results, names: tuple[str, str] = ("OLD", "NEW")) -> Comparison:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,7 @@ def print_comparison(arguments: argparse.Namespace, old: Results, new: Results, 
     found = regressions(comparison, limits)
     console = open_console()
     if arguments.json:
-        console.say_json({**asdict(comparison), "regressions": found})
+        console.say_json({**comparison.to_json(), "regressions": found})
     else:
         title = (
             f"{names[1]} against {names[0]}: percent worse [95 % of runs], accuracy in points; * shows a difference"
