@@ -118,7 +118,7 @@ def test_an_output_is_not_overwritten_unless_asked(
 
 
 BAD_INPUTS = {
-    "column.csv": (b"a,b\n1,2\n", "which column holds the text? The columns are: a, b"),
+    "column.csv": (b"a,b\n1,2\n", "which column holds the text (the columns are: a, b)?"),
     "short.csv": (b"text,b\nx,y\nz\n", "row 2 (line 3): not as many fields as the header (it has 1), expected 2"),
     "long.csv": (b"text,b\nx,y,z\n", "row 1 (line 2): not as many fields as the header (it has 3), expected 2"),
     "quote.csv": (b'text,b\nx,y\n"open,z\n', "row 2 (line 3): a quote that opens here is never closed"),

@@ -46,8 +46,7 @@ class TextColumn:
         chosen = usual_text_column(columns) or (columns[0] if len(columns) == 1 else None)
         if chosen is None:
             raise InputError(
-                f"{name}: which column holds the text? {list_columns(columns).capitalize()}; "
-                "name one by --text-column"
+                f"{name}: which column holds the text ({list_columns(columns)})? Name one by --text-column"
             )
         if len(columns) > 1 and (self.trained or chosen.strip().casefold() != "text"):
             why = f"there is no column {self.trained!r}, which the model was trained on" if self.trained else ""

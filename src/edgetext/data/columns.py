@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgetext.errors import DataError
+from edgetext.reading import listed
 
 # Before the plain word where both stand side by side: names of labels say more than their numbers.
 LABEL_NAMES = (
@@ -78,9 +79,9 @@ def usual_text_column(columns: Sequence[str]) -> str | None:
 
 def list_columns(columns: Sequence[str]) -> str:
     """Lists the columns for a message; of many the first ones."""
-    shown = [column if len(column) <= 30 else column[:29] + "…" for column in columns[:_SHOWN]]
+    shown = listed(column if len(column) <= 30 else column[:29] + "…" for column in columns[:_SHOWN])
     more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
-    return f"the columns are: {', '.join(shown)}{more}"
+    return f"the columns are: {shown}{more}"
 
 
 def _find(
