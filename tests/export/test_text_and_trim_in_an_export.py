@@ -16,7 +16,6 @@ from edgetext.cli.main import build_parser
 from edgetext.data.example import Example
 from edgetext.data.held_out import held_out
 from edgetext.errors import InputError
-from edgetext.export import export as export_module
 from edgetext.export.assembly import Exported
 from edgetext.export.export import export_bundle
 from edgetext.export.gate import judge
@@ -127,7 +126,7 @@ def test_a_trim_that_loses_too_much_is_refused_and_leaves_nothing(
     tiny_checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = [row for part in ("train", "validation", "test") for row in held_out(tiny_checkpoint.split, part)]
-    monkeypatch.setattr(export_module, "training_texts", lambda checkpoint: ("a",))
+    monkeypatch.setattr("edgetext.export.vocabulary.workshop.training_texts", lambda checkpoint: ("a",))
     settings = ExportSettings(schemes=SCHEMES, trim_vocabulary=1)
     with pytest.raises(InputError, match=r"--trim-vocabulary 1 alone loses \d+\.\d\d points of accuracy on \d+"):
         export_bundle(tiny_checkpoint, right, tmp_path / "bundle", settings)

@@ -17,7 +17,7 @@ from edgetext.export import tune
 from edgetext.export.assembly import Exported
 from edgetext.export.card import write_card
 from edgetext.export.export import class_indices
-from edgetext.export.record import Record
+from edgetext.export.record import Record, read_metrics
 from edgetext.export.settings import ExportSettings
 from edgetext.files import sha256
 from edgetext.runtime.bundle import open_bundle
@@ -126,7 +126,7 @@ def use(folder: Path, aside: Path) -> None:
     tuning = tune._tuning(bundle, None)
     class_indices(tuning.examples, bundle.manifest.labels, "bundle")
     reference = tune._reference(bundle, settings)
-    metrics = tune._metrics(bundle)
+    metrics = read_metrics(bundle)
     record = Record("latency", (), "fp32", metrics=metrics if isinstance(metrics, dict) else {})
     write_card(aside, reference, record)
     assert all(isinstance(text, str) for text in Exported(aside, reference, record).examples)
