@@ -148,7 +148,7 @@ def test_large_fields_are_read_and_the_limit_is_put_back(tmp_path: Path) -> None
 
 def test_the_builtin_data_opens_by_its_bare_name() -> None:
     data = load("food_not_food")
-    assert (data.name, data.source.uri, len(data.examples)) == ("food_not_food", "builtin:food_not_food", 1400)
+    assert (data.name, data.source.uri, len(data.examples)) == ("food_not_food", "builtin:food_not_food", 2200)
     assert data.source.fingerprint == load("builtin:food_not_food").source.fingerprint
 
 

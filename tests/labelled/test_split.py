@@ -157,5 +157,5 @@ def test_a_part_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_builtin_split_is_kept() -> None:
     split = resolve_split(load("food_not_food"))
-    assert (len(split.train), len(split.validation), len(split.test)) == (600, 400, 400)
+    assert (len(split.train), len(split.validation), len(split.test)) == (600, 1200, 400)
     assert split.notes == ()
