@@ -158,8 +158,6 @@ def ruined(source, target):
 def sabotage(monkeypatch):
     schemes = {"ruined": SimpleNamespace(precision="int8", build=ruined)}
     monkeypatch.setattr(registry, "SCHEMES", schemes)
-    for module in (candidates, choosing):
-        monkeypatch.setattr(module, "find_scheme", schemes.__getitem__)
 
 
 @pytest.mark.usefixtures("sabotage")

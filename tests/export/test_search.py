@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from edgetext.data.example import Example
-from edgetext.export import candidates, choosing, table
+from edgetext.export import table
 from edgetext.export.calibration import find_calibration, sample
 from edgetext.export.candidates import Candidate
 from edgetext.export.choosing import planned_looks
@@ -20,6 +20,7 @@ from edgetext.export.export import export_bundle
 from edgetext.export.halving import Timing, clearly_slower, compare, halve
 from edgetext.export.ranking import by_preference, rank_by_size
 from edgetext.export.schemes import registry
+from edgetext.export.schemes.source import SchemeNotApplicableError
 from edgetext.export.settings import ExportSettings
 from edgetext.export.timing import Stopwatch
 from edgetext.progress import Silent
@@ -145,7 +146,7 @@ def broken(source, target):
 
 
 def unfit(source, target):
-    raise registry.SchemeNotApplicableError("this is no such model")
+    raise SchemeNotApplicableError("this is no such model")
 
 
 def mendable(source, target):
@@ -164,10 +165,8 @@ def schemes(monkeypatch):
         "unfit": unfit,
         "mendable": mendable,
     }
-    modules = {name: SimpleNamespace(precision="int8", build=build) for name, build in known.items()}
-    monkeypatch.setattr(registry, "SCHEMES", modules)
-    for module in (candidates, choosing):
-        monkeypatch.setattr(module, "find_scheme", modules.__getitem__)
+    entries = {name: SimpleNamespace(precision="int8", build=build) for name, build in known.items()}
+    monkeypatch.setattr(registry, "SCHEMES", entries)
     return ("large", "ruined", "small", "broken", "unfit")
 
 

@@ -13,9 +13,8 @@ import numpy as np
 from edgetext.errors import InputError
 from edgetext.export.gate import Probabilities, Truth
 from edgetext.export.record import Row
-from edgetext.export.schemes import registry
-from edgetext.export.schemes.registry import SchemeNotApplicableError, find_scheme
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import find_scheme
+from edgetext.export.schemes.source import SchemeNotApplicableError, Source
 from edgetext.export.settings import ExportSettings
 from edgetext.files import sha256
 from edgetext.progress import Progress
@@ -72,29 +71,27 @@ class Workshop:
         """The folder of the workshop."""
         return self.source.folder
 
-    def build(self, scheme: str) -> Candidate | Row:
+    def build(self, name: str) -> Candidate | Row:
         """Makes a candidate, or gives the row that says why there is none.
 
         Raises:
             InputError: What was given cannot be used.
             Exception: The system refused a write; what else goes wrong in a recipe is its own failure.
         """
-        file = f"{scheme}.onnx"
+        scheme, file = find_scheme(name), f"{name}.onnx"
         begin = time.monotonic()
         try:
-            session = find_scheme(scheme).build(self.source, self.folder / file)
+            session = scheme.build(self.source, self.folder / file)
         except SchemeNotApplicableError as error:
-            return Row(scheme, "not_applicable", str(error))
+            return Row(name, "not_applicable", str(error))
         except InputError:
             raise
         except Exception as error:  # a library's, of any kind: the other recipes may still do
             if is_failed_write(error):
                 raise
-            return Row(scheme, "failed", f"it could not be built: {type(error).__name__}: {_first_line(error)}")
-        variant = make_variant(
-            self.folder, scheme, file, precision=registry.SCHEMES[scheme].precision, scheme=scheme, session=session
-        )
-        return Candidate(scheme, variant, time.monotonic() - begin)
+            return Row(name, "failed", f"it could not be built: {type(error).__name__}: {_first_line(error)}")
+        variant = make_variant(self.folder, name, file, precision=scheme.precision, scheme=name, session=session)
+        return Candidate(name, variant, time.monotonic() - begin)
 
     def open(self, variants: Sequence[Variant]) -> None:
         """Makes the workshop a bundle with the reference and these variants."""

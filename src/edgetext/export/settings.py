@@ -8,7 +8,7 @@ from typing import Any
 from edgetext.errors import InputError
 from edgetext.export.gate import DEFAULT_MAX_DROP
 from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES, Objective
-from edgetext.export.schemes.registry import SCHEMES, check_scheme
+from edgetext.export.schemes.registry import SCHEMES, find_scheme
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ExportSettings:
         if self.trim_vocabulary is not None and self.trim_vocabulary < 1:
             raise InputError(f"--trim-vocabulary keeps at least 1 token, found {self.trim_vocabulary}")
         for scheme in self.schemes:
-            check_scheme(scheme)
+            find_scheme(scheme)
 
     def to_json(self) -> dict[str, Any]:
         """Gives what decides the search, as JSON values."""
