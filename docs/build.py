@@ -1,7 +1,7 @@
 """Fills the marked blocks of the documentation from what they are about; run it as ``make docs``.
 
 ``<!-- tree -->`` becomes the tree of the package, with the first sentence of each file's docstring.
-``<!-- schemes -->`` becomes the table of the export's recipes.
+``<!-- schemes -->`` becomes the table of the export's schemes.
 ``<!-- results: FILE -->`` becomes the table of a recorded results file, with the machine and the date named.
 ``<!-- recorded -->`` becomes the tables of all recorded benches, and the blocks ``export_gains``,
 ``compare_power``, ``repeatability`` and ``coverage`` those of what the benchmarks wrote (see ``docs/recorded.py``).
@@ -60,7 +60,7 @@ def tree() -> Iterator[str]:
 
 
 def schemes() -> Iterator[str]:
-    """Gives the recipes, in the order in which a search builds them."""
+    """Gives the schemes, in the order in which a search builds them."""
     yield "| scheme | what it does |"
     yield "|---|---|"
     for name, what in describe_schemes():

@@ -204,7 +204,7 @@ def test_strict_refuses_what_is_undecided(tiny_checkpoint, held_out, tmp_path):
     assert strict.record.row(*FUSED).status == "undecided"
 
 
-def test_a_recipe_that_does_not_fit_is_skipped_and_said(tiny_checkpoint, held_out, tmp_path):
+def test_a_scheme_that_does_not_fit_is_skipped_and_said(tiny_checkpoint, held_out, tmp_path):
     made = export_bundle(
         replace(tiny_checkpoint, model_type="mobilebert"),
         held_out,

@@ -1,4 +1,4 @@
-"""Every recipe on a tiny model: answers near fp32's, the nodes it promises, what is kept, and what does not fit."""
+"""Every scheme on a tiny model: answers near fp32's, the nodes it promises, what is kept, and what does not fit."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_building_twice_gives_the_same_bytes_and_only_those_that_say_so_read_tex
         ("weight-only-int4", {"MatMulNBits": 9, "MultiHeadAttention": 2}, {"MatMul"}),
     ],
 )
-def test_the_graph_shows_the_recipe(made, name, present, absent):
+def test_the_graph_shows_the_scheme(made, name, present, absent):
     found = kinds(made(name)[0])
     assert {kind: found[kind] for kind in present} == present
     assert not absent & set(found)
@@ -224,7 +224,7 @@ def test_nodes_to_keep_stay_fp32(made, source, tmp_path, name):
     assert more == {joint: 1, 32 * 64: 1}
 
 
-def test_embeddings_may_be_kept_and_stay_float_by_their_own_recipe(source, tmp_path):
+def test_embeddings_may_be_kept_and_stay_float_by_their_own_scheme(source, tmp_path):
     model = onnx.load(source.model)
     table = next(t for t in model.graph.initializer if t.name.endswith("word_embeddings.weight"))
     weights = numpy_helper.to_array(table)

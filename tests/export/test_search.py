@@ -156,7 +156,7 @@ def mendable(source, target):
 
 @pytest.fixture
 def schemes(monkeypatch):
-    """Recipes whose outcome is known, in place of the registry's."""
+    """Schemes whose outcome is known, in place of the registry's."""
     known = {
         "large": lambda source, target: copy(source, target, padding=9000),
         "ruined": lambda source, target: copy(source, target, spoil=True),
@@ -253,6 +253,6 @@ def test_a_timing_keeps_its_rounds():
     assert (timing.estimate.low, timing.estimate.value, timing.estimate.high) == (1, 1, 1)
 
 
-def test_the_documentation_names_every_recipe():
+def test_the_documentation_names_every_scheme():
     page = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
     assert [name for name in registry.SCHEMES if f"| `{name}` |" not in page] == []

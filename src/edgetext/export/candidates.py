@@ -1,4 +1,4 @@
-"""The candidates of an export: made by the recipes in a workshop, which is a bundle with all of them in it."""
+"""The candidates of an export: made by the schemes in a workshop, which is a bundle with all of them in it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ FP32 = "fp32"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that a recipe made.
+    """A model that a scheme made.
 
     Attributes:
-        scheme: The recipe; also the variant's name in the workshop.
+        scheme: Its name; also the variant's in the workshop.
         variant: The model in the workshop.
         build_seconds: How long it took.
     """
@@ -76,7 +76,7 @@ class Workshop:
 
         Raises:
             InputError: What was given cannot be used.
-            Exception: The system refused a write; what else goes wrong in a recipe is its own failure.
+            Exception: The system refused a write; what else goes wrong in a scheme is its own failure.
         """
         scheme, file = find_scheme(name), f"{name}.onnx"
         begin = time.monotonic()
@@ -86,7 +86,7 @@ class Workshop:
             return Row(name, "not_applicable", str(error))
         except InputError:
             raise
-        except Exception as error:  # a library's, of any kind: the other recipes may still do
+        except Exception as error:  # a library's, of any kind: the other schemes may still do
             if is_failed_write(error):
                 raise
             return Row(name, "failed", f"it could not be built: {type(error).__name__}: {_first_line(error)}")

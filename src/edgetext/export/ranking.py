@@ -24,8 +24,8 @@ class Ranking:
 
     Attributes:
         order: Those to put to the gate, the best first; of equals the one that the registry names first.
-        rows: What is known of each candidate so far, by recipe; the reference is among them.
-        fp32_is_as_fast: The recipes of whose int8 models nothing shows that they are faster than fp32.
+        rows: What is known of each candidate so far, by scheme; the reference is among them.
+        fp32_is_as_fast: The schemes of whose int8 models nothing shows that they are faster than fp32.
     """
 
     order: tuple[str, ...]

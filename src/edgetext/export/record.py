@@ -1,4 +1,4 @@
-"""What a search leaves behind: ``export.json``, a row for each recipe, with what came of it and why."""
+"""What a search leaves behind: ``export.json``, a row for each scheme, with what came of it and why."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Status = Literal[
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one recipe.
+    """What came of one scheme.
 
     Attributes:
         scheme: Its name; ``fp32`` for the graph as exported.
@@ -88,8 +88,8 @@ class Record:
 
     Attributes:
         objective: ``latency``, ``throughput`` or ``size``.
-        rows: The reference first, then a row a recipe, in the registry's order.
-        chosen: The recipe of the bundle's default; ``fp32`` where none was let through.
+        rows: The reference first, then a row a scheme, in the registry's order.
+        chosen: The scheme of the bundle's default; ``fp32`` where none was let through.
         remarks: What a reader should know, a sentence each.
         environment: The machine (``edgetext.measure.environment``).
         settings: What the user chose.
@@ -111,7 +111,7 @@ class Record:
     metrics: Metrics = field(default_factory=dict)
 
     def row(self, scheme: str) -> Row:
-        """Gives the row of a recipe.
+        """Gives the row of a scheme.
 
         Raises:
             KeyError: It has none.

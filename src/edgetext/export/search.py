@@ -1,4 +1,4 @@
-"""The search: every recipe that fits is built, the best by the objective go to the gate, one is taken."""
+"""The search: every scheme that fits is built, the best by the objective go to the gate, one is taken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 
 _BUILDING_SHARE = {"latency": 0.6, "throughput": 0.6, "size": 0.9}
-"""Of the search's time; what is left goes to timing, which a search by size does without, and to the gate. Recipes
+"""Of the search's time; what is left goes to timing, which a search by size does without, and to the gate. Schemes
 are built in the registry's order, which is that of their promise, so that those for which there is no time are the
 least likely to win."""
 

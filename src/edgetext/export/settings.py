@@ -17,7 +17,7 @@ class ExportSettings:
 
     Attributes:
         max_drop: The gate's margin, as a share of texts.
-        schemes: The recipes to try; a single one skips the search. Of two equally good ones the earlier is taken.
+        schemes: The schemes to try; a single one skips the search. Of two equally good ones the earlier is taken.
         strict: Whether an undecided candidate is refused like a failed one.
         examples: Whether a few held-out texts go into the manifest, for the demo page.
         texts: Whether texts go into the bundle at all: the examples, and those that ``tune`` works with.
