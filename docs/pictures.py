@@ -6,6 +6,7 @@ made from the results file that the README's table is made from, so that both sh
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps
 from playwright.sync_api import Page, sync_playwright
 
 from edgetext import Predictor
@@ -27,6 +28,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "food_not_food_2_threads.json"
 BUNDLE = ROOT / "runs" / "food_not_food" / "bundle"
 IMAGES = ROOT / "docs" / "images"
 SENTENCE = "A bowl of ramen with a soft egg"
+_MARGIN_PX = 24
+_FRAME = "#d0d7de"
 _COLOURS = 128  # a page has few; with a palette the file is a third as large
 
 
@@ -53,7 +56,12 @@ def picture_demo(page: Page, bundle: Path, to: Path) -> None:
 
 
 def _write(png: bytes, to: Path) -> None:
-    Image.open(BytesIO(png)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(to, optimize=True)
+    """Cuts off the empty space around a page and puts a frame there, since the README is as white as the page."""
+    shown = Image.open(BytesIO(png)).convert("RGB")
+    empty = Image.new("RGB", shown.size, shown.getpixel((0, 0)))
+    content = shown.crop(ImageChops.difference(shown, empty).getbbox())
+    framed = ImageOps.expand(ImageOps.expand(content, _MARGIN_PX, shown.getpixel((0, 0))), 1, _FRAME)
+    framed.quantize(_COLOURS, dither=Image.Dither.NONE).save(to, optimize=True)
 
 
 @contextmanager
@@ -68,7 +76,10 @@ def _browser() -> Iterator[Page]:
 
 
 if __name__ == "__main__":
-    IMAGES.mkdir(exist_ok=True)
-    with _browser() as shown:
-        picture_report(shown, IMAGES / "report.png")
-        picture_demo(shown, Path(sys.argv[1]) if sys.argv[1:] else BUNDLE, IMAGES / "demo.png")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=BUNDLE)
+    parser.add_argument("--to", type=Path, default=IMAGES, help="the folder of the pictures")
+    given = parser.parse_args()
+    with _browser() as page:
+        picture_report(page, given.to / "report.png")
+        picture_demo(page, given.bundle, given.to / "demo.png")

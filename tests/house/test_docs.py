@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -18,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")] + sorted(
     (ROOT / "docs").glob("*.md")
 )
+CHROMIUM = any(map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -68,6 +72,17 @@ def test_the_readme_is_short_and_its_pictures_are_small():
     assert len(table) <= 2 + 6 and {line.count("|") for line in table} == {1 + 6}
     assert [picture.name for picture in pictures] == ["report.png", "demo.png"]
     assert all(picture.stat().st_size < 120_000 for picture in pictures)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this system: install the package 'chromium'")
+def test_the_pictures_can_be_made_again(tiny_bundle, tmp_path):
+    script = [sys.executable, ROOT / "docs" / "pictures.py", "--bundle", tiny_bundle, "--to", tmp_path]
+    subprocess.run(script, check=True)
+    made = {picture.name: picture.read_bytes() for picture in tmp_path.iterdir()}
+    assert {*made} == {"report.png", "demo.png"}
+    shown = (ROOT / "docs" / "images" / "report.png").read_bytes()
+    assert len(made["report.png"]) == pytest.approx(len(shown), rel=0.2)
 
 
 def test_tree_and_tables_are_those_of_the_code_and_the_recorded_results():
