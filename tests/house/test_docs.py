@@ -81,8 +81,8 @@ def test_the_pictures_can_be_made_again(tiny_bundle, tmp_path):
     subprocess.run(script, check=True)
     made = {picture.name: picture.read_bytes() for picture in tmp_path.iterdir()}
     assert {*made} == {"report.png", "demo.png"}
-    shown = (ROOT / "docs" / "images" / "report.png").read_bytes()
-    assert len(made["report.png"]) == pytest.approx(len(shown), rel=0.2)
+    for png in made.values():  # an empty page would take far less; fonts differ from system to system
+        assert png.startswith(b"\x89PNG") and 8_000 < len(png) < 120_000
 
 
 def test_tree_and_tables_are_those_of_the_code_and_the_recorded_results():
