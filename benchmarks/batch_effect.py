@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from edgetext.data import load
+from edgetext.data.load import load
 from edgetext.export.drift import measure_drift
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment

@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from edgetext.data import load
+from edgetext.data.load import load
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.process import Worker

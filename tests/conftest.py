@@ -53,7 +53,8 @@ def tiny_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tiny_base: Path, tiny_rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """Gives a checkpoint trained on ``tiny_rows``: 42 rows to train, 9 to validate, 9 to test."""
-    from edgetext.data import load, resolve_split
+    from edgetext.data.load import load
+    from edgetext.data.split import resolve_split
     from edgetext.train.arguments import TrainArguments
     from edgetext.train.base import resolve_base
     from edgetext.train.fit import fit

@@ -15,7 +15,7 @@ from edgetext.bench.results import read_results
 from edgetext.bench.run import BenchInterrupted, run_bench
 from edgetext.bench.settings import BenchSettings
 from edgetext.cli.main import main
-from edgetext.data import Example
+from edgetext.data.example import Example
 from edgetext.errors import BundleError, DataError, InputError
 from foreign_folder import write_weights
 

@@ -5,8 +5,8 @@ import pytest
 
 from edgetext.bench.heldout import find_held_out
 from edgetext.checkpoint import Checkpoint, SplitPart, SplitRecord
-from edgetext.data import load
 from edgetext.data.evaluation import evaluation_rows
+from edgetext.data.load import load
 from edgetext.errors import DataError, InputError
 
 

@@ -21,7 +21,7 @@ from edgetext.bench.show import comparison_rows, remarks, table_rows, title
 from edgetext.bulk.journal import Journal
 from edgetext.bulk.read import open_rows
 from edgetext.checkpoint import open_checkpoint
-from edgetext.data import load
+from edgetext.data.load import load
 from edgetext.export.record import read_metrics
 from edgetext.export.tuning import read_tuning
 from edgetext.files import sha256

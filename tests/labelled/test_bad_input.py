@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgetext.cli.main import main
-from edgetext.data import load
+from edgetext.data.load import load
 from edgetext.errors import DataError
 
 GOOD = [("a bowl of soup", "food"), ("a dog in the park", "not_food")] * 3

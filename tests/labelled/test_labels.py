@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from edgetext.checkpoint import DataSource
-from edgetext.data import Example, LabelledData, resolve_split
+from edgetext.data.example import Example, LabelledData
 from edgetext.data.labels import look_alikes, ordered
+from edgetext.data.split import resolve_split
 
 
 def test_numbers_stand_in_the_order_of_their_values() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edgetext.data import Example, load
+from edgetext.data.example import Example
+from edgetext.data.load import load
 from edgetext.errors import DataError
 
 ROWS = [("a bowl of soup", "food"), ('she said "no", and left', "not_food"), ("two\nlines", "food")]
@@ -156,7 +157,7 @@ def test_text_files_need_the_standard_library_alone(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "d.csv", ROWS)
     code = f"""
 import sys
-from edgetext.data import load
+from edgetext.data.load import load
 assert len(load({str(path)!r}).examples) == 3
 heavy = {{"numpy", "datasets", "sklearn", "pyarrow", "torch", "transformers", "rich"}} & set(sys.modules)
 assert not heavy, heavy
@@ -262,7 +263,7 @@ def test_categories_of_parquet_are_labels(tmp_path: Path) -> None:
 
 
 def test_600_labels_and_labels_with_one_row_are_split(tmp_path: Path) -> None:
-    from edgetext.data import resolve_split
+    from edgetext.data.split import resolve_split
 
     rows = [(f"text {number}", f"label {number % 600}") for number in range(2400)] + [("alone", "once")]
     split = resolve_split(load(str(write_csv(tmp_path / "d.csv", rows))))

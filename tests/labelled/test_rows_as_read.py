@@ -12,8 +12,8 @@ import pytest
 from edgetext.bulk.read import open_rows, stream_of_lines
 from edgetext.bulk.records import Broken, Source, TextColumn
 from edgetext.data import lines as data_lines
-from edgetext.data import load
 from edgetext.data.lines import Line, Lines
+from edgetext.data.load import load
 from edgetext.data.separated import find_separator
 from edgetext.errors import DataError, InputError
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgetext.checkpoint import DataSource, SplitRecord
-from edgetext.data import Example, LabelledData, Shares, held_out, load, resolve_split
+from edgetext.data.example import Example, LabelledData
+from edgetext.data.held_out import held_out
+from edgetext.data.load import load
+from edgetext.data.split import Shares, resolve_split
 from edgetext.errors import DataError
 
 

@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from edgetext.checkpoint import Checkpoint, open_checkpoint
-from edgetext.data import load, resolve_split
+from edgetext.data.load import load
+from edgetext.data.split import resolve_split
 from edgetext.errors import InputError, ModelError, OutputExistsError
 from edgetext.train import fit as fit_module
 from edgetext.train.arguments import TrainArguments

@@ -73,7 +73,7 @@ def test_a_length_that_the_model_does_not_take_is_refused() -> None:
 
 
 def test_rows_are_encoded_and_cut(tiny_base: Path) -> None:
-    from edgetext.data import Example
+    from edgetext.data.example import Example
 
     tokenizer = load_tokenizer(resolve_base(str(tiny_base)))
     rows = encode([Example("a dog", "y", 1), Example("dog " * 50, "x", 2)], ("x", "y"), tokenizer, 8)

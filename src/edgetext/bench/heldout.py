@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass, replace
 
 from edgetext.checkpoint import Checkpoint
-from edgetext.data import Example
 from edgetext.data.evaluation import EVERY_ROW, evaluation_rows
+from edgetext.data.example import Example
 from edgetext.errors import InputError
 
 _NOTES = {

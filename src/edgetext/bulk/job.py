@@ -82,11 +82,6 @@ def rows_kept(output: Path) -> int:
     return note.read if note else 0
 
 
-def text_column(classify: Predictor, given: str | None) -> TextColumn:
-    """Says which column of an input holds the text: the one that was named, or that of the training rows."""
-    return TextColumn(given, classify.manifest.text_column)
-
-
 def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
     """Classifies the rows of a file into another one.
 
@@ -100,7 +95,7 @@ def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
         OutputExistsError: An earlier run left something, and neither ``resume`` nor ``overwrite`` is set.
     """
     assert job.input is not None
-    with open_rows(job.input, text_column(classify, job.text_column)) as source:
+    with open_rows(job.input, TextColumn(job.text_column, classify.manifest.text_column)) as source:
         return predict_source(classify, source, job, report)
 
 
@@ -232,7 +227,7 @@ class _Work:
         if fingerprint.of_input(self._job.input) != self.note.job["input"]:
             raise InputError(f"{self._job.input} has changed since the run began: {BEGIN_AGAIN}")
         if self._job.kind == ".parquet":
-            column = text_column(self._classify, self._job.text_column)
+            column = TextColumn(self._job.text_column, self._classify.manifest.text_column)
             write_parquet(self._job.input, column, self.journal.side, self.journal.whole)
 
 

@@ -16,6 +16,7 @@ from edgetext.escape import terminal
 if TYPE_CHECKING:
     from edgetext.bulk.records import Source
     from edgetext.runtime.predictor import Predictor
+    from edgetext.runtime.rows import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,20 +171,36 @@ def _open(arguments: argparse.Namespace) -> Predictor:
 
 @contextmanager
 def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Source]:
-    from edgetext.bulk.job import text_column
     from edgetext.bulk.read import open_rows, stream_of_lines
-    from edgetext.bulk.records import Source
-    from edgetext.runtime.rows import Row
+    from edgetext.bulk.records import Source, TextColumn
 
-    if arguments.input:
-        with open_rows(arguments.input, text_column(classify, arguments.text_column), _note) as source:
+    if arguments.texts:
+        yield Source("the command line", _given(arguments), 0, lambda: 0, ("text",))
+    elif arguments.input:
+        column = TextColumn(arguments.text_column, classify.manifest.text_column)
+        with open_rows(arguments.input, column, _note) as source:
             yield source
-    elif arguments.texts:
-        rows = (Row(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
-        yield Source("the command line", rows, 0, lambda: 0, ("text",))
     else:
         _explain_typing()
         yield stream_of_lines(sys.stdin.buffer, "stdin", _note)
+
+
+@contextmanager
+def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[Row]]:
+    """Gives the rows to answer on the terminal; what reads files is not loaded for texts that stand there."""
+    if arguments.texts:
+        yield _given(arguments)
+        return
+    from edgetext.bulk.read import good_rows
+
+    with _source(classify, arguments) as source:
+        yield good_rows(source)
+
+
+def _given(arguments: argparse.Namespace) -> Iterator[Row]:
+    from edgetext.runtime.rows import Row
+
+    return (Row(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
 
 
 def _note(sentence: str) -> None:
@@ -199,15 +216,14 @@ def _explain_typing() -> None:
 
 
 def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
-    from edgetext.bulk.read import good_rows
     from edgetext.runtime.answers import json_line, plain_line
     from edgetext.runtime.batching import WINDOW_TEXTS
     from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
     window = 1 if typed else WINDOW_TEXTS
-    with _source(classify, arguments) as source:
-        for row, prediction in classify_rows(classify, good_rows(source), arguments.top_k, window):
+    with _rows(classify, arguments) as rows:
+        for row, prediction in classify_rows(classify, rows, arguments.top_k, window):
             line = json_line(row, prediction) if arguments.json else plain_line(row, prediction, arguments.top_k)
             print(line, flush=typed)
 

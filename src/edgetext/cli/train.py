@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgetext.checkpoint import Checkpoint
     from edgetext.cli.console import Console
-    from edgetext.data import LabelledData, Split
+    from edgetext.data.example import LabelledData, Split
     from edgetext.progress import Progress
     from edgetext.train.arguments import TrainArguments
 
@@ -136,7 +136,8 @@ def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) 
 
 def split_from(arguments: argparse.Namespace, progress: Progress) -> Split:
     """Reads and splits the data as the options say, and tells of rows that were left out."""
-    from edgetext.data import load, resolve_split
+    from edgetext.data.load import load
+    from edgetext.data.split import resolve_split
 
     def read(uri: str, like: LabelledData | None = None) -> LabelledData:
         found = load(

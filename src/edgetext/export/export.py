@@ -1,4 +1,4 @@
-"""Checkpoint -> bundle, from end to end: export, prove the logits, search, hold int8 to the gate, write."""
+"""Checkpoint -> bundle, from end to end: export, check the logits, search, hold int8 to the gate, write."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgetext.data import Example
+from edgetext.data.example import Example
 from edgetext.errors import ModelError, needs_extra
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.checkpoint import Checkpoint, open_checkpoint, write_split, write_training
-from edgetext.data import Example, Split
+from edgetext.data.example import Example, Split
 from edgetext.errors import needs_extra
 from edgetext.files import new_folder, open_to_all
 from edgetext.metrics.report import full_report
