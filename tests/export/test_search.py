@@ -18,7 +18,7 @@ from edgetext.export.candidates import Candidate
 from edgetext.export.choosing import planned_looks
 from edgetext.export.export import export_bundle
 from edgetext.export.halving import Timing, clearly_slower, compare, halve
-from edgetext.export.ranking import by_preference, rank_by_size
+from edgetext.export.ranking import by_change, by_preference, rank_by_size
 from edgetext.export.schemes import registry
 from edgetext.export.schemes.source import SchemeNotApplicableError
 from edgetext.export.settings import ExportSettings
@@ -95,6 +95,14 @@ def test_by_size_a_percent_is_no_difference():
     assert ranking.rows["large"].reason == "3.00 times the size of the smallest"
     assert ranking.rows["first"].status == "not_judged"
     assert ranking.rows["fp32"].bytes == 4000
+
+
+def test_of_the_equally_fast_the_one_that_changes_least_goes_first():
+    fp32 = Candidate("fp32-fused", Variant("fp32-fused", "f.onnx", "", "fp32", "fp32-fused", 9), 1.0)
+    made = [candidate("bold", 1), fp32, candidate("shy", 1), candidate("same", 1), candidate("too", 1)]
+    changes = {"bold": 0.3, "fp32-fused": 0.0, "shy": 0.1, "same": 0.2, "too": 0.2}
+    assert by_change(made, changes) == ["shy", "same", "too", "bold", "fp32-fused"]
+    assert by_change(made, {}) == ["bold", "shy", "same", "too", "fp32-fused"]
 
 
 @pytest.mark.parametrize(("texts", "looks"), [(50, 1), (381, 1), (617, 3), (618, 4), (100_000, 4)])
@@ -224,13 +232,14 @@ def test_without_time_the_rest_is_not_tried_and_said(tiny_checkpoint, held_out, 
 
 @pytest.mark.parametrize("objective", ["latency", "throughput"])
 def test_candidates_are_timed_in_workers(tiny_checkpoint, held_out, tmp_path, schemes, objective):
-    settings = ExportSettings(schemes=("large", "small"), objective=objective, max_drop=0.02, search_seconds=0.1)
+    settings = ExportSettings(schemes=("large", "small"), objective=objective, max_drop=0.02, search_seconds=1)
     made = export_bundle(tiny_checkpoint, held_out[:60], tmp_path / "bundle", settings)
     reference, *rows = made.record.rows
     for row in (reference, *rows):
         assert row.rung == 1
         assert 0 < row.cost_ms.low <= row.cost_ms.value <= row.cost_ms.high
     assert min(row.ratio.value for row in rows) == 1
+    assert [row.change for row in rows] == pytest.approx([0, 0], abs=1e-6)  # both answer as the reference does
     name = "p50_ms" if objective == "latency" else "texts_per_s"
     assert json.loads((made.path / "export.json").read_text("utf-8"))["rows"][1][name]["value"] > 0
     assert ("p50 ms [95 %]" if objective == "latency" else "texts/s [95 %]") in table.columns(made.record)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgetext.errors import InputError
+from edgetext.export.calibration import sample
 from edgetext.export.gate import Probabilities, Truth
 from edgetext.export.record import Row
 from edgetext.export.schemes.registry import find_scheme
@@ -26,6 +27,7 @@ from edgetext.trouble import is_failed_write
 FP32_FILE = "onnx/model.onnx"
 INT8_FILE = "onnx/model_quantized.onnx"  # the name that transformers.js and Optimum expect
 FP32 = "fp32"
+_CHANGE_TEXTS = 128
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,28 @@ class Workshop:
                 rows.append(classify.predict_proba([text]))
                 self.progress.step(f"gate, {name}", done, len(self.texts))
         return np.concatenate(rows)
+
+    def changes(self, names: Sequence[str]) -> dict[str, float]:
+        """Says how much each variant changes the fp32 model's probabilities on calibration texts, one at a time.
+
+        It needs no labels, and is no look at the texts of the gate.
+
+        Args:
+            names: Of variants in the workshop.
+
+        Returns:
+            The mean over the texts of the largest change of one of a text's probabilities; empty without texts.
+        """
+        texts = sample(self.source.calibration, _CHANGE_TEXTS)
+        if not texts:
+            return {}
+
+        def probabilities(name: str) -> Probabilities:
+            with Predictor(self.folder, variant=name) as classify:
+                return np.concatenate([classify.predict_proba([text]) for text in texts])
+
+        reference = probabilities(FP32)
+        return {name: float(np.abs(probabilities(name) - reference).max(axis=1).mean()) for name in names}
 
     def answers_of(self, file: Path, session: Mapping[str, Any], texts: Sequence[str]) -> Probabilities:
         """Gives the probabilities of any model file in the workshop; see ``rescue.Trial``."""

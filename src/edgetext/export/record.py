@@ -51,6 +51,8 @@ class Row:
         rung: The last rung of the halving that it reached; 0 for none.
         build_seconds: How long it took to build.
         verdict: What the gate said; ``None`` where it was not asked.
+        change: How much it changes the fp32 model's probabilities (``Workshop.changes``); ``None`` where it was not
+            among the fastest.
     """
 
     scheme: str
@@ -62,6 +64,7 @@ class Row:
     rung: int = 0
     build_seconds: float | None = None
     verdict: Verdict | None = None
+    change: float | None = None
 
     def became(self, status: Status, reason: str) -> Row:
         """Gives the row with another outcome."""
@@ -79,6 +82,7 @@ class Row:
             "rung": self.rung or None,
             "build_seconds": None if self.build_seconds is None else round(self.build_seconds, 2),
             "verdict": None if self.verdict is None else self.verdict.to_json(),
+            "probability_change": None if self.change is None else round(self.change, 6),
         }
 
 
