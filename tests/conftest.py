@@ -53,16 +53,12 @@ def tiny_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tiny_base: Path, tiny_rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """Gives a checkpoint trained on ``tiny_rows``: 42 rows to train, 9 to validate, 9 to test."""
-    from edgetext.data.load import load
-    from edgetext.data.split import resolve_split
-    from edgetext.train.arguments import TrainArguments
-    from edgetext.train.base import resolve_base
-    from edgetext.train.fit import fit
+    from edgetext.pipeline import read_split
+    from edgetext.train import TrainArguments, fit
 
     output = tmp_path_factory.mktemp("trained") / "checkpoint"
-    split = resolve_split(load(str(tiny_rows)))
     arguments = TrainArguments(epochs=8, learning_rate=5e-3, batch_size=8, bf16=False)
-    return fit(split, resolve_base(str(tiny_base)), output, arguments)
+    return fit(read_split(str(tiny_rows)), str(tiny_base), output, arguments)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ imports neither numpy nor onnxruntime.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgetext import telemetry
 from edgetext.errors import (
@@ -21,10 +21,18 @@ from edgetext.errors import (
     OutputExistsError,
     WriteError,
 )
+from edgetext.lazy import hand_out
+from edgetext.quick_import import import_quickly
 
 if TYPE_CHECKING:
     from edgetext.runtime.prediction import Prediction
     from edgetext.runtime.predictor import Predictor
+else:
+    __getattr__ = hand_out(
+        __name__,
+        {"Prediction": "edgetext.runtime.prediction", "Predictor": "edgetext.runtime.predictor"},
+        import_quickly,
+    )
 
 __version__ = "0.1.0"
 
@@ -45,16 +53,6 @@ __all__ = [
     "WriteError",
     "__version__",
 ]
-
-_LAZY = {"Prediction": "edgetext.runtime.prediction", "Predictor": "edgetext.runtime.predictor"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'edgetext' has no attribute {name!r}")
-    from edgetext.quick_import import import_quickly
-
-    return getattr(import_quickly(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from edgetext import pipeline
 from edgetext.checkpoint import Checkpoint
 from edgetext.cli import run as run_module
 from edgetext.cli.main import main
@@ -98,18 +99,18 @@ def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_r
     make_old_run(output)
     fates = ["stopped in the export", "stopped again", "done"]
 
-    def train(_, folder, __):
+    def train(_, folder, *__):
         folder.mkdir(parents=True)
         (folder / "training.json").write_text(f'{{"base_model": "{fates[0]}"}}')
         return Checkpoint(folder, ("a", "b"), "bert", 8, "tiny", None, {})
 
-    def export(_, __, folder, *___):
+    def export(_, folder, *__, **___):
         if fates.pop(0) != "done":
             raise KeyboardInterrupt
         raise WriteError("no space")
 
-    monkeypatch.setattr(run_module, "train_from", train)
-    monkeypatch.setattr(run_module, "export_from", export)
+    monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(pipeline, "export", export)
     for fate in list(fates):
         assert main(["run", str(tiny_rows), "-o", str(output), "--overwrite"]) == (2 if fate == "done" else 130)
         assert f"kept of this run, each whole: {tmp_path / 'out.new' / 'checkpoint'}" in capsys.readouterr().err

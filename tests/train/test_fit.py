@@ -16,11 +16,10 @@ from edgetext.checkpoint import Checkpoint, open_checkpoint
 from edgetext.data.load import load
 from edgetext.data.split import resolve_split
 from edgetext.errors import InputError, ModelError, OutputExistsError
-from edgetext.train import fit as fit_module
+from edgetext.train import fit, fitting
 from edgetext.train.arguments import TrainArguments
 from edgetext.train.base import resolve_base
 from edgetext.train.encode import encode
-from edgetext.train.fit import fit
 from edgetext.train.recipe import make_recipe
 from edgetext.train.trainer import make_trainer
 
@@ -109,7 +108,7 @@ def test_progress_is_told_of_every_step_and_epoch(tiny_base: Path, tiny_rows: Pa
 def test_bf16_by_itself_is_told_of(
     choice: bool | None, tiny_base: Path, tiny_rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit_module, "bf16_pays", lambda: True)
+    monkeypatch.setattr(fitting, "bf16_pays", lambda: True)
     heard = Heard()
     split = resolve_split(load(str(tiny_rows)))
     arguments = TrainArguments(epochs=1, bf16=choice)

@@ -40,11 +40,11 @@ class BenchInterrupted(KeyboardInterrupt):
 
 
 def run_bench(
-    bundle: Path | None,
-    baseline: Path | None,
+    bundle: Path | str | None,
+    baseline: Path | str | None,
     rows: HeldOut,
     *,
-    beside: Path | None = None,
+    beside: Path | str | None = None,
     settings: BenchSettings | None = None,
     backends: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -67,7 +67,7 @@ def run_bench(
     settings = settings or BenchSettings()
     settings = replace(settings, threads=settings.threads or usable_threads())
     opened = open_bundle(bundle) if bundle else None
-    checkpoint = open_checkpoint(baseline) if baseline else None
+    checkpoint = open_checkpoint(Path(baseline)) if baseline else None
     chosen = choose_backends(backends)
     plans = plan_rows(opened, checkpoint, chosen, settings.threads)
     if opened and beside:

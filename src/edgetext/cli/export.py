@@ -15,9 +15,7 @@ from edgetext.export.vocabulary import DEFAULT_SIZE
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
     from edgetext.export.assembly import Exported
-    from edgetext.export.calibration import Calibration
     from edgetext.export.settings import ExportSettings
-    from edgetext.progress import Progress
 
 
 class ListSchemes(argparse.Action):
@@ -104,47 +102,29 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exports, prints what was written, and says so when the gate refused."""
     from edgetext.cli.console import open_console
+    from edgetext.pipeline import DataSettings, export
 
+    settings = export_settings(arguments)
+    data = None
+    if arguments.data is not None:
+        data = DataSettings(arguments.data, arguments.text_column, arguments.label_column)
     console = open_console()
     with console.progress() as progress:
-        exported = export_from(arguments, arguments.checkpoint, arguments.output, arguments.data, progress)
+        exported = export(
+            arguments.checkpoint,
+            arguments.output,
+            settings,
+            progress,
+            data=data,
+            calibration=arguments.calibration,
+            overwrite=arguments.overwrite,
+        )
     show(exported, console, as_json=arguments.json)
     refuse_without_int8(exported)
     return 0
 
 
-def export_from(
-    arguments: argparse.Namespace, checkpoint: Path, output: Path, data: str | None, progress: Progress
-) -> Exported:
-    """Exports with the words of a command line that has ``add_export_arguments``."""
-    from edgetext.checkpoint import open_checkpoint
-
-    settings = all_settings_from(arguments)
-    opened = open_checkpoint(checkpoint)  # before anything heavy is imported
-    from edgetext.data.evaluation import evaluation_rows
-    from edgetext.export.export import export_bundle
-
-    rows = evaluation_rows(
-        opened.split,
-        ("validation",),
-        data,
-        text_column=arguments.text_column,
-        label_column=arguments.label_column,
-    )
-    for sentence in rows.notes:
-        progress.note(sentence)
-    return export_bundle(
-        opened,
-        rows.examples,
-        output,
-        settings,
-        calibration=calibration_from(arguments),
-        overwrite=arguments.overwrite,
-        progress=progress,
-    )
-
-
-def all_settings_from(arguments: argparse.Namespace) -> ExportSettings:
+def export_settings(arguments: argparse.Namespace) -> ExportSettings:
     """Gives the settings of a command line that has ``add_export_arguments``."""
     return replace(
         settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
@@ -212,16 +192,3 @@ def refuse_without_int8(exported: Exported) -> None:
         raise GateRefusedError(
             f"no int8 model was good enough, so fp32 is the default of {exported.path} ({tried})"
         )
-
-
-def calibration_from(arguments: argparse.Namespace) -> Calibration | None:
-    """Reads the texts of ``--calibration``, if it was given."""
-    if arguments.calibration is None:
-        return None
-    from edgetext.data.load import load
-    from edgetext.export.calibration import MOST_TEXTS, Calibration, sample
-
-    found = load(arguments.calibration)
-    return Calibration(
-        tuple(row.text for row in sample(found.examples, MOST_TEXTS)), f"{found.name} (--calibration)"
-    )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgetext.checkpoint import Checkpoint
     from edgetext.cli.console import Console
-    from edgetext.data.example import LabelledData, Split
-    from edgetext.progress import Progress
+    from edgetext.data.settings import DataSettings
     from edgetext.train.arguments import TrainArguments
 
 
@@ -98,10 +97,19 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     from edgetext.cli.console import open_console
+    from edgetext.pipeline import train
 
+    choices = training_settings(arguments)
     console = open_console()
     with console.progress() as progress:
-        checkpoint = train_from(arguments, arguments.output, progress)
+        checkpoint = train(
+            data_settings(arguments),
+            arguments.output,
+            arguments.base,
+            choices,
+            progress,
+            overwrite=arguments.overwrite,
+        )
     if arguments.json:
         console.say_json(summary(checkpoint))
     else:
@@ -109,53 +117,33 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def train_from(arguments: argparse.Namespace, output: Path, progress: Progress) -> Checkpoint:
-    """Trains as the options say; ``edgetext run`` does the same.
+def data_settings(arguments: argparse.Namespace) -> DataSettings:
+    """Gives the settings of a command line that has ``data`` and ``add_data_arguments``."""
+    from edgetext.data.settings import DataSettings
 
-    Args:
-        arguments: With ``data``, ``overwrite``, and the options that this module adds.
-        output: The folder of the checkpoint.
-        progress: Told how it goes.
-    """
-    from edgetext.errors import check_extra
-    from edgetext.files import refuse_existing
-    from edgetext.ours import CHECKPOINT
-    from edgetext.train.base import fetch_base, resolve_base
-    from edgetext.train.fit import fit
-
-    refuse_existing(output, CHECKPOINT, overwrite=arguments.overwrite)
-    choices = _choices(arguments)
-    check_extra("train")
-    base = resolve_base(arguments.base)
-    if base.on_hub:
-        progress.note(f"base model {base.name}: fetching {base.location} from the Hugging Face Hub, or its cache")
-        base = fetch_base(base)  # before minutes may go into the data
-    split = split_from(arguments, progress)
-    return fit(split, base, output, choices, progress, overwrite=arguments.overwrite)
+    return DataSettings(
+        uri=arguments.data,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        split_column=arguments.split_column,
+        validation=arguments.validation,
+        test=arguments.test,
+        drop_invalid=arguments.drop_invalid,
+    )
 
 
-def split_from(arguments: argparse.Namespace, progress: Progress) -> Split:
-    """Reads and splits the data as the options say, and tells of rows that were left out."""
-    from edgetext.data.load import load
-    from edgetext.data.split import resolve_split
+def training_settings(arguments: argparse.Namespace) -> TrainArguments:
+    """Gives the settings of a command line that has ``add_training_arguments``."""
+    from edgetext.train.arguments import TrainArguments
 
-    def read(uri: str, like: LabelledData | None = None) -> LabelledData:
-        found = load(
-            uri,
-            text_column=arguments.text_column,
-            label_column=arguments.label_column,
-            split_column=None if like else arguments.split_column,
-            like=like.source if like else None,
-            drop_invalid=arguments.drop_invalid,
-        )
-        for sentence in (*found.notes, *found.dropped):
-            progress.note(sentence)
-        return found
-
-    data = read(arguments.data)
-    validation = read(arguments.validation, data) if arguments.validation else None
-    test = read(arguments.test, data) if arguments.test else None
-    return resolve_split(data, validation, test, seed=arguments.seed)
+    return TrainArguments(
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        batch_size=arguments.batch_size,
+        max_length=arguments.max_length,
+        bf16=arguments.bf16,
+        seed=arguments.seed,
+    )
 
 
 def summary(checkpoint: Checkpoint) -> dict[str, object]:
@@ -189,16 +177,3 @@ def show(checkpoint: Checkpoint, console: Console) -> None:
         rows,
     )
     console.say(f"wrote {checkpoint.path}: next,  edgetext export {checkpoint.path} -o BUNDLE")
-
-
-def _choices(arguments: argparse.Namespace) -> TrainArguments:
-    from edgetext.train.arguments import TrainArguments
-
-    return TrainArguments(
-        epochs=arguments.epochs,
-        learning_rate=arguments.learning_rate,
-        batch_size=arguments.batch_size,
-        max_length=arguments.max_length,
-        bf16=arguments.bf16,
-        seed=arguments.seed,
-    )

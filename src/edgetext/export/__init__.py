@@ -1,1 +1,34 @@
 """Checkpoint -> bundle: the ONNX graph, its int8 variants, and the gate that they must pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgetext.lazy import hand_out
+
+if TYPE_CHECKING:
+    from edgetext.export.assembly import Exported
+    from edgetext.export.calibration import Calibration
+    from edgetext.export.export import export_bundle
+    from edgetext.export.settings import ExportSettings
+else:
+    __getattr__ = hand_out(
+        __name__,
+        {
+            "Calibration": "edgetext.export.calibration",
+            "ExportSettings": "edgetext.export.settings",
+            "Exported": "edgetext.export.assembly",
+            "export_bundle": "edgetext.export.export",
+        },
+    )
+
+__all__ = [
+    "Calibration",
+    "ExportSettings",
+    "Exported",
+    "export_bundle",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def export_bundle(
     checkpoint: Checkpoint,
     held_out: Sequence[Example],
-    output: Path,
+    output: Path | str,
     settings: ExportSettings | None = None,
     *,
     calibration: Calibration | None = None,
@@ -50,6 +50,7 @@ def export_bundle(
         WriteError: The output cannot be written, or the disk is full.
     """
     settings, progress = settings or ExportSettings(), progress or Silent()
+    output = Path(output)
     refuse_existing(output, BUNDLE, overwrite=overwrite)
     check_held_out(held_out, checkpoint.labels, str(checkpoint.path))
     if calibration is None:

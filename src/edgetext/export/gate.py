@@ -20,13 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgetext.export.objective import DEFAULT_MAX_DROP
 from edgetext.export.verdict import Decision, Metric, Verdict
 from edgetext.metrics.calibration import calibration_error, multi_label_calibration_error
 from edgetext.metrics.paired import CONFIDENCE, count_pairs, score_difference
 
-__all__ = ["DEFAULT_MAX_DROP", "Probabilities", "Verdict", "judge"]
+__all__ = ["Probabilities", "Verdict", "judge"]
 
-DEFAULT_MAX_DROP = 0.01
 _MOST_ROWS = 10_000_000  # beyond this, "more rows" is no advice
 
 Probabilities = npt.NDArray[np.float32]

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgetext.errors import InputError
-from edgetext.export.gate import DEFAULT_MAX_DROP
-from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES, Objective
+from edgetext.export.objective import DEFAULT_MAX_DROP, DEFAULT_SEARCH_SECONDS, OBJECTIVES, Objective
 from edgetext.export.schemes.registry import SCHEMES, find_scheme
 
 

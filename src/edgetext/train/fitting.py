@@ -16,7 +16,7 @@ from edgetext.metrics.report import full_report
 from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments
-from edgetext.train.base import BaseModel, in_clean_room
+from edgetext.train.base import BaseModel, in_clean_room, resolve_base
 from edgetext.train.encode import check_max_length, choose_max_length, encode
 from edgetext.train.hardware import bf16_pays, device
 from edgetext.train.history import training_record
@@ -30,8 +30,8 @@ _NAMED = 10
 
 def fit(
     split: Split,
-    base: BaseModel,
-    output: Path,
+    base: BaseModel | str,
+    output: Path | str,
     arguments: TrainArguments | None = None,
     progress: Progress | None = None,
     *,
@@ -40,8 +40,8 @@ def fit(
     """Fine-tunes a base model and writes the epoch that was best on the validation rows.
 
     Args:
-        split: The rows, from ``edgetext.data.resolve_split``.
-        base: The model to begin with, from ``resolve_base``.
+        split: The rows, from ``edgetext.pipeline.read_split`` or ``edgetext.data.split.resolve_split``.
+        base: The model to begin with, from ``resolve_base``, or what that takes.
         output: The folder to write; it appears whole, when everything is done, or not at all.
         arguments: The user's choices; by default all are left to the recipe.
         progress: Told of every step and of what the user should know.
@@ -58,6 +58,8 @@ def fit(
     """
     arguments = arguments or TrainArguments()
     progress = progress or Silent()
+    base = resolve_base(base) if isinstance(base, str) else base
+    output = Path(output)
     with (
         in_clean_room(base) as readable,
         new_folder(output, CHECKPOINT, overwrite=overwrite) as folder,

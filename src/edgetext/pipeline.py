@@ -1,0 +1,359 @@
+"""The whole way in Python: ``run`` makes checkpoint, bundle and report of labelled text, as ``edgetext run`` does.
+
+``train``, ``export`` and ``bench`` are its three parts, each from a folder to a folder. Nothing heavy is imported
+before one of them is called, and what cannot work is refused before that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgetext.bench.settings import BenchSettings
+from edgetext.data.settings import DataSettings
+from edgetext.errors import check_extra
+from edgetext.export.settings import ExportSettings
+from edgetext.files import new_folder, refuse_existing
+from edgetext.ours import CHECKPOINT, REPORT, RUN
+from edgetext.progress import Progress, Silent
+from edgetext.train.arguments import TrainArguments
+from edgetext.train.base import MINILM
+
+if TYPE_CHECKING:
+    from edgetext.bench.results import Results
+    from edgetext.checkpoint import Checkpoint
+    from edgetext.data.example import LabelledData, Split
+    from edgetext.export.assembly import Exported
+    from edgetext.export.calibration import Calibration
+
+__all__ = [
+    "SEARCH_SECONDS",
+    "BenchSettings",
+    "DataSettings",
+    "ExportSettings",
+    "Run",
+    "RunSettings",
+    "TrainArguments",
+    "bench",
+    "export",
+    "read_calibration",
+    "read_split",
+    "run",
+    "train",
+]
+
+SEARCH_SECONDS = 120.0
+"""Of a run's search: less than export's own default, since training and bench take their time too."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What the user may choose about a run; the defaults are those of ``edgetext run``.
+
+    Attributes:
+        base: The model to begin with: ``minilm``, a folder, or ``OWNER/NAME[@REVISION]`` on the Hub.
+        training: How it is trained; its ``seed`` also fixes the split.
+        export: How the int8 model is searched for and judged.
+        bench: How much is measured.
+        calibration: Labelled rows to calibrate static int8 on; training rows where ``None``.
+    """
+
+    base: str = MINILM
+    training: TrainArguments = field(default_factory=TrainArguments)
+    export: ExportSettings = field(default_factory=lambda: ExportSettings(search_seconds=SEARCH_SECONDS))
+    bench: BenchSettings = field(default_factory=BenchSettings)
+    calibration: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run made.
+
+    Attributes:
+        path: The folder, with ``checkpoint``, ``bundle`` and ``report``.
+        checkpoint: The fine-tuned model; its ``training`` holds the metrics.
+        exported: The bundle, what the search found, and whether the gate refused every int8 model.
+        results: What was measured.
+    """
+
+    path: Path
+    checkpoint: Checkpoint
+    exported: Exported
+    results: Results
+
+
+def run(
+    data: DataSettings | str,
+    output: Path | str,
+    settings: RunSettings | None = None,
+    *,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> Run:
+    """Trains, exports and measures.
+
+    A run that is there is replaced as a whole: the new one is made beside it, so that an old bundle never lies
+    beside a new checkpoint, and the old run is whole until the new one is. Parts that were done when a later one
+    failed are kept: at the output, or next to the old run in a folder that ends in ``.new``.
+
+    Args:
+        data: The labelled text; a plain text is its ``uri``.
+        output: The folder to make.
+        settings: The user's choices.
+        progress: Told of every step and of what the user should know.
+        overwrite: Whether a run that is there may be replaced.
+
+    Returns:
+        The three parts; ``exported.refused`` says whether the gate let no int8 model through, so that fp32 is the
+        default.
+
+    Raises:
+        OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        InputError: Data, base model or calibration rows cannot be used.
+        WriteError: The output cannot be written, or the disk is full.
+        MissingExtraError: One of the extras ``train``, ``export`` and ``bench`` is not installed.
+        KeyboardInterrupt: Ctrl-C came; parts that were done are kept.
+    """
+    data = DataSettings(data) if isinstance(data, str) else data
+    output, settings, progress = Path(output), settings or RunSettings(), progress or Silent()
+    refuse_existing(output, RUN, overwrite=overwrite)
+    for extra in ("train", "export", "bench"):
+        check_extra(extra)
+    if not output.is_dir() or not any(output.iterdir()):
+        try:
+            return _parts(data, output, settings, progress)
+        except BaseException:
+            _tell_parts(output, progress)
+            raise
+    with new_folder(output, RUN, overwrite=overwrite) as folder:
+        try:
+            made = _parts(data, folder, settings, progress)
+        except BaseException:
+            _keep_parts(folder, output, progress)
+            raise
+    return _at(output, made)
+
+
+def train(
+    data: DataSettings | str,
+    output: Path | str,
+    base: str = MINILM,
+    arguments: TrainArguments | None = None,
+    progress: Progress | None = None,
+    *,
+    overwrite: bool = False,
+) -> Checkpoint:
+    """Makes a checkpoint of labelled text, as ``edgetext train`` does.
+
+    Args:
+        data: The labelled text; a plain text is its ``uri``.
+        output: The folder to make.
+        base: The model to begin with (see ``RunSettings``).
+        arguments: How it is trained; the ``seed`` also fixes the split.
+        progress: Told of every step and of what the user should know.
+        overwrite: Whether a checkpoint that is there may be replaced.
+
+    Raises:
+        OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        DataError: The data cannot be used.
+        ModelError: The base model cannot be used.
+        WriteError: The output cannot be written, or the disk is full.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    from edgetext.train.base import fetch_base, resolve_base
+    from edgetext.train.fitting import fit
+
+    arguments, progress = arguments or TrainArguments(), progress or Silent()
+    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite)
+    check_extra("train")
+    found = resolve_base(base)
+    if found.on_hub:
+        progress.note(f"base model {found.name}: fetching {found.location} from the Hugging Face Hub, or its cache")
+        found = fetch_base(found)  # before minutes may go into the data
+    split = read_split(data, seed=arguments.seed, progress=progress)
+    return fit(split, found, output, arguments, progress, overwrite=overwrite)
+
+
+def export(
+    checkpoint: Path | str,
+    output: Path | str,
+    settings: ExportSettings | None = None,
+    progress: Progress | None = None,
+    *,
+    data: DataSettings | None = None,
+    calibration: Calibration | str | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Makes a bundle of a checkpoint, as ``edgetext export`` does.
+
+    Args:
+        checkpoint: The folder of the fine-tuned model.
+        output: The folder to make.
+        settings: How the int8 model is searched for and judged.
+        progress: Told of every step and of what the user should know.
+        data: Rows for the gate, of which ``uri`` and the two columns count; by default the validation rows that the
+            checkpoint names.
+        calibration: Labelled rows to calibrate static int8 on, or what ``read_calibration`` gave; by default
+            training rows.
+        overwrite: Whether a bundle that is there may be replaced.
+
+    Raises:
+        OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        InputError: The checkpoint or the rows cannot be used.
+        WriteError: The output cannot be written, or the disk is full.
+    """
+    from edgetext.checkpoint import open_checkpoint
+    from edgetext.data.evaluation import evaluation_rows
+    from edgetext.export.export import export_bundle
+
+    progress = progress or Silent()
+    opened = open_checkpoint(Path(checkpoint))
+    rows = evaluation_rows(
+        opened.split,
+        ("validation",),
+        data.uri if data else None,
+        text_column=data.text_column if data else None,
+        label_column=data.label_column if data else None,
+    )
+    for sentence in rows.notes:
+        progress.note(sentence)
+    return export_bundle(
+        opened,
+        rows.examples,
+        output,
+        settings,
+        calibration=read_calibration(calibration) if isinstance(calibration, str) else calibration,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def bench(
+    bundle: Path | str,
+    checkpoint: Path | str,
+    output: Path | str,
+    settings: BenchSettings | None = None,
+    progress: Progress | None = None,
+    *,
+    overwrite: bool = False,
+) -> Results:
+    """Measures a bundle against the checkpoint it was made of, on the held-out rows, and writes the report.
+
+    Args:
+        bundle: The folder that ``export`` made.
+        checkpoint: The folder that ``train`` made.
+        output: The folder to make.
+        settings: How much is measured.
+        progress: Told of every step, and of each row that could not be measured.
+        overwrite: Whether a report that is there may be replaced.
+
+    Raises:
+        OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        InputError: A model cannot be opened, or there are no held-out rows.
+        WriteError: The output cannot be written, or the disk is full.
+    """
+    from edgetext.bench.heldout import find_held_out
+    from edgetext.bench.report import write_report
+    from edgetext.bench.run import run_bench
+    from edgetext.checkpoint import open_checkpoint
+
+    rows = find_held_out(open_checkpoint(Path(checkpoint)))
+    with new_folder(Path(output), REPORT, overwrite=overwrite) as folder:
+        results = run_bench(bundle, checkpoint, rows, settings=settings, progress=progress)
+        write_report(folder, results)
+    return results
+
+
+def read_split(data: DataSettings | str, *, seed: int = 42, progress: Progress | None = None) -> Split:
+    """Reads labelled text and decides which rows train, validate and test.
+
+    Args:
+        data: The labelled text; a plain text is its ``uri``.
+        seed: Of the parts that are cut from it.
+        progress: Told of what was found out about the files, and of rows that were left out.
+
+    Raises:
+        DataError: The data cannot be used.
+        MissingExtraError: Parts are to be cut, and the ``train`` extra is not installed.
+    """
+    from edgetext.data.load import load
+    from edgetext.data.split import resolve_split
+
+    settings, told = DataSettings(data) if isinstance(data, str) else data, progress or Silent()
+
+    def read(uri: str, like: LabelledData | None = None) -> LabelledData:
+        found = load(
+            uri,
+            text_column=settings.text_column,
+            label_column=settings.label_column,
+            split_column=None if like else settings.split_column,
+            like=like.source if like else None,
+            drop_invalid=settings.drop_invalid,
+        )
+        for sentence in (*found.notes, *found.dropped):
+            told.note(sentence)
+        return found
+
+    rows = read(settings.uri)
+    validation = read(settings.validation, rows) if settings.validation else None
+    test = read(settings.test, rows) if settings.test else None
+    return resolve_split(rows, validation, test, seed=seed)
+
+
+def read_calibration(uri: str) -> Calibration:
+    """Reads labelled rows and draws the texts to calibrate static int8 on.
+
+    Args:
+        uri: As ``DataSettings.uri``.
+
+    Raises:
+        DataError: They cannot be used.
+    """
+    from edgetext.data.load import load
+    from edgetext.export.calibration import MOST_TEXTS, Calibration, sample
+
+    found = load(uri)
+    texts = tuple(row.text for row in sample(found.examples, MOST_TEXTS))
+    return Calibration(texts, f"{found.name} (--calibration)")
+
+
+def _parts(data: DataSettings, output: Path, settings: RunSettings, progress: Progress) -> Run:
+    """Makes the three parts, each whole or not at all; a part that is done outlives the failure of a later one."""
+    calibration = None if settings.calibration is None else read_calibration(settings.calibration)  # refused early
+    checkpoint = train(data, output / "checkpoint", settings.base, settings.training, progress)
+    exported = export(checkpoint.path, output / "bundle", settings.export, progress, calibration=calibration)
+    results = bench(exported.path, checkpoint.path, output / "report", settings.bench, progress)
+    return Run(output, checkpoint, exported, results)
+
+
+def _at(output: Path, made: Run) -> Run:
+    """Gives a run as it is at the place where it was put."""
+    return replace(
+        made,
+        path=output,
+        checkpoint=replace(made.checkpoint, path=output / "checkpoint"),
+        exported=replace(made.exported, path=output / "bundle"),
+    )
+
+
+def _keep_parts(folder: Path, output: Path, progress: Progress) -> None:
+    """Keeps the parts that are whole, in place of those that an earlier failure left."""
+    progress.note(f"{output} is as it was")
+    if not _done(folder):
+        return
+    beside = output.with_name(f"{output.name}.new")
+    with new_folder(beside, RUN, overwrite=True) as kept:
+        for name in _done(folder):
+            (folder / name).rename(kept / name)
+    _tell_parts(beside, progress)
+
+
+def _tell_parts(folder: Path, progress: Progress) -> None:
+    done = ", ".join(str(folder / name) for name in _done(folder))
+    if done:
+        progress.note(f"kept of this run, each whole: {done}")
+
+
+def _done(folder: Path) -> list[str]:
+    return [name for name in RUN.folders if (folder / name).is_dir()]
