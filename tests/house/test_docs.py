@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from edgetext import Predictor
+from edgetext.bench.results import read_results
+from edgetext.checkpoint import open_checkpoint
 from edgetext.cli.main import build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -120,3 +122,53 @@ def test_the_readme_shows_how_to_predict_and_it_works(tiny_bundle, monkeypatch, 
     assert 1 / len(labels) <= float(first.split()[1]) <= 1
     assert len(others) == 2
     assert set(others) <= set(labels)
+
+
+@pytest.fixture
+def python_page(tiny_rows, tiny_base, tmp_path, monkeypatch):
+    """Runs an example of the page on the API, with the tiny model and few rounds, and gives its names."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_bytes(tiny_rows.read_bytes())
+    small = {"minilm": str(tiny_base), "rounds=3": "rounds=1, turn_seconds=0.2", "max_drop=0.02": "max_drop=0.9"}
+
+    def run(number):
+        snippet = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text("utf-8"), re.DOTALL)[
+            number
+        ]
+        for words, other in small.items():
+            assert words in snippet
+            snippet = snippet.replace(words, other)
+        names = {"__name__": "example"}
+        exec(snippet, names)
+        return names
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_python_page_makes_a_run_in_place_of_an_old_one(python_page, capsys):
+    old = Path("runs/rows/checkpoint/training.json")
+    old.parent.mkdir(parents=True)
+    old.write_text('{"base_model": "old"}')
+    made = python_page(0)["made"]
+    assert made.path == Path("runs/rows")
+    assert [path.name for path in Path("runs").iterdir()] == ["rows"]
+    assert sorted(path.name for path in made.path.iterdir()) == ["bundle", "checkpoint", "report"]
+    assert open_checkpoint(made.checkpoint.path).training == made.checkpoint.training
+    assert made.checkpoint.path == Path("runs/rows/checkpoint")
+    assert Predictor(made.exported.path).labels == ("food", "not_food")
+    assert read_results(Path("runs/rows/report/results.json")) == made.results
+    accuracy, refused, rows = capsys.readouterr().out.split()
+    assert 0 <= float(accuracy) <= 1
+    assert refused == "False"
+    assert int(rows) == len(made.results.rows) > 5
+
+
+@pytest.mark.slow
+def test_the_python_page_makes_the_parts_one_by_one(python_page):
+    names = python_page(1)
+    assert names["checkpoint"].training["best_epoch"] in (1, 2, 3)
+    assert names["exported"].path == Path("parts/bundle")
+    assert names["exported"].manifest.variant().scheme == "dynamic-int8-fused"
+    assert {row.variant: row.status for row in names["results"].rows} == {"fp32": "measured", "int8": "measured"}
+    assert names["results"].data.rows == len(names["split"].test) == 9
