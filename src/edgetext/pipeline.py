@@ -84,7 +84,7 @@ class Run:
 
 
 def run(
-    data: DataSettings | str,
+    data: DataSettings | Path | str,
     output: Path | str,
     settings: RunSettings | None = None,
     *,
@@ -98,7 +98,7 @@ def run(
     failed are kept: at the output, or next to the old run in a folder that ends in ``.new``.
 
     Args:
-        data: The labelled text; a plain text is its ``uri``.
+        data: The labelled text; a path or a text is its ``uri``.
         output: The folder to make.
         settings: The user's choices.
         progress: Told of every step and of what the user should know.
@@ -115,7 +115,6 @@ def run(
         MissingExtraError: One of the extras ``train``, ``export`` and ``bench`` is not installed.
         KeyboardInterrupt: Ctrl-C came; parts that were done are kept.
     """
-    data = DataSettings(data) if isinstance(data, str) else data
     output, settings, progress = Path(output), settings or RunSettings(), progress or Silent()
     refuse_existing(output, RUN, overwrite=overwrite)
     for extra in ("train", "export", "bench"):
@@ -136,7 +135,7 @@ def run(
 
 
 def train(
-    data: DataSettings | str,
+    data: DataSettings | Path | str,
     output: Path | str,
     base: str = MINILM,
     arguments: TrainArguments | None = None,
@@ -147,7 +146,7 @@ def train(
     """Makes a checkpoint of labelled text, as ``edgetext train`` does.
 
     Args:
-        data: The labelled text; a plain text is its ``uri``.
+        data: The labelled text; a path or a text is its ``uri``.
         output: The folder to make.
         base: The model to begin with (see ``RunSettings``).
         arguments: How it is trained; the ``seed`` also fixes the split.
@@ -265,11 +264,11 @@ def bench(
     return results
 
 
-def read_split(data: DataSettings | str, *, seed: int = 42, progress: Progress | None = None) -> Split:
+def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Progress | None = None) -> Split:
     """Reads labelled text and decides which rows train, validate and test.
 
     Args:
-        data: The labelled text; a plain text is its ``uri``.
+        data: The labelled text; a path or a text is its ``uri``.
         seed: Of the parts that are cut from it.
         progress: Told of what was found out about the files, and of rows that were left out.
 
@@ -280,7 +279,7 @@ def read_split(data: DataSettings | str, *, seed: int = 42, progress: Progress |
     from edgetext.data.load import load
     from edgetext.data.split import resolve_split
 
-    settings, told = DataSettings(data) if isinstance(data, str) else data, progress or Silent()
+    settings, told = _data_settings(data), progress or Silent()
 
     def read(uri: str, like: LabelledData | None = None) -> LabelledData:
         found = load(
@@ -318,7 +317,11 @@ def read_calibration(uri: str) -> Calibration:
     return Calibration(texts, f"{found.name} (--calibration)")
 
 
-def _parts(data: DataSettings, output: Path, settings: RunSettings, progress: Progress) -> Run:
+def _data_settings(data: DataSettings | Path | str) -> DataSettings:
+    return data if isinstance(data, DataSettings) else DataSettings(str(data))
+
+
+def _parts(data: DataSettings | Path | str, output: Path, settings: RunSettings, progress: Progress) -> Run:
     """Makes the three parts, each whole or not at all; a part that is done outlives the failure of a later one."""
     calibration = None if settings.calibration is None else read_calibration(settings.calibration)  # refused early
     checkpoint = train(data, output / "checkpoint", settings.base, settings.training, progress)

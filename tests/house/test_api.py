@@ -89,7 +89,7 @@ def test_a_run_is_refused_as_a_whole(tiny_rows: Path, tiny_base: Path, tmp_path:
     with pytest.raises(OutputExistsError, match="mine"):
         pipeline.run(rows, tmp_path / "taken", overwrite=True)
     with pytest.raises(DataError, match=r"missing\.csv"):
-        pipeline.run("missing.csv", output, RunSettings(base=base))
+        pipeline.run(Path("missing.csv"), output, RunSettings(base=base))
     with pytest.raises(DataError, match=r"dev\.csv"):
         pipeline.run(DataSettings(rows, validation="dev.csv"), output, RunSettings(base=base))
     with pytest.raises(DataError, match="'headline'"):

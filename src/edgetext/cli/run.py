@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgetext import pipeline
 from edgetext.cli.bench import print_results, refuse_unmeasured
 from edgetext.cli.export import (
     add_export_arguments,
@@ -24,11 +25,9 @@ from edgetext.cli.train import (
     data_settings,
     training_settings,
 )
-from edgetext.pipeline import SEARCH_SECONDS
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
-    from edgetext.pipeline import Run, RunSettings
 
 BUILTIN_DATA = "food_not_food"
 
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     add_training_arguments(parser)
     add_export_arguments(parser)
-    parser.set_defaults(search_seconds=SEARCH_SECONDS)
+    parser.set_defaults(search_seconds=pipeline.SEARCH_SECONDS)
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of each measured program")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in the output folder")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
@@ -56,7 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, exports, measures, and prints what was reached and what to type next."""
-    from edgetext import pipeline
     from edgetext.cli.console import open_console
 
     settings = _settings(arguments)
@@ -75,20 +73,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(arguments: argparse.Namespace) -> RunSettings:
-    from edgetext.bench.settings import BenchSettings
-    from edgetext.pipeline import RunSettings
-
-    return RunSettings(
+def _settings(arguments: argparse.Namespace) -> pipeline.RunSettings:
+    return pipeline.RunSettings(
         base=arguments.base,
         training=training_settings(arguments),
         export=export_settings(arguments),
-        bench=BenchSettings(threads=arguments.threads),
+        bench=pipeline.BenchSettings(threads=arguments.threads),
         calibration=arguments.calibration,
     )
 
 
-def _show(arguments: argparse.Namespace, console: Console, made: Run) -> None:
+def _show(arguments: argparse.Namespace, console: Console, made: pipeline.Run) -> None:
     exported = made.exported
     if not arguments.json:
         show_search(exported, console)

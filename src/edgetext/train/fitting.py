@@ -30,7 +30,7 @@ _NAMED = 10
 
 def fit(
     split: Split,
-    base: BaseModel | str,
+    base: BaseModel | Path | str,
     output: Path | str,
     arguments: TrainArguments | None = None,
     progress: Progress | None = None,
@@ -58,7 +58,7 @@ def fit(
     """
     arguments = arguments or TrainArguments()
     progress = progress or Silent()
-    base = resolve_base(base) if isinstance(base, str) else base
+    base = base if isinstance(base, BaseModel) else resolve_base(str(base))
     output = Path(output)
     with (
         in_clean_room(base) as readable,
