@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.disturbance import disturbed_share
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Estimate, Results, Row
 from edgetext.bench.rounds import speedup as paired_speedup
 from edgetext.measure.otherload import disturbs
@@ -23,14 +22,14 @@ def status_text(status: str, reason: str | None) -> str:
     return f"{word} ({reason})" if reason else word
 
 
-def disturbance(environment: Mapping[str, Any]) -> str:
-    """Gives a warning when other programs kept the machine busy during the bench; empty when they did not."""
-    if not disturbs(environment):
+def others(environment: Mapping[str, Any]) -> str:
+    """Says how much of the machine's time others took during the bench; empty where nobody counted."""
+    load, cores = environment.get("other_load_cores"), environment.get("cores")
+    if load is None or not cores:
         return ""
-    load, cores = environment["other_load_cores"], environment["cores"]
-    return (
-        f"Other programs kept {load:.1f} of {cores} cores busy meanwhile: the times are disturbed; measure again."
-    )
+    share = f"{load / cores:.0%}".replace("%", " %")
+    end = ": the times are disturbed; measure again." if disturbs(environment) else "."
+    return f"Other programs took {share} of the machine's time meanwhile{end}"
 
 
 def percent(estimate: Estimate | None) -> str:
@@ -96,7 +95,7 @@ def tokenizing(row: Row) -> str:
 def warnings(results: Results) -> list[str]:
     """Gives what a reader must know before believing the figures: sentences, none where there is nothing."""
     machines = [results.environment, *(row.environment for row in results.rows if row.environment)]
-    found = [disturbance(machine) for machine in machines] + [str(disturbed_share(results)), _lacking(results.data)]
+    found = [others(machine) for machine in machines if disturbs(machine)] + [_lacking(results.data)]
     return [sentence for sentence in dict.fromkeys(found) if sentence]
 
 

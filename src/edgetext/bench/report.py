@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.cells import ABSENT, FIGURES, figures, percent, warnings
-from edgetext.bench.disturbance import disturbed_share
+from edgetext.bench.cells import ABSENT, FIGURES, figures, others, percent, warnings
 from edgetext.bench.results import MEASURED, RESULTS_FILE, Results, Row, write_results
 from edgetext.bench.rounds import latency_rounds
 from edgetext.escape import code, markdown
 from edgetext.files import write_atomically
-from edgetext.measure.noise import TOLERANCE
 
 REPORT_FILE = "report.md"
 _LEAST = 3
@@ -159,16 +157,8 @@ def how(results: Results) -> Iterator[str]:
     if any(latency_rounds(row) for row in results.rows):
         yield (
             "- **faster than**: the median of the texts' own ratios in a round, and its geometric mean over the "
-            "rounds (Kalibera and Jones 2013). In brackets is where two further runs both find it in 95 of 100 "
-            "cases: Student's interval of the rounds' logarithms, for the difference of two runs (Hahn 1969), with "
-            "spreads judged by all rows together (Smyth 2004). By the rounds that were undisturbed for both rows "
-            "where they are enough, else by all."
+            "rounds, with Student's 95 % interval of the rounds' logarithms (Kalibera and Jones 2013)."
         )
-    if disturbed_share(results).turns:
-        yield (
-            f"- **disturbed**: a fixed piece of work, timed between the turns, took more than {TOLERANCE - 1:.0%} "
-            "longer around the turn than at its best in this run. The percentiles are of all turns."
-        ).replace("%", " %")
     if any(row.mcnemar_p is not None for row in results.rows):
         yield (
             "- **McNemar p**: how likely changes from right to wrong and back, so unequal in number, are by chance "
@@ -182,6 +172,9 @@ def how(results: Results) -> Iterator[str]:
         "- **model MB**: ONNX: the file; torch: the weights in the row's precision. **peak MB**: the most resident "
         "memory that the process held; a GPU's memory is not in it. MB are 10^6 bytes."
     )
+    for environment in environments(results):
+        if sentence := others(environment):
+            yield f"- **others**: {sentence}"
 
 
 def _machines(results: Results) -> Iterator[str]:
