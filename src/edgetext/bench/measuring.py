@@ -9,8 +9,7 @@ from statistics import fmean, median
 from typing import Any
 
 from edgetext.bench.plan import RowPlan
-from edgetext.bench.scenarios.registry import run_scenarios
-from edgetext.bench.scenarios.scenario import Known, ScenarioSettings
+from edgetext.bench.scenarios import Known, ScenarioSettings, run_scenarios
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import Start, Worker, WorkerError
 from edgetext.measure.warmup import PASSES, TEXTS, passes_to_settle, sums
