@@ -1,12 +1,12 @@
-# The newcomer's words: install, run, test, check, bench, docs. Each sets up what it needs; bench-gpu alone takes the
-# Python that is there, since a machine with a GPU has its own torch and often no network.
+# The newcomer's words: install, run, test, check, bench, docs, pictures. Each sets up what it needs; bench-gpu alone
+# takes the Python that is there, since a machine with a GPU has its own torch and often no network.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 NODE_MODULES := tests/interop/node_modules
 
-.PHONY: install run test test-fast check bench bench-gpu docs clean
+.PHONY: install run test test-fast check bench bench-gpu docs pictures clean
 
 install: $(READY)
 
@@ -52,6 +52,9 @@ bench-gpu:
 
 docs: install
 	$(BIN)/python docs/build.py
+
+pictures: install
+	$(BIN)/python docs/pictures.py
 
 clean:
 	rm -rf $(VENV) $(NODE_MODULES) runs .pytest_cache .mypy_cache .ruff_cache

@@ -56,7 +56,7 @@ class Program:
         name: What the tables call it.
         runner: Dotted path of its factory.
         spec: What that takes.
-        reads: The recipe that made its model.
+        reads: The scheme that made its model.
         p50_ms: Of the texts of each turn.
         texts_per_s: Of each turn, in bulk.
         labels: For all held-out rows, one at a time.

@@ -5,7 +5,7 @@ It needs nncf, openvino and tokenizers, and nothing of edgetext, so that it runs
     python -m venv nncf-env && nncf-env/bin/pip install nncf openvino tokenizers
     nncf-env/bin/python benchmarks/nncf_int8.py BUNDLE -o model_nncf.xml
 
-The texts are the calibration texts that the bundle keeps, the same that edgetext's static recipes see.
+The texts are the calibration texts that the bundle keeps, the same that edgetext's static schemes see.
 """
 
 from __future__ import annotations

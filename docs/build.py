@@ -1,8 +1,8 @@
 """Fills the marked blocks of the documentation from what they are about; run it as ``make docs``.
 
-``<!-- tree -->`` becomes the tree of the package, with the first sentence of each file's docstring.
-``<!-- schemes -->`` becomes the table of the export's recipes.
-``<!-- results: FILE -->`` becomes the table of a recorded results file, with the machine and the date named.
+``<!-- tree -->`` becomes the tree of the package, two levels deep, with the first sentence of each docstring.
+``<!-- schemes -->`` becomes the table of the export's schemes.
+``<!-- results: FILE -->`` becomes a short table of a recorded bench: the machine, its warnings, six rows at most.
 ``<!-- recorded -->`` becomes the tables of all recorded benches, and the blocks ``export_gains``,
 ``repeatability`` and ``coverage`` those of what the benchmarks wrote (see ``docs/recorded.py``).
 ``<!-- runtime: FILE -->`` becomes the tables of what ``benchmarks/runtime.py`` wrote.
@@ -23,18 +23,36 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from edgetext.bench.report import table_lines
-from edgetext.bench.results import read_results
+from edgetext.bench.accuracy import baseline
+from edgetext.bench.cells import megabytes, number, percent, speedup, status_text, warnings
+from edgetext.bench.results import MEASURED, Results, Row, read_results
 from edgetext.export.schemes.registry import describe_schemes
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import coverage, export_gains, recorded, repeatability
+from recorded import coverage, export_gains, machine, recorded, repeatability
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "edgetext"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 _BLOCK = re.compile(r"(<!-- (\w+)(?:: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
-_WIDTH = 33  # of the column with the names
+_WIDTH = 30  # of the column with the names
+_DEEPEST = 2
+_COLUMNS = (
+    "program",
+    "accuracy [95 %]",
+    "ms a text, median",
+    "texts/s in batches",
+    "model MB",
+    "faster than torch fp32 [95 %]",
+)
+_SHOWN = (  # what the short table holds, where it was measured; docs/results.md has every row
+    ("torch-cpu", "fp32"),
+    ("torch-cpu", "bf16"),
+    ("transformers-pipeline", "fp32"),
+    ("onnxruntime", "int8"),
+    ("edgetext", "fp32"),
+    ("edgetext", "int8"),
+)
 
 
 def filled(text: str) -> str:
@@ -52,7 +70,7 @@ def filled(text: str) -> str:
 
 
 def tree() -> Iterator[str]:
-    """Gives the package's folders and files, each with a comment."""
+    """Gives the package's folders and files, each with a comment; what lies deeper is its folder's."""
     yield "```"
     yield "src/edgetext/"
     yield from _branch(PACKAGE, depth=1)
@@ -60,7 +78,7 @@ def tree() -> Iterator[str]:
 
 
 def schemes() -> Iterator[str]:
-    """Gives the recipes, in the order in which a search builds them."""
+    """Gives the schemes, in the order in which a search builds them."""
     yield "| scheme | what it does |"
     yield "|---|---|"
     for name, what in describe_schemes():
@@ -68,17 +86,35 @@ def schemes() -> Iterator[str]:
 
 
 def results(file: Path) -> Iterator[str]:
-    """Gives the machine, the data and the table of a results file."""
+    """Gives the machine, the warnings, the rows to compare first, and the names of what was not measured."""
     found = read_results(file)
-    environment = found.environment
-    threads = "thread" if environment["threads"] == 1 else "threads"
-    yield (
-        f"{environment['cpu']}, {environment['threads']} {threads}, {str(environment['date'])[:10]}; "
-        f"{found.data.rows} rows of {found.data.name} "
-        f"([{file.name}]({file.relative_to(ROOT).as_posix()})):"
-    )
+    where = file.relative_to(ROOT).as_posix()
+    yield f"{machine(found.environment)}; {found.data.rows} rows of {found.data.name} ([{file.name}]({where}))."
+    for warning in warnings(found):
+        yield ""
+        yield f"**{warning}**"
     yield ""
-    yield from table_lines(found)
+    yield f"| {' | '.join(_COLUMNS)} |"
+    yield f"|---|{'---:|' * (len(_COLUMNS) - 1)}"
+    rows = [found.row(*names) for names in _SHOWN]
+    yield from (_short(found, row) for row in rows if row and row.status == MEASURED)
+    missing: dict[str, list[str]] = {}
+    for row in found.rows:
+        if row.status != MEASURED:
+            missing.setdefault(status_text(row.status, row.reason), []).append(f"{row.backend} {row.variant}")
+    yield from (f"\n{', '.join(names)}: {why}." for why, names in missing.items())
+
+
+def _short(found: Results, row: Row) -> str:
+    cells = (
+        f"{row.backend} {row.variant}",
+        percent(row.accuracy),
+        number(row.latency_ms.p50 if row.latency_ms else None),
+        number(row.throughput_per_s.value if row.throughput_per_s else None),
+        megabytes(row.model_bytes),
+        speedup(found, row, baseline(found.rows)),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def runtime(file: Path) -> Iterator[str]:
@@ -113,7 +149,7 @@ def architectures(file: Path) -> Iterator[str]:
     promised, others = found["architectures"], found["others"]
     yield "Tried with " + ", ".join(f"{name} {version}" for name, version in found["libraries"].items()) + ":"
     yield ""
-    yield "| architecture | `model_type` | tokenizer | inputs beside `input_ids` | largest difference of a logit |"
+    yield "| architecture | `model_type` | tokenizer | inputs besides `input_ids` | largest difference of a logit |"
     yield "|---|---|---|---|---:|"
     for item in promised:
         inputs = ", ".join(f"`{name}`" for name in item["inputs"][1:])
@@ -165,7 +201,7 @@ def installed_size(file: Path) -> Iterator[str]:
         yield f"| {package['name']} {package['version']} | {package['bytes'] / 1e6:.1f} |"
     bundle = found["bundle_bytes"]
     yield f"| a bundle with one int8 model | {bundle / 1e6:.1f} |"
-    yield f"| **all that a prediction needs beside Python** | **{(_bytes(used) + bundle) / 1e6:.0f}** |"
+    yield f"| **all that a prediction needs besides Python** | **{(_bytes(used) + bundle) / 1e6:.0f}** |"
     names = ", ".join(package["name"] for package in left)
     yield f"| installed with it and never imported: {names} | {_bytes(left) / 1e6:.1f} |"
 
@@ -186,7 +222,7 @@ def _branch(folder: Path, depth: int) -> Iterator[str]:
         if entry.is_dir():
             start = entry / "__init__.py"
             yield _leaf(f"{entry.name}/", _comment(start) if start.exists() else "", depth)
-            yield from _branch(entry, depth + 1)
+            yield from _branch(entry, depth + 1) if depth < _DEEPEST else ()
         elif entry.suffix == ".py":
             yield _leaf(entry.name, _comment(entry), depth)
 

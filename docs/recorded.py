@@ -76,7 +76,7 @@ def export_gains(file: Path) -> Iterator[str]:
     found = json.loads(file.read_text("utf-8"))
     yield f"{machine(found['environment'])}; {found['data']['rows']:,} rows of {found['data']['name']}:"
     yield ""
-    yield "| program | recipe | p50 ms | texts/s | accuracy against fp32, points [95 %] |"
+    yield "| program | scheme | p50 ms | texts/s | accuracy against fp32, points [95 %] |"
     yield "|---|---|---:|---:|---:|"
     for program in found["programs"]:
         lost = program["accuracy_difference"]

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from edgetext.export.gate import judge
-from edgetext.export.schemes import dynamic_int8
+from edgetext.export.schemes.registry import find_scheme
 from edgetext.export.schemes.source import Source
 from hard_model import answers
 
@@ -62,7 +62,7 @@ def test_a_sabotaged_candidate_is_refused(hard_model, tmp_path, damage):
 
 def test_a_sound_int8_candidate_is_not_refused(hard_model, tmp_path):
     source = Source(hard_model.folder, "bert", 64)
-    dynamic_int8.build(source, tmp_path / "int8.onnx")
+    find_scheme("dynamic-int8").build(source, tmp_path / "int8.onnx")
     found = answers(hard_model.folder, tmp_path / "int8.onnx", hard_model.texts)
     assert np.abs(found - hard_model.reference).max() > 0
     assert judge(hard_model.reference, found, hard_model.truth, 0.02).decision == "passed"

@@ -12,14 +12,15 @@ import onnx
 import pytest
 
 from edgetext.data.example import Example
-from edgetext.export import candidates, choosing, table
+from edgetext.export import table
 from edgetext.export.calibration import find_calibration, sample
 from edgetext.export.candidates import Candidate
 from edgetext.export.choosing import planned_looks
 from edgetext.export.export import export_bundle
 from edgetext.export.halving import Timing, clearly_slower, compare, halve
-from edgetext.export.ranking import by_preference, rank_by_size
+from edgetext.export.ranking import by_change, by_preference, rank_by_size
 from edgetext.export.schemes import registry
+from edgetext.export.schemes.source import SchemeNotApplicableError
 from edgetext.export.settings import ExportSettings
 from edgetext.export.timing import Stopwatch
 from edgetext.progress import Silent
@@ -96,6 +97,14 @@ def test_by_size_a_percent_is_no_difference():
     assert ranking.rows["fp32"].bytes == 4000
 
 
+def test_of_the_equally_fast_the_one_that_changes_least_goes_first():
+    fp32 = Candidate("fp32-fused", Variant("fp32-fused", "f.onnx", "", "fp32", "fp32-fused", 9), 1.0)
+    made = [candidate("bold", 1), fp32, candidate("shy", 1), candidate("same", 1), candidate("too", 1)]
+    changes = {"bold": 0.3, "fp32-fused": 0.0, "shy": 0.1, "same": 0.2, "too": 0.2}
+    assert by_change(made, changes) == ["shy", "same", "too", "bold", "fp32-fused"]
+    assert by_change(made, {}) == ["bold", "shy", "same", "too", "fp32-fused"]
+
+
 @pytest.mark.parametrize(("texts", "looks"), [(50, 1), (381, 1), (617, 3), (618, 4), (100_000, 4)])
 def test_no_more_looks_than_the_texts_bear(texts, looks):
     assert planned_looks(texts, 9, 0.01) == looks
@@ -145,7 +154,7 @@ def broken(source, target):
 
 
 def unfit(source, target):
-    raise registry.SchemeNotApplicableError("this is no such model")
+    raise SchemeNotApplicableError("this is no such model")
 
 
 def mendable(source, target):
@@ -155,7 +164,7 @@ def mendable(source, target):
 
 @pytest.fixture
 def schemes(monkeypatch):
-    """Recipes whose outcome is known, in place of the registry's."""
+    """Schemes whose outcome is known, in place of the registry's."""
     known = {
         "large": lambda source, target: copy(source, target, padding=9000),
         "ruined": lambda source, target: copy(source, target, spoil=True),
@@ -164,10 +173,8 @@ def schemes(monkeypatch):
         "unfit": unfit,
         "mendable": mendable,
     }
-    modules = {name: SimpleNamespace(precision="int8", build=build) for name, build in known.items()}
-    monkeypatch.setattr(registry, "SCHEMES", modules)
-    for module in (candidates, choosing):
-        monkeypatch.setattr(module, "find_scheme", modules.__getitem__)
+    entries = {name: SimpleNamespace(precision="int8", build=build) for name, build in known.items()}
+    monkeypatch.setattr(registry, "SCHEMES", entries)
     return ("large", "ruined", "small", "broken", "unfit")
 
 
@@ -225,13 +232,14 @@ def test_without_time_the_rest_is_not_tried_and_said(tiny_checkpoint, held_out, 
 
 @pytest.mark.parametrize("objective", ["latency", "throughput"])
 def test_candidates_are_timed_in_workers(tiny_checkpoint, held_out, tmp_path, schemes, objective):
-    settings = ExportSettings(schemes=("large", "small"), objective=objective, max_drop=0.02, search_seconds=0.1)
+    settings = ExportSettings(schemes=("large", "small"), objective=objective, max_drop=0.02, search_seconds=1)
     made = export_bundle(tiny_checkpoint, held_out[:60], tmp_path / "bundle", settings)
     reference, *rows = made.record.rows
     for row in (reference, *rows):
         assert row.rung == 1
         assert 0 < row.cost_ms.low <= row.cost_ms.value <= row.cost_ms.high
     assert min(row.ratio.value for row in rows) == 1
+    assert [row.change for row in rows] == pytest.approx([0, 0], abs=1e-6)  # both answer as the reference does
     name = "p50_ms" if objective == "latency" else "texts_per_s"
     assert json.loads((made.path / "export.json").read_text("utf-8"))["rows"][1][name]["value"] > 0
     assert ("p50 ms [95 %]" if objective == "latency" else "texts/s [95 %]") in table.columns(made.record)
@@ -254,6 +262,6 @@ def test_a_timing_keeps_its_rounds():
     assert (timing.estimate.low, timing.estimate.value, timing.estimate.high) == (1, 1, 1)
 
 
-def test_the_documentation_names_every_recipe():
+def test_the_documentation_names_every_scheme():
     page = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
     assert [name for name in registry.SCHEMES if f"| `{name}` |" not in page] == []

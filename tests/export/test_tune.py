@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -93,6 +94,13 @@ def test_no_texts_takes_them_out(bundle, tmp_path):
     made = tune_bundle(bundle, tmp_path / "new", settings)
     assert not (made.path / "tuning").exists()
     assert not {"tuning", "examples"} & set(made.manifest.extra)
+
+
+def test_no_examples_takes_the_old_ones_out_and_keeps_the_texts(bundle, exported, tmp_path):
+    assert len(exported.examples) == 4
+    made = tune_bundle(bundle, tmp_path / "new", replace(PLAIN, examples=False))
+    assert "examples" not in made.manifest.extra
+    assert made.manifest.extra["tuning"] == exported.manifest.extra["tuning"]
 
 
 def leave_the_folder(manifest):

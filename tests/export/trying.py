@@ -13,8 +13,8 @@ from tiny_tokenizers import CORPUS
 
 from edgetext.checkpoint import Checkpoint, open_checkpoint
 from edgetext.export.onnx_export import Agreement, check_logits, export_fp32
-from edgetext.export.schemes.registry import REFERENCE, SCHEMES, SchemeNotApplicableError, find_scheme
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import REFERENCE, SCHEMES, find_scheme
+from edgetext.export.schemes.source import SchemeNotApplicableError, Source
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
 
@@ -75,7 +75,7 @@ def try_architecture(architecture: Architecture, folder: Path) -> Tried:
 
 def precision(variant: str) -> str:
     """Gives the precision of a variant's weights."""
-    return (REFERENCE if variant == REFERENCE.name else SCHEMES[variant]).precision
+    return "fp32" if variant == REFERENCE[0] else SCHEMES[variant].precision
 
 
 def _variant(bundle: Path, name: str, session: Mapping[str, object] | None = None) -> Variant:

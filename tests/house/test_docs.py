@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -17,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")] + sorted(
     (ROOT / "docs").glob("*.md")
 )
+CHROMIUM = any(map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -47,6 +52,37 @@ def test_the_makefile_has_the_target(words):
 def test_links_lead_to_files(page):
     for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_pip_lines_name_extras_and_files_that_are_there():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pages = [page.read_text("utf-8") for page in PAGES]
+    lines = [line for page in pages for line in re.findall(r"pip install [^`\n]+", page)]
+    assert 'pip install ".[all]" -c constraints.txt' in lines
+    extras = [extra for line in lines for named in re.findall(r"\[([\w,]+)\]", line) for extra in named.split(",")]
+    assert {*extras} <= {*project["optional-dependencies"]}
+    assert (ROOT / "constraints.txt").is_file()
+
+
+def test_the_readme_is_short_and_its_pictures_are_small():
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    pictures = [ROOT / target for line in lines for target in re.findall(r"!\[.+\]\((.+)\)", line)]
+    assert len(lines) <= 150
+    assert len(table) <= 2 + 6 and {line.count("|") for line in table} == {1 + 6}
+    assert [picture.name for picture in pictures] == ["report.png", "demo.png"]
+    assert all(picture.stat().st_size < 120_000 for picture in pictures)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this system: install the package 'chromium'")
+def test_the_pictures_can_be_made_again(tiny_bundle, tmp_path):
+    script = [sys.executable, ROOT / "docs" / "pictures.py", "--bundle", tiny_bundle, "--to", tmp_path]
+    subprocess.run(script, check=True)
+    made = {picture.name: picture.read_bytes() for picture in tmp_path.iterdir()}
+    assert {*made} == {"report.png", "demo.png"}
+    for png in made.values():  # an empty page would take far less; fonts differ from system to system
+        assert png.startswith(b"\x89PNG") and 8_000 < len(png) < 120_000
 
 
 def test_tree_and_tables_are_those_of_the_code_and_the_recorded_results():

@@ -16,9 +16,9 @@ from edgetext import InputError, Predictor
 from edgetext.export import tune
 from edgetext.export.assembly import Exported
 from edgetext.export.card import write_card
-from edgetext.export.export import class_indices
 from edgetext.export.record import Record, read_metrics
 from edgetext.export.settings import ExportSettings
+from edgetext.export.tuning import check_held_out
 from edgetext.files import sha256
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.describe import describe, lines
@@ -124,7 +124,7 @@ def use(folder: Path, aside: Path) -> None:
     settings = ExportSettings()
     tune._check(bundle)
     tuning = tune._tuning(bundle, None)
-    class_indices(tuning.examples, bundle.manifest.labels, "bundle")
+    check_held_out(tuning.examples, bundle.manifest.labels, "bundle")
     reference = tune._reference(bundle, settings)
     metrics = read_metrics(bundle)
     record = Record("latency", (), "fp32", metrics=metrics if isinstance(metrics, dict) else {})

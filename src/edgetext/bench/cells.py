@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from edgetext.bench.accuracy import baseline
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Estimate, Results, Row
 from edgetext.bench.rounds import speedup as paired_speedup
-from edgetext.measure.otherload import disturbs
+from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.ratios import Ratio
 
 ABSENT = "–"
@@ -20,16 +17,6 @@ def status_text(status: str, reason: str | None) -> str:
     """Says why a row has no figures, such as ``not measured (no CUDA device on this machine)``."""
     word = "not measured" if status == NOT_MEASURED else status
     return f"{word} ({reason})" if reason else word
-
-
-def others(environment: Mapping[str, Any]) -> str:
-    """Says how much of the machine's time others took during the bench; empty where nobody counted."""
-    load, cores = environment.get("other_load_cores"), environment.get("cores")
-    if load is None or not cores:
-        return ""
-    share = f"{load / cores:.0%}".replace("%", " %")
-    end = ": the times are disturbed; measure again." if disturbs(environment) else "."
-    return f"Other programs took {share} of the machine's time meanwhile{end}"
 
 
 def percent(estimate: Estimate | None) -> str:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgetext.bench.cells import others
 from edgetext.bench.changes import Change, Sides, changes
 from edgetext.bench.limits import Limit
 from edgetext.bench.results import FAILED, MEASURED, Results, Row
 from edgetext.errors import DataError, InputError
-from edgetext.measure.otherload import disturbs
+from edgetext.measure.otherload import disturbs, others
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.cells import ABSENT, FIGURES, figures, others, percent, warnings
+from edgetext.bench.cells import ABSENT, FIGURES, figures, percent, warnings
 from edgetext.bench.results import MEASURED, RESULTS_FILE, Results, Row, write_results
 from edgetext.bench.rounds import latency_rounds
 from edgetext.escape import code, markdown
 from edgetext.files import write_atomically
+from edgetext.measure.otherload import others
 
 REPORT_FILE = "report.md"
 _LEAST = 3

@@ -11,10 +11,8 @@ from edgetext.bench.measuring import Measurement
 from edgetext.bench.precision import widest
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import WorkerError
-from edgetext.measure.turns import shuffled_turns
+from edgetext.measure.turns import SETTLE_S, shuffled_turns
 from edgetext.progress import Progress
-
-_SETTLE_S = 0.05  # threads of a pool may still spin for some milliseconds
 
 
 class Turns:
@@ -109,7 +107,7 @@ class Turns:
         one.turn(number, part, self._texts)
         self._tell(one)
         if self._settings.threads > 1:
-            time.sleep(_SETTLE_S)
+            time.sleep(SETTLE_S)
 
     def _tell(self, one: Measurement) -> None:
         if one.error is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ListSchemes(argparse.Action):
-    """Prints the recipes as argparse prints a version: whatever else was typed or left out."""
+    """Prints the schemes as argparse prints a version: whatever else was typed or left out."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         """Prints them and ends the program."""
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-column", metavar="NAME", help="the column of --data with the text")
     parser.add_argument("--label-column", metavar="NAME", help="the column of --data with the label")
     add_export_arguments(parser)
-    parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which recipes there are, and end")
+    parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which schemes there are, and end")
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
 
@@ -82,7 +82,7 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-drop", type=float, default=0.01, help="how much accuracy int8 may lose, as a share (default 0.01)"
     )
     parser.add_argument("--strict", action="store_true", help="refuse int8 unless the gate says 'passed'")
-    parser.add_argument("--scheme", metavar="NAME", help="make the model by this recipe, without a search")
+    parser.add_argument("--scheme", metavar="NAME", help="make the model by this scheme, without a search")
     parser.add_argument(
         "--search-seconds",
         type=float,
@@ -182,7 +182,7 @@ def show_search(exported: Exported, console: Console) -> None:
     from edgetext.export import table
 
     record = exported.record
-    if len(record.rows) <= 2:  # the reference and the one recipe that was asked for
+    if len(record.rows) <= 2:  # the reference and the one scheme that was asked for
         return
     console.table(table.title(record), list(table.columns(record)), table.cells(record))
     for remark in table.remarks(record):

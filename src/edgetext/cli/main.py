@@ -112,7 +112,8 @@ def entry() -> NoReturn:
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Gives the parser of all commands; only the one that ``words`` names knows its own options."""
     parser = argparse.ArgumentParser(
-        prog="edgetext", description="Labelled text in, a proven int8 classifier for plain CPUs out."
+        prog="edgetext",
+        description="Labelled text in, a small classifier for plain CPUs out, and what int8 cost it.",
     )
     parser.add_argument("--version", action="version", version=f"edgetext {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -1,4 +1,4 @@
-"""``edgetext run [DATA]``: the main job, from labelled rows to a proven int8 classifier and its report."""
+"""``edgetext run [DATA]``: the main job, from labelled rows to a classifier to ship and its report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished search -> the bundle's folder: models, tokenizer, texts, manifest, record and card."""
+"""A workshop -> the bundle, for ``export`` and ``tune`` alike: search, models, tokenizer, texts, manifest, card."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgetext.export.candidates import FP32, FP32_FILE, INT8_FILE
+from edgetext.checkpoint import Metrics
+from edgetext.export.candidates import FP32, FP32_FILE, INT8_FILE, Workshop
 from edgetext.export.card import write_card
+from edgetext.export.drift import with_batch_effect
 from edgetext.export.onnx_export import Agreement
 from edgetext.export.record import Record, write_record
-from edgetext.export.search import Found
+from edgetext.export.search import Found, search
 from edgetext.export.tuning import MANIFEST_FIELD, Tuning, write_tuning
 from edgetext.export.workshop import TOKENIZER_FILES
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
+
+_DEMO_EXAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Exported:
     Attributes:
         path: The folder.
         manifest: What ``bundle.json`` says.
-        record: What ``export.json`` says: every recipe that was tried, and what came of it.
+        record: What ``export.json`` says: every scheme that was tried, and what came of it.
         agreement: How far the fp32 graph is from torch; ``None`` where no torch model was at hand.
     """
 
@@ -44,35 +48,45 @@ class Exported:
         return self.manifest.default_variant == FP32
 
 
-def assemble(folder: Path, workshop: Path, reference: Manifest, found: Found, tuning: Tuning | None) -> Manifest:
-    """Fills a bundle's folder from the workshop.
+def search_into(folder: Path, shop: Workshop, tuning: Tuning, metrics: Metrics, *, keep: bool) -> Exported:
+    """Searches, and makes a whole bundle of what was found and the workshop.
 
     Args:
-        folder: The bundle in the making.
-        workshop: Holds the models, and the files of the tokenizer; it is removed.
-        reference: With ``fp32`` alone, as in the workshop.
-        found: What the search came to.
-        tuning: The texts to keep in the bundle, if any.
+        folder: The bundle in the making; the workshop is a folder in it, and is removed.
+        shop: What candidates are made from and judged on.
+        tuning: The texts that it was set up with.
+        metrics: Of the torch checkpoint, for the record.
+        keep: Whether texts go into the bundle.
 
-    Returns:
-        The manifest as written.
+    Raises:
+        InputError: What was given cannot be used.
     """
+    found = search(shop)
+    about = {"texts": len(tuning.calibration.texts), "origin": tuning.calibration.origin}
+    record = replace(found.record, calibration=about, metrics=metrics)
+    manifest = _assemble(folder, shop, found, tuning if keep else None)
+    write_record(folder, record)
+    write_card(folder, manifest, record)
+    return Exported(folder, with_batch_effect(folder, manifest, shop.texts), record)
+
+
+def _assemble(folder: Path, shop: Workshop, found: Found, tuning: Tuning | None) -> Manifest:
+    """Fills the bundle's folder from the workshop, and gives the manifest as written."""
     (folder / "onnx").mkdir()
     for name in TOKENIZER_FILES:
-        if (workshop / name).is_file():
-            shutil.copyfile(workshop / name, folder / name)
-    variants = [_placed(folder, workshop, reference.variant(FP32), FP32, FP32_FILE)]
+        if (shop.folder / name).is_file():
+            shutil.copyfile(shop.folder / name, folder / name)
+    variants = [_placed(folder, shop.folder, shop.manifest.variant(FP32), FP32, FP32_FILE)]
     if found.best is not None:
-        variants.append(_placed(folder, workshop, found.best, *_place(found.best)))
-    shutil.rmtree(workshop)
-    extra = dict(reference.extra)
+        variants.append(_placed(folder, shop.folder, found.best, *_place(found.best)))
+    shutil.rmtree(shop.folder)
+    extra = dict(shop.manifest.extra)
     if tuning is not None:
+        if shop.settings.examples:
+            extra["examples"] = [example.text for example in tuning.examples[:_DEMO_EXAMPLES]]
         extra[MANIFEST_FIELD] = write_tuning(folder, tuning)
-    manifest = replace(reference, variants=tuple(variants), default_variant=variants[-1].name, extra=extra)
-    manifest = write_manifest(folder, manifest)
-    write_record(folder, found.record)
-    write_card(folder, manifest, found.record)
-    return manifest
+    manifest = replace(shop.manifest, variants=tuple(variants), default_variant=variants[-1].name, extra=extra)
+    return write_manifest(folder, manifest)
 
 
 def _place(best: Variant) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Texts of the training kind, for recipes that fix the scales of activations; their labels are not looked at."""
+"""Texts of the training kind, for schemes that fix the scales of activations; their labels are not looked at."""
 
 from __future__ import annotations
 

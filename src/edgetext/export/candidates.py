@@ -1,4 +1,4 @@
-"""The candidates of an export: made by the recipes in a workshop, which is a bundle with all of them in it."""
+"""The candidates of an export: made by the schemes in a workshop, which is a bundle with all of them in it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from edgetext.errors import InputError
+from edgetext.errors import InputError, first_line
+from edgetext.export.calibration import sample
 from edgetext.export.gate import Probabilities, Truth
 from edgetext.export.record import Row
-from edgetext.export.schemes import registry
-from edgetext.export.schemes.registry import SchemeNotApplicableError, find_scheme
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import find_scheme
+from edgetext.export.schemes.source import SchemeNotApplicableError, Source
 from edgetext.export.settings import ExportSettings
 from edgetext.files import sha256
 from edgetext.progress import Progress
@@ -27,14 +27,15 @@ from edgetext.trouble import is_failed_write
 FP32_FILE = "onnx/model.onnx"
 INT8_FILE = "onnx/model_quantized.onnx"  # the name that transformers.js and Optimum expect
 FP32 = "fp32"
+_CHANGE_TEXTS = 128
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that a recipe made.
+    """A model that a scheme made.
 
     Attributes:
-        scheme: The recipe; also the variant's name in the workshop.
+        scheme: Its name; also the variant's in the workshop.
         variant: The model in the workshop.
         build_seconds: How long it took.
     """
@@ -72,29 +73,27 @@ class Workshop:
         """The folder of the workshop."""
         return self.source.folder
 
-    def build(self, scheme: str) -> Candidate | Row:
+    def build(self, name: str) -> Candidate | Row:
         """Makes a candidate, or gives the row that says why there is none.
 
         Raises:
             InputError: What was given cannot be used.
-            Exception: The system refused a write; what else goes wrong in a recipe is its own failure.
+            Exception: The system refused a write; what else goes wrong in a scheme is its own failure.
         """
-        file = f"{scheme}.onnx"
+        scheme, file = find_scheme(name), f"{name}.onnx"
         begin = time.monotonic()
         try:
-            session = find_scheme(scheme).build(self.source, self.folder / file)
+            session = scheme.build(self.source, self.folder / file)
         except SchemeNotApplicableError as error:
-            return Row(scheme, "not_applicable", str(error))
+            return Row(name, "not_applicable", str(error))
         except InputError:
             raise
-        except Exception as error:  # a library's, of any kind: the other recipes may still do
+        except Exception as error:  # a library's, of any kind: the other schemes may still do
             if is_failed_write(error):
                 raise
-            return Row(scheme, "failed", f"it could not be built: {type(error).__name__}: {_first_line(error)}")
-        variant = make_variant(
-            self.folder, scheme, file, precision=registry.SCHEMES[scheme].precision, scheme=scheme, session=session
-        )
-        return Candidate(scheme, variant, time.monotonic() - begin)
+            return Row(name, "failed", f"it could not be built: {type(error).__name__}: {first_line(error)}")
+        variant = make_variant(self.folder, name, file, precision=scheme.precision, scheme=name, session=session)
+        return Candidate(name, variant, time.monotonic() - begin)
 
     def open(self, variants: Sequence[Variant]) -> None:
         """Makes the workshop a bundle with the reference and these variants."""
@@ -111,6 +110,28 @@ class Workshop:
                 rows.append(classify.predict_proba([text]))
                 self.progress.step(f"gate, {name}", done, len(self.texts))
         return np.concatenate(rows)
+
+    def changes(self, names: Sequence[str]) -> dict[str, float]:
+        """Says how much each variant changes the fp32 model's probabilities on calibration texts, one at a time.
+
+        It needs no labels, and is no look at the texts of the gate.
+
+        Args:
+            names: Of variants in the workshop.
+
+        Returns:
+            The mean over the texts of the largest change of one of a text's probabilities; empty without texts.
+        """
+        texts = sample(self.source.calibration, _CHANGE_TEXTS)
+        if not texts:
+            return {}
+
+        def probabilities(name: str) -> Probabilities:
+            with Predictor(self.folder, variant=name) as classify:
+                return np.concatenate([classify.predict_proba([text]) for text in texts])
+
+        reference = probabilities(FP32)
+        return {name: float(np.abs(probabilities(name) - reference).max(axis=1).mean()) for name in names}
 
     def answers_of(self, file: Path, session: Mapping[str, Any], texts: Sequence[str]) -> Probabilities:
         """Gives the probabilities of any model file in the workshop; see ``rescue.Trial``."""
@@ -143,7 +164,3 @@ def make_variant(
         session=session or {},
         evaluation=evaluation or {},
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]

@@ -23,7 +23,7 @@ class Choice:
 
     Attributes:
         best: The model to ship, with the gate's verdict in it; ``None`` where none was let through.
-        rows: By recipe, all outcomes included.
+        rows: By scheme, all outcomes included.
         rescue: How layers were given back to fp32, where every candidate had failed.
     """
 

@@ -1,4 +1,4 @@
-"""Checkpoint -> fp32 ONNX through Optimum, and the proof that its logits are torch's."""
+"""Checkpoint -> fp32 ONNX through Optimum, and the check that its logits are torch's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search leaves behind: ``export.json``, a row for each recipe, with what came of it and why."""
+"""What a search leaves behind: ``export.json``, a row for each scheme, with what came of it and why."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Status = Literal[
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one recipe.
+    """What came of one scheme.
 
     Attributes:
         scheme: Its name; ``fp32`` for the graph as exported.
@@ -51,6 +51,8 @@ class Row:
         rung: The last rung of the halving that it reached; 0 for none.
         build_seconds: How long it took to build.
         verdict: What the gate said; ``None`` where it was not asked.
+        change: How much it changes the fp32 model's probabilities (``Workshop.changes``); ``None`` where it was not
+            among the fastest.
     """
 
     scheme: str
@@ -62,6 +64,7 @@ class Row:
     rung: int = 0
     build_seconds: float | None = None
     verdict: Verdict | None = None
+    change: float | None = None
 
     def became(self, status: Status, reason: str) -> Row:
         """Gives the row with another outcome."""
@@ -79,6 +82,7 @@ class Row:
             "rung": self.rung or None,
             "build_seconds": None if self.build_seconds is None else round(self.build_seconds, 2),
             "verdict": None if self.verdict is None else self.verdict.to_json(),
+            "probability_change": None if self.change is None else round(self.change, 6),
         }
 
 
@@ -88,8 +92,8 @@ class Record:
 
     Attributes:
         objective: ``latency``, ``throughput`` or ``size``.
-        rows: The reference first, then a row a recipe, in the registry's order.
-        chosen: The recipe of the bundle's default; ``fp32`` where none was let through.
+        rows: The reference first, then a row a scheme, in the registry's order.
+        chosen: The scheme of the bundle's default; ``fp32`` where none was let through.
         remarks: What a reader should know, a sentence each.
         environment: The machine (``edgetext.measure.environment``).
         settings: What the user chose.
@@ -111,7 +115,7 @@ class Record:
     metrics: Metrics = field(default_factory=dict)
 
     def row(self, scheme: str) -> Row:
-        """Gives the row of a recipe.
+        """Gives the row of a scheme.
 
         Raises:
             KeyError: It has none.

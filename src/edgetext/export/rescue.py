@@ -59,8 +59,8 @@ def rescue(
     """Gives the layers that hurt back to fp32, until the gate lets the model through.
 
     Args:
-        source: What the recipe builds from; its ``keep`` stays fp32 in every model.
-        build: The recipe that the gate refused.
+        source: What the scheme builds from; its ``keep`` stays fp32 in every model.
+        build: The scheme that the gate refused.
         target: The file to write; it is left alone where nothing helps.
         trial: The texts, and how models answer and are judged.
         progress: Told of each build and each verdict.

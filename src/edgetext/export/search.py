@@ -1,4 +1,4 @@
-"""The search: every recipe that fits is built, the best by the objective go to the gate, one is taken."""
+"""The search: every scheme that fits is built, the best by the objective go to the gate, one is taken."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from edgetext.export.choosing import Choice, choose
 from edgetext.export.ranking import Ranking, rank
 from edgetext.export.record import Record, Row
 from edgetext.measure.environment import capture_environment
-from edgetext.measure.otherload import OtherLoad, disturbs
+from edgetext.measure.otherload import OtherLoad, disturbs, others
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 
 _BUILDING_SHARE = {"latency": 0.6, "throughput": 0.6, "size": 0.9}
-"""Of the search's time; what is left goes to timing, which a search by size does without, and to the gate. Recipes
+"""Of the search's time; what is left goes to timing, which a search by size does without, and to the gate. Schemes
 are built in the registry's order, which is that of their promise, so that those for which there is no time are the
 least likely to win."""
 
@@ -117,6 +117,5 @@ def _remarks(
     if left_out:
         remarks.append(f"the search was cut short: there was no time for {', '.join(left_out)} (--search-seconds)")
     if any(row.cost_ms for row in ranking.rows.values()) and disturbs(environment):
-        load, cores = environment["other_load_cores"], environment["cores"]
-        remarks.append(f"other programs kept {load:.1f} of {cores} cores busy meanwhile: the times are disturbed")
+        remarks.append(others(environment))
     return tuple(remarks)

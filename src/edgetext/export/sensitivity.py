@@ -1,9 +1,9 @@
-"""Which layers of a model int8 hurts: the very recipe, on one part of the layers at a time.
+"""Which layers of a model int8 hurts: the scheme itself, on one part of the layers at a time.
 
 The harm of a part is how far the probabilities move when that part alone is int8 and the rest stays fp32. The other
 way round, one layer back to fp32 and the rest int8, shows nothing as soon as two layers ruin the model: giving back
 either one leaves it ruined. onnxruntime's ``qdq_loss_debug`` compares tensors of a static model and cannot see the
-dynamic recipes. A build for each of a model's some forty layers would take minutes, so parts are halved, the worst
+dynamic schemes. A build for each of a model's some forty layers would take minutes, so parts are halved, the worst
 first, and a part that does no harm is not looked into.
 """
 
@@ -56,7 +56,7 @@ class Harm:
 
 
 def weighted_nodes(model: Path) -> tuple[WeightedNode, ...]:
-    """Gives the nodes that a recipe may quantize, in the graph's order.
+    """Gives the nodes that a scheme may quantize, in the graph's order.
 
     Args:
         model: The fp32 graph as exported.
@@ -84,7 +84,7 @@ def rank_harm(
     Returns:
         Parts that together hold every node once.
     """
-    floor = measure(())  # a recipe may also quantize what has no weights, and that cannot be given back
+    floor = measure(())  # a scheme may also quantize what has no weights, and that cannot be given back
 
     def harm_of(part: tuple[str, ...]) -> Harm:
         return Harm(part, max(0.0, measure(part) - floor))

@@ -8,7 +8,7 @@ from typing import Any
 from edgetext.errors import InputError
 from edgetext.export.gate import DEFAULT_MAX_DROP
 from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES, Objective
-from edgetext.export.schemes.registry import SCHEMES, check_scheme
+from edgetext.export.schemes.registry import SCHEMES, find_scheme
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ExportSettings:
 
     Attributes:
         max_drop: The gate's margin, as a share of texts.
-        schemes: The recipes to try; a single one skips the search. Of two equally good ones the earlier is taken.
+        schemes: The schemes to try; a single one skips the search. Of two equally good ones the earlier is taken.
         strict: Whether an undecided candidate is refused like a failed one.
         examples: Whether a few held-out texts go into the manifest, for the demo page.
         texts: Whether texts go into the bundle at all: the examples, and those that ``tune`` works with.
@@ -53,7 +53,7 @@ class ExportSettings:
         if self.trim_vocabulary is not None and self.trim_vocabulary < 1:
             raise InputError(f"--trim-vocabulary keeps at least 1 token, found {self.trim_vocabulary}")
         for scheme in self.schemes:
-            check_scheme(scheme)
+            find_scheme(scheme)
 
     def to_json(self) -> dict[str, Any]:
         """Gives what decides the search, as JSON values."""

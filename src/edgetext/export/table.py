@@ -16,12 +16,12 @@ def columns(record: Record) -> tuple[str, ...]:
 
 
 def cells(record: Record) -> list[list[str]]:
-    """Gives a row for each recipe, the reference first."""
+    """Gives a row for each scheme, the reference first."""
     return [_cells(record, row) for row in record.rows]
 
 
 def remarks(record: Record) -> list[str]:
-    """Gives the sentences below the table: why recipes are out that have no figures, and what else matters."""
+    """Gives the sentences below the table: why schemes are out that have no figures, and what else matters."""
     reasons = [f"{row.scheme}: {row.reason}" for row in record.rows if row.status in _GIVEN_REASON]
     return [*reasons, *record.remarks]
 

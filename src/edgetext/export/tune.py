@@ -11,11 +11,10 @@ from edgetext import __version__
 from edgetext.data.example import Example
 from edgetext.errors import BundleError, InputError
 from edgetext.export.calibration import Calibration
-from edgetext.export.export import WORKSHOP, class_indices, with_examples, with_origin
 from edgetext.export.provenance import repeated
 from edgetext.export.record import read_metrics
 from edgetext.export.settings import ExportSettings
-from edgetext.export.tuning import MANIFEST_FIELD, Tuning, read_tuning
+from edgetext.export.tuning import MANIFEST_FIELD, Tuning, check_held_out, read_tuning
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
@@ -61,7 +60,7 @@ def tune_bundle(
     _check(bundle)
     metrics = read_metrics(bundle)
     tuning = _tuning(bundle, held_out)
-    class_indices(tuning.examples, bundle.manifest.labels, str(path))
+    check_held_out(tuning.examples, bundle.manifest.labels, str(path))
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
         exported = _tune_into(folder, bundle, tuning, settings, metrics, progress, keep=keep)
@@ -79,20 +78,11 @@ def _tune_into(
     keep: bool,
 ) -> Exported:
     """Does the work; the libraries that take seconds to import come in here, when all else is checked."""
-    from edgetext.export.assembly import Exported, assemble
-    from edgetext.export.drift import with_batch_effect
-    from edgetext.export.search import search
+    from edgetext.export.assembly import search_into
     from edgetext.export.workshop import from_bundle
 
-    work = folder / WORKSHOP
-    work.mkdir()
-    truth = class_indices(tuning.examples, bundle.manifest.labels, str(bundle.path))
-    shop = from_bundle(work, bundle, _reference(bundle, settings), tuning, truth, settings, progress)
-    found = with_origin(search(shop), tuning.calibration, metrics)
-    whole = with_examples(shop.manifest, tuning, settings) if keep else shop.manifest
-    manifest = assemble(folder, work, whole, found, tuning if keep else None)
-    manifest = with_batch_effect(folder, manifest, shop.texts)
-    return Exported(folder, manifest, found.record)
+    shop = from_bundle(folder, bundle, _reference(bundle, settings), tuning, settings, progress)
+    return search_into(folder, shop, tuning, metrics, keep=keep)
 
 
 def _check(bundle: Bundle) -> None:
@@ -122,7 +112,7 @@ def _tuning(bundle: Bundle, held_out: Sequence[Example] | None) -> Tuning:
 
 def _reference(bundle: Bundle, settings: ExportSettings) -> Manifest:
     old = bundle.manifest
-    dropped = {MANIFEST_FIELD} if settings.texts else {MANIFEST_FIELD, "examples"}
+    dropped = {MANIFEST_FIELD} if settings.texts and settings.examples else {MANIFEST_FIELD, "examples"}
     return replace(
         old,
         provenance=repeated(old.provenance, settings.command),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgetext.data.evaluation import check_labels
 from edgetext.data.example import Example
-from edgetext.errors import BundleError
+from edgetext.errors import BundleError, InputError
 from edgetext.export.calibration import Calibration, sample
 from edgetext.fields import Count, read_part
 from edgetext.files import sha256, write_atomically
@@ -69,6 +70,28 @@ class Tuning:
 
     calibration: Calibration
     examples: tuple[Example, ...]
+
+    def truth(self, labels: Sequence[str]) -> list[int]:
+        """Gives the class index of each held-out row, which ``check_held_out`` let through."""
+        index = {label: number for number, label in enumerate(labels)}
+        return [index[example.label] for example in self.examples]
+
+
+def check_held_out(examples: Sequence[Example], labels: Sequence[str], owner: str) -> None:
+    """Refuses held-out rows that the gate cannot use.
+
+    Args:
+        examples: The rows.
+        labels: By class index.
+        owner: What to call the model in a message.
+
+    Raises:
+        InputError: There is no row.
+        DataError: The model does not know a label.
+    """
+    if not examples:
+        raise InputError("there are no held-out texts, and the gate needs some: give --data with labelled rows")
+    check_labels(examples, labels, owner)
 
 
 def write_tuning(folder: Path, tuning: Tuning) -> dict[str, Any]:

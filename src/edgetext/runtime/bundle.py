@@ -12,12 +12,12 @@ from typing import Any
 
 from edgetext.errors import BundleError, IntegrityError
 from edgetext.reading import MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MAX_WEIGHTS_BYTES, read_bytes, read_json
-from edgetext.runtime.external import external_files
 from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
 from edgetext.runtime.held import Held, HeldModel
 from edgetext.runtime.hub import fetch, is_hub_name
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant
 from edgetext.runtime.place import place_in
+from edgetext.runtime.weights import external_files
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "config.json"
 

@@ -30,7 +30,7 @@ class Variant:
         file: Path inside the bundle, with forward slashes.
         sha256: Of the file; empty where there is no manifest that could record it.
         precision: ``fp32`` or ``int8``.
-        scheme: The recipe that made it, such as ``dynamic-int8-per-channel``.
+        scheme: The scheme that made it, such as ``dynamic-int8-per-channel``.
         bytes: Size of the file.
         session: onnxruntime session options to load it with, such as ``{"graph_optimization_level": "disable"}``.
         evaluation: What the gate measured, as JSON values; empty for the reference.

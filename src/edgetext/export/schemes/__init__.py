@@ -1,1 +1,1 @@
-"""The int8 recipes: one small file each, and one line in ``registry.py``."""
+"""The int8 schemes: a table of them in registry.py, over a builder for each kind."""

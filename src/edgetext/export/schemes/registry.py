@@ -1,96 +1,46 @@
-"""The recipes by name, in the order of their promise; listing them imports nothing.
+"""The schemes by name, in the order of their promise; listing them imports nothing heavy.
 
-Each is one module of this package, whose name is the recipe's with underscores.
+Each is a row of the table: a builder of this package and its keywords. To add one: a row, and where no builder does
+what it needs, a keyword of one or a module with a function of its own (see ``Builder``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, TypeAlias
 
 from edgetext.errors import InputError
-from edgetext.export.schemes.source import Source
+from edgetext.export.quiet import quiet
+from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+
+Builder: TypeAlias = Callable[..., Mapping[str, Any]]
+"""Takes a ``Source``, the file to write and the row's keywords, and gives the session options that the model must
+be loaded with. Where the scheme does not fit the model, it raises ``SchemeNotApplicableError`` and leaves no
+file."""
 
 
 @dataclass(frozen=True)
 class SchemeEntry:
-    """What is known of a recipe without importing it.
+    """What is known of a scheme without importing what builds it.
 
     Attributes:
         name: What users call it.
         help: What it does, in a line.
+        builder: ``"module:function"`` in this package.
+        keywords: What the function is given besides the source and the target.
         precision: Of the weights in its products.
-        static: Whether the scales of the activations are fixed, so that an answer is the same in every batch.
         calibrated: Whether it needs texts of the training kind (``Source.calibration``).
     """
 
     name: str
     help: str
+    builder: str
+    keywords: Mapping[str, Any] = field(default_factory=dict)
     precision: Literal["fp32", "int8", "int4"] = "int8"
-    static: bool = False
     calibrated: bool = False
-
-    @property
-    def module(self) -> str:
-        """The dotted name of the module that builds it."""
-        return f"{__package__}.{self.name.replace('-', '_')}"
-
-
-REFERENCE = SchemeEntry("fp32", "the graph as exported: the reference, in every bundle", "fp32")
-"""No recipe: it is there before any of them starts."""
-
-_ENTRIES = (
-    SchemeEntry("dynamic-int8-fused", "dynamic int8, weights per channel, on a fused graph"),
-    SchemeEntry(
-        "static-int8-minmax",
-        "static int8, scales from the extremes on training texts: the same answers in any batch",
-        static=True,
-        calibrated=True,
-    ),
-    SchemeEntry("static-int8-smoothquant", "static-int8-minmax after SmoothQuant", static=True, calibrated=True),
-    SchemeEntry(
-        "dynamic-int8-fused-smooth",
-        "dynamic-int8-fused after SmoothQuant: less error where few channels are far larger than the rest",
-        calibrated=True,
-    ),
-    SchemeEntry("dynamic-int8-fused-skip-ln", "dynamic-int8-fused with SkipLayerNorm and BiasGelu fused too"),
-    SchemeEntry("dynamic-int8-fused-per-tensor", "dynamic-int8-fused with one scale a weight matrix"),
-    SchemeEntry("dynamic-int8-fused-fast-gelu", "dynamic-int8-fused-per-tensor with GELU by its tanh formula"),
-    SchemeEntry("fp32-fused", "no quantization, on a fused graph", "fp32"),
-    SchemeEntry("dynamic-int8", "dynamic int8, weights per channel, on the graph as exported (Optimum)"),
-    SchemeEntry(
-        "static-int8-percentile",
-        "static int8, scales without the most extreme values on training texts",
-        static=True,
-        calibrated=True,
-    ),
-    SchemeEntry(
-        "static-int8-entropy",
-        "static int8, scales that change the values' distribution least",
-        static=True,
-        calibrated=True,
-    ),
-    SchemeEntry("dynamic-int8-per-tensor", "dynamic-int8 with one scale a weight matrix"),
-    SchemeEntry("weight-only-int8", "weights in blocks of 8 bits (MatMulNBits)", static=True),
-    SchemeEntry("weight-only-int4", "weights in blocks of 4 bits (MatMulNBits): the smallest", "int4", static=True),
-    SchemeEntry("dynamic-int8-fused-float-embeddings", "dynamic-int8-fused with the embeddings left in fp32"),
-    SchemeEntry(
-        "dynamic-int8-fused-reduced-range",
-        "dynamic-int8-fused with weights of 7 bits, for x86 processors without VNNI",
-    ),
-    SchemeEntry(
-        "dynamic-int8-reduced-range", "dynamic-int8 with weights of 7 bits, for x86 processors without VNNI"
-    ),
-)
-
-SCHEMES: Mapping[str, SchemeEntry] = {entry.name: entry for entry in _ENTRIES}
-
-
-class Scheme(Protocol):
-    """What a module of this package offers."""
 
     def build(self, source: Source, target: Path) -> Mapping[str, Any]:
         """Writes the model.
@@ -103,35 +53,143 @@ class Scheme(Protocol):
             The session options that the model must be loaded with, for the manifest.
 
         Raises:
-            SchemeNotApplicableError: The recipe does not fit this architecture, or lacks calibration texts.
+            SchemeNotApplicableError: The scheme does not fit this architecture, or lacks calibration texts.
+            InputError: A calibration text is empty.
         """
+        if self.calibrated and not source.calibration:
+            raise SchemeNotApplicableError("it is calibrated on training texts, and there are none")
+        module, _, function = self.builder.partition(":")
+        builder: Builder = getattr(import_module(f"{__package__}.{module}"), function)
+        with quiet():
+            return builder(source, target, **self.keywords)
 
 
-class SchemeNotApplicableError(InputError):
-    """The recipe does not fit the model; the message says why."""
+REFERENCE = ("fp32", "the graph as exported: the reference, in every bundle")
+"""No scheme: it is there before any of them starts."""
+
+_ENTRIES = (
+    SchemeEntry(
+        "dynamic-int8-fused",
+        "dynamic int8, weights per channel, on a fused graph",
+        "dynamic:build_dynamic",
+    ),
+    SchemeEntry(
+        "static-int8-minmax",
+        "static int8, scales from the extremes on training texts: the same answers in any batch",
+        "static:build_static",
+        {"method": "MinMax"},
+        calibrated=True,
+    ),
+    SchemeEntry(
+        "static-int8-smoothquant",
+        "static-int8-minmax after SmoothQuant",
+        "static:build_static",
+        {"method": "MinMax", "smoothed": True},
+        calibrated=True,
+    ),
+    SchemeEntry(
+        "dynamic-int8-fused-smooth",
+        "dynamic-int8-fused after SmoothQuant: less error where few channels are far larger than the rest",
+        "dynamic:build_dynamic",
+        {"smoothed": True},
+        calibrated=True,
+    ),
+    SchemeEntry(
+        "dynamic-int8-fused-skip-ln",
+        "dynamic-int8-fused with SkipLayerNorm and BiasGelu fused too",
+        "dynamic:build_dynamic",
+        {"slow_fusions": True},
+    ),
+    SchemeEntry(
+        "dynamic-int8-fused-per-tensor",
+        "dynamic-int8-fused with one scale a weight matrix",
+        "dynamic:build_dynamic",
+        {"per_channel": False},
+    ),
+    SchemeEntry(
+        "dynamic-int8-fused-fast-gelu",
+        "dynamic-int8-fused-per-tensor with GELU by its tanh formula",
+        "dynamic:build_dynamic",
+        {"per_channel": False, "fast_gelu": True},
+    ),
+    SchemeEntry(
+        "fp32-fused",
+        "no quantization, on a fused graph",
+        "fused:build_fused",
+        precision="fp32",
+    ),
+    SchemeEntry(
+        "dynamic-int8",
+        "dynamic int8, weights per channel, on the graph as exported (Optimum)",
+        "optimum:build_as_exported",
+    ),
+    SchemeEntry(
+        "static-int8-percentile",
+        "static int8, scales without the most extreme values on training texts",
+        "static:build_static",
+        {"method": "Percentile"},
+        calibrated=True,
+    ),
+    SchemeEntry(
+        "static-int8-entropy",
+        "static int8, scales that change the values' distribution least",
+        "static:build_static",
+        {"method": "Entropy"},
+        calibrated=True,
+    ),
+    SchemeEntry(
+        "dynamic-int8-per-tensor",
+        "dynamic-int8 with one scale a weight matrix",
+        "optimum:build_as_exported",
+        {"per_channel": False},
+    ),
+    SchemeEntry(
+        "weight-only-int8",
+        "weights in blocks of 8 bits (MatMulNBits)",
+        "weight_only:build_weight_only",
+        {"bits": 8},
+    ),
+    SchemeEntry(
+        "weight-only-int4",
+        "weights in blocks of 4 bits (MatMulNBits): the smallest",
+        "weight_only:build_weight_only",
+        {"bits": 4},
+        precision="int4",
+    ),
+    SchemeEntry(
+        "dynamic-int8-fused-float-embeddings",
+        "dynamic-int8-fused with the embeddings left in fp32",
+        "dynamic:build_dynamic",
+        {"embeddings": False},
+    ),
+    SchemeEntry(
+        "dynamic-int8-fused-reduced-range",
+        "dynamic-int8-fused with weights of 7 bits, for x86 processors without VNNI",
+        "dynamic:build_dynamic",
+        {"reduce_range": True},
+    ),
+    SchemeEntry(
+        "dynamic-int8-reduced-range",
+        "dynamic-int8 with weights of 7 bits, for x86 processors without VNNI",
+        "optimum:build_as_exported",
+        {"reduce_range": True},
+    ),
+)
+
+SCHEMES: Mapping[str, SchemeEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
 def describe_schemes() -> tuple[tuple[str, str], ...]:
     """Gives the name of each scheme and what it does, the reference first."""
-    return tuple((entry.name, entry.help) for entry in (REFERENCE, *SCHEMES.values()))
+    return (REFERENCE, *((entry.name, entry.help) for entry in SCHEMES.values()))
 
 
-def check_scheme(name: str) -> None:
-    """Refuses a name that no scheme has.
+def find_scheme(name: str) -> SchemeEntry:
+    """Gives a scheme by its name.
 
     Raises:
         InputError: No scheme has that name; the message lists those there are.
     """
     if name not in SCHEMES:
         raise InputError(f"there is no scheme {name!r}: choose one of {', '.join(SCHEMES)}")
-
-
-def find_scheme(name: str) -> Scheme:
-    """Gives a scheme by its name.
-
-    Raises:
-        InputError: No scheme has that name; the message lists those there are.
-    """
-    check_scheme(name)
-    scheme: Scheme = import_module(SCHEMES[name].module)
-    return scheme
+    return SCHEMES[name]

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.quiet import quiet
-from edgetext.export.schemes._fused import finish, fused_where_possible
+from edgetext.export.schemes.fused import finish, fused_where_possible
 from edgetext.export.schemes.source import Source
 
 with needs_extra("export"):
@@ -25,7 +24,7 @@ _BLOCK = 32  # weights that share a scale; the smallest block that the kernels t
 _INT8_PRODUCTS = 4  # accuracy_level: the other factor becomes int8 too, block by block, as each row needs it
 
 
-def build_weight_only(source: Source, target: Path, bits: int) -> Mapping[str, Any]:
+def build_weight_only(source: Source, target: Path, *, bits: int) -> Mapping[str, Any]:
     """Quantizes the weights of the graph, fused where the architecture allows.
 
     Args:
@@ -36,15 +35,14 @@ def build_weight_only(source: Source, target: Path, bits: int) -> Mapping[str, A
     Returns:
         The session options that the model must be loaded with.
     """
-    with quiet():
-        prepared = fused_where_possible(source)
-        quantizer = MatMulNBitsQuantizer(
-            prepared.model,
-            bits=bits,
-            block_size=_BLOCK,
-            is_symmetric=True,
-            accuracy_level=_INT8_PRODUCTS,
-            nodes_to_exclude=sorted(prepared.keep),
-        )
-        quantizer.process()
-        return finish(replace(prepared, model=quantizer.model.model), target)
+    prepared = fused_where_possible(source)
+    quantizer = MatMulNBitsQuantizer(
+        prepared.model,
+        bits=bits,
+        block_size=_BLOCK,
+        is_symmetric=True,
+        accuracy_level=_INT8_PRODUCTS,
+        nodes_to_exclude=sorted(prepared.keep),
+    )
+    quantizer.process()
+    return finish(replace(prepared, model=quantizer.model.model), target)

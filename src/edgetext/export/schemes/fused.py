@@ -1,4 +1,4 @@
-"""The graph that a quantizer starts from, and the steps that end every recipe on it."""
+"""The graph that a quantizer starts from, and the steps that end every scheme on it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from edgetext.export.graph.embeddings import quantize_embeddings
 from edgetext.export.graph.first_token import keep_first_token
 from edgetext.export.graph.fusion import FUSES_AS_BERT, SLOW_ON_CPU, fuse
 from edgetext.export.graph.projections import join_projections
-from edgetext.export.schemes.registry import SchemeNotApplicableError
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.source import SchemeNotApplicableError, Source
 
 with needs_extra("export"):
     import onnx
     from onnx import ModelProto
 
 PRODUCTS = ["MatMul", "Gemm"]
-"""What the recipes on a fused graph quantize, as far as one factor is constant; embeddings come on top."""
+"""What the schemes on a fused graph quantize, as far as one factor is constant; embeddings come on top."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,22 @@ class Prepared:
 
     model: ModelProto
     keep: frozenset[str]
+
+
+def build_fused(source: Source, target: Path) -> Mapping[str, Any]:
+    """Fuses and trims the graph, and quantizes nothing.
+
+    Args:
+        source: The exported model.
+        target: The file to write.
+
+    Returns:
+        The session options that the model must be loaded with.
+
+    Raises:
+        SchemeNotApplicableError: There is no fusion for this architecture.
+    """
+    return finish(fused(source), target, embeddings=False)
 
 
 def fused(source: Source, *, slow_fusions: bool = False) -> Prepared:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.quiet import quiet
 from edgetext.export.schemes.source import Source
 
 with needs_extra("export"):
@@ -36,7 +35,7 @@ def build_as_exported(
     config = AutoQuantizationConfig.avx512_vnni(
         is_static=False, per_channel=per_channel, nodes_to_exclude=sorted(source.keep)
     )
-    with quiet(), tempfile.TemporaryDirectory(dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         quantizer.quantize(save_dir=folder, quantization_config=replace(config, reduce_range=reduce_range))
         shutil.move(Path(folder) / "model_quantized.onnx", target)
     return {}

@@ -1,14 +1,14 @@
-"""Calibration texts as the graph's inputs: the very tokens that the runtime would feed."""
+"""Calibration texts as the graph's inputs, the very tokens that the runtime would feed, and SmoothQuant by them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from edgetext.errors import InputError, needs_extra
-from edgetext.export.schemes.registry import SchemeNotApplicableError
-from edgetext.export.schemes.source import Source
+from edgetext.export.graph.smoothing import largest_inputs, smooth
+from edgetext.export.schemes.source import SchemeNotApplicableError, Source
 from edgetext.runtime.encode import Encoder, load_tokenizer
 from edgetext.runtime.graph import Graph
 
@@ -32,11 +32,8 @@ def calibration_feeds(source: Source, model: ModelProto) -> tuple[Feed, ...]:
         model: The graph to feed.
 
     Raises:
-        SchemeNotApplicableError: There are no texts.
         InputError: A text is empty.
     """
-    if not source.calibration:
-        raise SchemeNotApplicableError("it is calibrated on training texts, and there are none")
     for number, text in enumerate(source.calibration, start=1):
         if not text.strip():
             raise InputError(f"calibration text {number} of {len(source.calibration)} is empty: leave it out")
@@ -51,6 +48,20 @@ def calibration_feeds(source: Source, model: ModelProto) -> tuple[Feed, ...]:
         equal = list(group)
         batches += [encoder.batch(equal[start : start + _BATCH]) for start in range(0, len(equal), _BATCH)]
     return tuple(batches)
+
+
+def smooth_by(feeds: Sequence[Feed], model: ModelProto) -> None:
+    """Moves the range of the largest channels into the weights (SmoothQuant), by the activations of these batches.
+
+    Args:
+        feeds: The batches.
+        model: The fp32 graph; changed in place.
+
+    Raises:
+        SchemeNotApplicableError: There is nothing to smooth.
+    """
+    if not smooth(model, largest_inputs(model, feeds)):
+        raise SchemeNotApplicableError("no product of this graph reads a layer normalization")
 
 
 class FeedReader(CalibrationDataReader):  # type: ignore[misc]
