@@ -137,6 +137,9 @@ def test_a_busy_machine_is_told_of_either_run():
     assert compare(calm, busy).notes[-1].startswith("NEW: Other programs took 25 % of the machine's time")
     assert compare(busy, calm).notes[-1].startswith("OLD: Other programs took 25 %")
     assert not any("Other programs" in note for note in compare(calm, calm).notes)
+    once = replace(busy, run="the same")
+    (note,) = (note for note in compare(once, once).notes if "Other programs" in note)
+    assert note.startswith("Other programs took 25 %")
 
 
 def test_a_row_that_fails_now_is_a_regression():

@@ -192,7 +192,9 @@ def _libraries(old: Results, new: Results, names: tuple[str, str]) -> list[str]:
 
 
 def _others(old: Results, new: Results, names: tuple[str, str]) -> list[str]:
-    busy = (
-        (results, name) for results, name in zip((old, new), names, strict=True) if disturbs(results.environment)
-    )
-    return [f"{name}: {others(results.environment)}" for results, name in busy]
+    busy = [
+        (name, others(results.environment))
+        for name, results in zip(names, (old, new), strict=True)
+        if disturbs(results.environment)
+    ]
+    return [busy[0][1]] if busy and _same_run(old, new) else [f"{name}: {sentence}" for name, sentence in busy]
