@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.bench.compare import compare, describe
-from edgetext.bench.disturbance import disturbed_share
 from edgetext.bench.heldout import HeldOut, find_held_out
 from edgetext.bench.limits import TIMED
 from edgetext.bench.plan import RowPlan
@@ -63,13 +62,11 @@ def repeat(bundle: Path, rows: HeldOut, settings: BenchSettings, *, apart: bool)
     works = (WORK, MORE_WORK, WORK)
     groups = [(work,) for work in works] if apart else [works]
     first, slower, same = (result for group in groups for result in measure(bundle, rows, group, settings))
-    shares = [disturbed_share(results) for results in (first, slower, same)]
     return {
         "slower": judge(first, slower),
         "same": judge(first, same),
         "rounds": len(first.rows[0].latency_ms.rounds) if first.rows[0].latency_ms else 0,
-        "disturbed_turns": sum(share.disturbed for share in shares),
-        "turns": sum(share.turns for share in shares),
+        "other_load_cores": [results.environment["other_load_cores"] for results in (first, slower, same)],
     }
 
 

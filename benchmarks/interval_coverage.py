@@ -1,9 +1,9 @@
 """How often each kind of 95 % interval of a ratio holds the truth, by simulation.
 
 Rounds of texts of log-normal length, with noise of single calls and a state of the machine in each round; the truth
-is known. Compared: Student's t interval of the rounds' log ratios, which the bench widens to that of further runs'
-ratios; the percentile interval of a hierarchical bootstrap over rounds and over the texts in them; and scipy's
-percentile and BCa bootstrap over rounds::
+is known. Compared: Student's t interval of the rounds' log ratios, which is the bench's; the percentile interval of
+a hierarchical bootstrap over rounds and over the texts in them; and scipy's percentile and BCa bootstrap over
+rounds::
 
     python benchmarks/interval_coverage.py -o benchmarks/results/interval_coverage.json
 """
@@ -37,7 +37,7 @@ def simulate(random: np.random.Generator, rounds: int) -> tuple[np.ndarray, np.n
 
 
 def student(slow: np.ndarray, fast: np.ndarray) -> Interval:
-    """The interval that the bench's is made from."""
+    """The interval of the bench."""
     found = paired_ratio(np.median(slow, axis=1).tolist(), np.median(fast, axis=1).tolist())
     return found.low, found.high
 

@@ -1,4 +1,4 @@
-"""Do three runs of the whole bench agree? An interval of a ratio should hold the ratios of the other runs.
+"""How far do runs of the whole bench lie apart? Each row's ratio to the baseline, run by run.
 
 ``edgetext bench ... --backends all`` run several times; then::
 
@@ -6,9 +6,6 @@
 
 Such a set of runs is added to those that the file holds: one set alone says little, since what it finds is chance
 in part, and a set that disappoints must not make room for the next.
-
-A row is the ratio of the baseline's latency to a program's, with the interval that the report gives it: that in
-which both of two further runs of as many rounds find theirs in 95 of 100 cases (see ``edgetext.measure.pooled``).
 """
 
 from __future__ import annotations
@@ -24,11 +21,10 @@ from edgetext.bench.results import MEASURED, Results, read_results
 from edgetext.bench.rounds import speedup
 from edgetext.errors import InputError
 from edgetext.files import write_json
-from edgetext.measure.ratios import Ratio
 
 
 def compare_runs(runs: list[Results]) -> list[dict[str, Any]]:
-    """Gives each row's ratios, run by run, and whether each interval holds the others' ratios."""
+    """Gives each row's ratios, run by run, and how many times the largest of them is the smallest."""
     found = []
     for row in runs[0].rows:
         if row.status != MEASURED or row is baseline(runs[0].rows):
@@ -40,21 +36,12 @@ def compare_runs(runs: list[Results]) -> list[dict[str, Any]]:
             if ratio is None:
                 raise InputError(f"{row.backend} {row.variant} has no ratio in one of the runs")
             ratios.append(ratio)
-        pairs = [(one, other) for one in ratios for other in ratios if one is not other]
+        values = [ratio.value for ratio in ratios]
+        name = f"{row.backend} {row.variant}"
         found.append(
-            {
-                "name": f"{row.backend} {row.variant}",
-                "ratios": [asdict(ratio) for ratio in ratios],
-                "holds_others": [_holds(one, ratios) for one in ratios],
-                "pairs": len(pairs),
-                "pairs_held": sum(_holds(one, [other]) for one, other in pairs),
-            }
+            {"name": name, "ratios": [asdict(ratio) for ratio in ratios], "apart": max(values) / min(values)}
         )
     return found
-
-
-def _holds(one: Ratio, others: list[Ratio]) -> bool:
-    return all(one.low <= other.value <= one.high for other in others)
 
 
 def main() -> None:
@@ -75,10 +62,7 @@ def main() -> None:
         ratios = "  ".join(
             f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]" for ratio in row["ratios"]
         )
-        print(f"{row['name']:32s} {ratios}  {row['pairs_held']} of {row['pairs']} held")
-    for number in range(len(runs)):
-        held = sum(row["holds_others"][number] for row in rows)
-        print(f"run {number + 1}: its intervals hold the other runs' ratios in {held} of {len(rows)} rows")
+        print(f"{row['name']:32s} {ratios}  {100 * (row['apart'] - 1):.0f} % apart")
 
 
 if __name__ == "__main__":

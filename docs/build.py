@@ -4,7 +4,7 @@
 ``<!-- schemes -->`` becomes the table of the export's schemes.
 ``<!-- results: FILE -->`` becomes a short table of a recorded bench: the machine, its warnings, six rows at most.
 ``<!-- recorded -->`` becomes the tables of all recorded benches, and the blocks ``export_gains``,
-``compare_power``, ``repeatability`` and ``coverage`` those of what the benchmarks wrote (see ``docs/recorded.py``).
+``repeatability`` and ``coverage`` those of what the benchmarks wrote (see ``docs/recorded.py``).
 ``<!-- runtime: FILE -->`` becomes the tables of what ``benchmarks/runtime.py`` wrote.
 ``<!-- batch_effect: FILE -->`` and ``<!-- installed_size: FILE -->`` become the tables of what the benchmarks of
 those names wrote.
@@ -29,7 +29,7 @@ from edgetext.bench.results import MEASURED, Results, Row, read_results
 from edgetext.export.schemes.registry import describe_schemes
 
 sys.path.insert(0, str(Path(__file__).parent))
-from recorded import compare_power, coverage, export_gains, machine, recorded, repeatability
+from recorded import coverage, export_gains, machine, recorded, repeatability
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "edgetext"
@@ -61,7 +61,7 @@ def filled(text: str) -> str:
     def fill(found: re.Match[str]) -> str:
         makers = {"results": results, "runtime": runtime, "architectures": architectures}
         makers |= {"batch_effect": batch_effect, "installed_size": installed_size, "export_gains": export_gains}
-        makers |= {"compare_power": compare_power, "repeatability": repeatability, "coverage": coverage}
+        makers |= {"repeatability": repeatability, "coverage": coverage}
         alone = {"tree": tree, "schemes": schemes, "recorded": recorded}
         lines = makers[found[2]](ROOT / found[3]) if found[3] else alone[found[2]]()
         return f"{found[1]}" + "".join(f"{line}\n" for line in lines) + found[4]

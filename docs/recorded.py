@@ -94,25 +94,6 @@ def export_gains(file: Path) -> Iterator[str]:
         yield f"| {said} | {cells} |"
 
 
-def compare_power(file: Path) -> Iterator[str]:
-    """Gives what ``benchmarks/compare_power.py`` recorded."""
-    found = json.loads(file.read_text("utf-8"))
-    yield f"{machine(found['environment'])}; {len(found['repeats'])} repeats{_rounds(found['repeats'])}:"
-    yield ""
-    yield "| the second program | figure | found worse | no difference shown | found better |"
-    yield "|---|---|---:|---:|---:|"
-    names = {"slower": "does 5 % more work", "same": "is the same"}
-    for which, metrics in found["counts"].items():
-        for metric, counts in metrics.items():
-            yield f"| {names[which]} | {metric} | {' | '.join(str(count) for count in counts.values())} |"
-
-
-def _rounds(repeats: list[dict[str, Any]]) -> str:
-    """Says how many rounds it took, where that is kept."""
-    rounds = [repeat["rounds"] for repeat in repeats if "rounds" in repeat]
-    return f" of {min(rounds)} to {max(rounds)} rounds, {median(rounds):g} at the median" if rounds else ""
-
-
 def coverage(file: Path) -> Iterator[str]:
     """Gives what ``benchmarks/interval_coverage.py`` recorded."""
     found = json.loads(file.read_text("utf-8"))
@@ -135,41 +116,27 @@ def coverage(file: Path) -> Iterator[str]:
 def repeatability(file: Path) -> Iterator[str]:
     """Gives what ``benchmarks/repeatability.py`` recorded: every set of runs, and the rows of the last one."""
     sets = json.loads(file.read_text("utf-8"))["sets"]
-    yield "| set | code | minutes a run | rows whose interval holds both others' ratios, run by run | pairs held |"
-    yield "|---|---|---|---|---:|"
+    yield "| set | code | minutes a run | rows | largest ratio of a row over its smallest: median, most |"
+    yield "|---|---|---|---:|---:|"
     for found in sets:
-        environment, rows = found["environment"], found["rows"]
+        environment, apart = found["environment"], [row["apart"] - 1 for row in found["rows"]]
         minutes = ", ".join(f"{seconds / 60:.1f}" for seconds in found["seconds"])
-        held = ", ".join(str(count) for count in _rows_held(found))
         yield (
-            f"| {machine(environment)} | {environment['git_revision'][:7]} | {minutes} | {held} of {len(rows)} | "
-            f"{_sum(rows, 'pairs_held')} of {_sum(rows, 'pairs')} |"
+            f"| {machine(environment)} | {environment['git_revision'][:7]} | {minutes} | {len(apart)} | "
+            f"{_percent(median(apart))}, {_percent(max(apart))} |"
         )
-    yield ""
-    rows_held = sum(sum(_rows_held(found)) for found in sets)
-    all_rows = sum(len(found["seconds"]) * len(found["rows"]) for found in sets)
-    pairs_held, pairs = (sum(_sum(found["rows"], name) for found in sets) for name in ("pairs_held", "pairs"))
-    yield (
-        f"Together {rows_held} of {all_rows} rows ({100 * rows_held / all_rows:.0f} %) and "
-        f"{pairs_held} of {pairs} pairs ({100 * pairs_held / pairs:.0f} %)."
-    )
     yield ""
     yield "The last set:"
     yield ""
-    yield "| row | ratio to the baseline [of two further runs], run by run | intervals that hold another run's |"
+    yield "| row | ratio to the baseline, run by run | apart |"
     yield "|---|---|---:|"
     for row in sets[-1]["rows"]:
-        runs = ", ".join(f"{ratio['value']:.2f} {_interval(ratio)}" for ratio in row["ratios"])
-        yield f"| {row['name']} | {runs} | {row['pairs_held']} of {row['pairs']} |"
+        runs = ", ".join(f"{ratio['value']:.2f}" for ratio in row["ratios"])
+        yield f"| {row['name']} | {runs} | {_percent(row['apart'] - 1)} |"
 
 
-def _rows_held(found: dict[str, Any]) -> list[int]:
-    """Counts, for each run of a set, the rows whose interval holds the ratios of all other runs."""
-    return [sum(held) for held in zip(*(row["holds_others"] for row in found["rows"]), strict=True)]
-
-
-def _sum(rows: list[dict[str, Any]], name: str) -> int:
-    return sum(row[name] for row in rows)
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
 
 
 def _interval(found: dict[str, float], times: float = 1, form: str = ".2f") -> str:

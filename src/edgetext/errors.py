@@ -30,6 +30,15 @@ _IMPORTS = {  # by which a missing extra is told
 }
 
 
+_LONGEST_LINE = 300
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what another library's error says, cut where it is long; else its class's name."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0].strip()
+    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
+
+
 class EdgetextError(Exception):
     """The root of the tree; catch it to catch all that edgetext raises on purpose."""
 

@@ -54,12 +54,14 @@ def test_the_report_says_how_and_on_what(recorded):
     assert "accuracy minus that of torch-cpu fp32 on the same texts" in text
     assert "in 5 rounds of shuffled turns" in text and "256 texts a round in batches of 32" in text
     assert "- isa: avx2, avx512_vnni" in text and "numpy 2.4.6, onnxruntime 1.32.0" in text
-    assert "disturbed" not in text
+    assert (
+        "disturbed" not in text and "- **others**: Other programs took 1 % of the machine's time meanwhile." in text
+    )
 
 
 def test_a_busy_machine_is_told(recorded):
     busy = replace(recorded, environment={**recorded.environment, "other_load_cores": 1.24})
-    warning = "Other programs kept 1.2 of 2 cores busy meanwhile: the times are disturbed; measure again."
+    warning = "Other programs took 62 % of the machine's time meanwhile: the times are disturbed; measure again."
     assert f"**{warning}**" in report_text(busy)
     assert warning in remarks(busy)
 

@@ -9,7 +9,7 @@ import pytest
 from edgetext.bench.changes import Change
 from edgetext.bench.compare import compare, regressions
 from edgetext.bench.limits import METRICS, Limit, read_limit
-from edgetext.bench.results import Calibration, Latency, Results, Throughput, read_results
+from edgetext.bench.results import Latency, Results, Throughput, read_results
 from edgetext.errors import DataError, InputError
 
 RECORDED = read_results(Path(__file__).parents[1] / "data" / "bench" / "recorded.json")
@@ -50,13 +50,13 @@ def test_a_slower_program_is_found_in_latency_and_throughput():
 
 @pytest.mark.parametrize("same_rounds", [False, True])
 def test_the_same_program_shows_no_difference_in_any_figure(same_rounds):
-    """Intervals that hold each figure by itself call ten or more of 400 rows changed."""
+    """Some figure is called changed in 5 of 100 rows at most; with 95 % for each by itself it is in 60 of 400."""
     wrong = 0
     for seed in range(400):
         old, new = (replace(run(seed=each), run="the same" if same_rounds else "") for each in (seed, 400 + seed))
         (pair,) = compare(old, new).pairs
         wrong += any(change.verdict != "no difference shown" for change in pair.changes)
-    assert wrong <= 4
+    assert wrong <= 26
 
 
 def test_rounds_of_one_run_are_compared_one_by_one():
@@ -131,23 +131,15 @@ def test_lost_answers_are_points_of_accuracy():
     assert change.worse == pytest.approx(3000 / len(right)) and change.low > 0
 
 
-def test_disturbed_rounds_are_left_out_where_enough_others_are_there():
-    calm, times = (1.0,) * ROUNDS, (2.0,) * 3 + (1.0,) * (ROUNDS - 3)
-    old = run(calibration=Calibration(calm, calm))
-    new = run(seed=1)
-    latency = new.rows[0].latency_ms
-    slowed = tuple(3 * sample if place < 3 * TEXTS else sample for place, sample in enumerate(latency.samples))
-    row = replace(new.rows[0], latency_ms=replace(latency, samples=slowed))
-    marked = replace(new, rows=(replace(row, calibration=Calibration(calm, times)),))
-    assert only(old, marked, "p50").high < 10
-    assert only(old, replace(new, rows=(row,)), "p50").high > 50
-    assert compare(old, marked).notes[-1].startswith("3 of 8 turns of NEW were disturbed")
-
-
-def test_a_run_that_is_disturbed_as_a_whole_is_told_by_the_other():
-    calm, slow = (1.0,) * ROUNDS, (1.8,) * ROUNDS
-    notes = compare(run(calibration=Calibration(calm, calm)), run(calibration=Calibration(calm, slow))).notes
-    assert notes[-1].startswith("8 of 8 turns of NEW")
+def test_a_busy_machine_is_told_of_either_run():
+    calm = run()
+    busy = replace(calm, environment={**calm.environment, "other_load_cores": 0.5})
+    assert compare(calm, busy).notes[-1].startswith("NEW: Other programs took 25 % of the machine's time")
+    assert compare(busy, calm).notes[-1].startswith("OLD: Other programs took 25 %")
+    assert not any("Other programs" in note for note in compare(calm, calm).notes)
+    once = replace(busy, run="the same")
+    (note,) = (note for note in compare(once, once).notes if "Other programs" in note)
+    assert note.startswith("Other programs took 25 %")
 
 
 def test_a_row_that_fails_now_is_a_regression():

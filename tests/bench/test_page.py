@@ -2,16 +2,20 @@
 
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgetext.bench.cells import FIGURES, figures
+from edgetext.bench.facts import cautions, how
 from edgetext.bench.page.axis import Axis, log_axis, percent_axis
 from edgetext.bench.page.page import html, write_page
 from edgetext.bench.page.plots import frontier, latencies
+from edgetext.bench.report import report_text
 from edgetext.bench.results import MEASURED, read_results
+from edgetext.escape import markdown
 
 RECORDED = Path(__file__).parents[1] / "data" / "bench" / "recorded.json"
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
@@ -73,6 +77,18 @@ def test_without_a_measured_row_there_is_a_table_and_no_plot(recorded):
     page = html(nothing)
     assert "<svg" not in page
     assert "no CUDA device on this machine" in page
+
+
+def test_page_and_report_say_the_same_of_how_it_was_measured_and_what_to_be_careful_with(recorded):
+    row = replace(recorded.row("edgetext", "int8"), reason="unfinished: interrupted after 2 of 5 rounds")
+    busy = replace(recorded, environment={**recorded.environment, "other_load_cores": 1.0}, rows=(row,))
+    page, report = unescape(html(busy)), report_text(busy)
+    for caution in cautions(busy):
+        assert f'<p class="warning">{caution}</p>' in page and f"**{caution}**" in report
+    assert len(cautions(busy)) == 2
+    for fact in how(busy):
+        assert fact.text in page and markdown(fact.text) in report
+    assert {fact.name for fact in how(busy)} >= {"accuracy", "p50, p90, p99", "others"}
 
 
 def test_what_comes_from_the_file_is_escaped(recorded):

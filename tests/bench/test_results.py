@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from edgetext.bench.compare import compare
 from edgetext.bench.results import Results, read_results, write_results
+from edgetext.bench.rounds import speedup
 from edgetext.errors import InputError
 
 RECORDED = Path(__file__).parents[1] / "data" / "bench" / "recorded.json"
@@ -32,6 +34,16 @@ def test_what_is_written_is_what_was_read_unknown_fields_included(tmp_path):
     assert results == read_results(RECORDED)
     assert results.extra == {"colour": "blue"}
     assert results.row("edgetext", "int8").extra == {"energy_j": 1.5}
+
+
+def test_fields_that_are_no_longer_measured_are_kept_and_the_file_is_compared():
+    file = RECORDED.with_name("calibrated.json")
+    results = read_results(file)
+    before, after = json.loads(file.read_text("utf-8"))["rows"][1], results.to_json()["rows"][1]
+    assert after["calibration"] == before["calibration"] and len(before["calibration"]["alone_ms"]) == 5
+    reference, row = results.rows
+    assert 5 < speedup(results, row, reference).low < 10
+    assert compare(results, results).pairs[1].change("p50").verdict == "no difference shown"
 
 
 def test_numbers_take_one_line_and_labels_stay_as_they_are(tmp_path):

@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgetext.bench.scenarios import server, single_stream
-from edgetext.bench.scenarios.registry import SCENARIOS, choose_scenarios, run_scenarios
-from edgetext.bench.scenarios.scenario import Known, ScenarioSettings
+from edgetext.bench.scenarios import (
+    SCENARIOS,
+    Known,
+    ScenarioSettings,
+    choose_scenarios,
+    run_scenarios,
+    server,
+    single_stream,
+)
 from edgetext.errors import InputError, MissingExtraError
 from edgetext.measure.loadgen import LoadTest, run_load_test
 from edgetext.measure.process import WorkerError
@@ -91,7 +97,7 @@ def queue_that_bends_at(limit):
 @pytest.mark.parametrize("limit", [3.0, 333.0, 900.0])
 def test_the_highest_rate_is_found_to_a_64th(limit):
     ask, tests = queue_that_bends_at(limit)
-    found = server.measure(ask, Known(mean_ms=1.0, per_s=0.0), SETTINGS)
+    found = server(ask, Known(mean_ms=1.0, per_s=0.0), SETTINGS)
     best = found["rate_per_s"] or 0.0
     assert best <= limit < best + 1000 / 64 + 1e-3
     assert [test.bound_ms for test in tests] == [20.0] * 6
@@ -101,7 +107,7 @@ def test_the_highest_rate_is_found_to_a_64th(limit):
 
 def test_single_stream_expects_more_texts_than_the_turns_had():
     asked = []
-    single_stream.measure(lambda test: asked.append(test) or {}, Known(mean_ms=4.0, per_s=0.0), SETTINGS)
+    single_stream(lambda test: asked.append(test) or {}, Known(mean_ms=4.0, per_s=0.0), SETTINGS)
     assert asked == [LoadTest("single_stream", 0.3, 500.0, seed=1)]
 
 
@@ -122,6 +128,6 @@ def test_scenarios_are_chosen_by_name(monkeypatch):
     assert choose_scenarios("server, offline") == ("server", "offline")
     with pytest.raises(InputError, match="no scenario 'multi_stream': choose from single_stream, offline, server"):
         choose_scenarios("multi_stream")
-    monkeypatch.setattr("edgetext.bench.scenarios.registry.find_spec", lambda name: None)
+    monkeypatch.setattr("edgetext.bench.scenarios.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"mlperf_loadgen.*edgetext\[bench\]"):
         choose_scenarios(",".join(SCENARIOS))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.disturbance import disturbed_share
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Estimate, Results, Row
 from edgetext.bench.rounds import speedup as paired_speedup
-from edgetext.measure.otherload import disturbs
+from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.ratios import Ratio
 
 ABSENT = "–"
@@ -21,16 +17,6 @@ def status_text(status: str, reason: str | None) -> str:
     """Says why a row has no figures, such as ``not measured (no CUDA device on this machine)``."""
     word = "not measured" if status == NOT_MEASURED else status
     return f"{word} ({reason})" if reason else word
-
-
-def disturbance(environment: Mapping[str, Any]) -> str:
-    """Gives a warning when other programs kept the machine busy during the bench; empty when they did not."""
-    if not disturbs(environment):
-        return ""
-    load, cores = environment["other_load_cores"], environment["cores"]
-    return (
-        f"Other programs kept {load:.1f} of {cores} cores busy meanwhile: the times are disturbed; measure again."
-    )
 
 
 def percent(estimate: Estimate | None) -> str:
@@ -96,7 +82,7 @@ def tokenizing(row: Row) -> str:
 def warnings(results: Results) -> list[str]:
     """Gives what a reader must know before believing the figures: sentences, none where there is nothing."""
     machines = [results.environment, *(row.environment for row in results.rows if row.environment)]
-    found = [disturbance(machine) for machine in machines] + [str(disturbed_share(results)), _lacking(results.data)]
+    found = [others(machine) for machine in machines if disturbs(machine)] + [_lacking(results.data)]
     return [sentence for sentence in dict.fromkeys(found) if sentence]
 
 

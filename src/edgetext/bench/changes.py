@@ -12,20 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from edgetext.bench.accuracy import right_answers
-from edgetext.bench.disturbance import disturbed_rounds, usable_rounds
-from edgetext.bench.limits import METRICS
+from edgetext.bench.limits import METRICS, TIMED
 from edgetext.bench.results import Row
-from edgetext.bench.rounds import (
-    FIGURE_CONFIDENCE,
-    batch_ratios,
-    latency_figures,
-    latency_rounds,
-    round_ratios,
-    usable_ratio,
-)
-from edgetext.measure.noise import Reading
-from edgetext.measure.ratios import unpaired_ratio
+from edgetext.bench.rounds import batch_ratios, latency_figures, latency_rounds, round_ratios
+from edgetext.measure.ratios import CONFIDENCE, mean_ratio, unpaired_ratio
 from edgetext.metrics.paired import paired_difference
+
+FIGURE_CONFIDENCE = 1 - (1 - CONFIDENCE) / len(TIMED)
+"""Of each timed figure by itself, for those of a row to be in their intervals together (Bonferroni)."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +29,8 @@ class Change:
     Attributes:
         metric: One of ``limits.METRICS``.
         worse: Percent of the old figure; for accuracy, percentage points lost. Negative where it got better.
-        low: Lower end of the interval in which another run finds it, all timed figures of a row at once, in 95 of
-            100 cases; of accuracy, which does not change from run to run, the lower end of the 95 % interval.
+        low: Lower end of the interval; those of a row's timed figures hold all of them at once in 95 of 100 cases,
+            that of accuracy by itself.
         high: Upper end of it; the same as ``low`` for the peak memory, which has one value a run and no interval.
     """
 
@@ -59,14 +53,12 @@ class Sides:
         old: A measured row.
         new: The same backend, variant and device in another run, or of another bundle in the same one.
         expected: The true labels.
-        best: The best that the machine gave in either run; ``None`` where no readings were kept.
         same_rounds: Whether both had their turns in the same rounds.
     """
 
     old: Row
     new: Row
     expected: Sequence[int]
-    best: Reading | None
     same_rounds: bool = False
 
 
@@ -136,18 +128,9 @@ def _slower(
     """
     if not new or not old:
         return None
-    bad_new, bad_old = (disturbed_rounds(row, sides.best) for row in (sides.new, sides.old))
     if sides.same_rounds:
         ratios = in_rounds or [above / below for above, below in zip(new, old, strict=False)]
-        ratio = usable_ratio(ratios, bad_new | bad_old)
+        ratio = mean_ratio(ratios, FIGURE_CONFIDENCE)
     else:
-        ratio = unpaired_ratio(
-            _of(new, usable_rounds(len(new), bad_new)),
-            _of(old, usable_rounds(len(old), bad_old)),
-            FIGURE_CONFIDENCE,
-        ).another_run()
+        ratio = unpaired_ratio(new, old, FIGURE_CONFIDENCE)
     return Change(metric, *(100 * (value - 1) for value in (ratio.value, ratio.low, ratio.high)))
-
-
-def _of(figures: Sequence[float], rounds: Sequence[int]) -> list[float]:
-    return [figures[number] for number in rounds]

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgetext.bench.changes import Change, Sides, changes
-from edgetext.bench.disturbance import best_reading, disturbed_rounds, environment_of, readings
 from edgetext.bench.limits import Limit
 from edgetext.bench.results import FAILED, MEASURED, Results, Row
 from edgetext.errors import DataError, InputError
+from edgetext.measure.otherload import disturbs, others
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Comparison:
     Attributes:
         pairs: The rows that both runs measured.
         lost: Rows that the old run measured and that failed in the new one, with the reason.
-        notes: What a reader must know: rows without a partner, other libraries, disturbed turns.
+        notes: What a reader must know: rows without a partner, other libraries, a busy machine.
     """
 
     pairs: tuple[Pair, ...]
@@ -117,8 +117,7 @@ def describe(change: Change) -> str:
 
 
 def _pair(name: str, old: tuple[Results, Row], new: tuple[Results, Row]) -> Pair:
-    best = best_reading(old[0], new[0], environment=environment_of(*old))
-    return Pair(name, changes(Sides(old[1], new[1], old[0].data.expected, best, _same_run(old[0], new[0]))))
+    return Pair(name, changes(Sides(old[1], new[1], old[0].data.expected, _same_run(old[0], new[0]))))
 
 
 def _by_name(results: Results, where: str) -> dict[str, Row]:
@@ -140,7 +139,7 @@ def _check_data(old: Results, new: Results, names: tuple[str, str]) -> None:
 
 
 def _check_machine(name: str, old: tuple[Results, Row], new: tuple[Results, Row], names: tuple[str, str]) -> None:
-    hosts = [environment_of(results, row).get("host") for results, row in (old, new)]
+    hosts = [results.environment_of(row).get("host") for results, row in (old, new)]
     if hosts[0] != hosts[1]:
         raise InputError(
             f"{name}: {names[0]} was measured on {hosts[0]!r} and {names[1]} on {hosts[1]!r}: compare runs of the "
@@ -167,7 +166,7 @@ def _notes(
         f"the setting {key} is {old.settings[key]} in {names[0]} and {new.settings[key]} in {names[1]}"
         for key in settings
     ]
-    return _rounds(old, new) + alone + other + _libraries(old, new, names) + _disturbances(old, new, names)
+    return _rounds(old, new) + alone + other + _libraries(old, new, names) + _others(old, new, names)
 
 
 def _same_run(old: Results, new: Results) -> bool:
@@ -192,16 +191,10 @@ def _libraries(old: Results, new: Results, names: tuple[str, str]) -> list[str]:
     ]
 
 
-def _disturbances(old: Results, new: Results, names: tuple[str, str]) -> list[str]:
-    """Counts the turns that are disturbed by the best reading of either run: a run may be disturbed as a whole."""
-    found = []
-    best = best_reading(old, new, environment=old.environment)
-    for results, name in zip((old, new), names, strict=True):
-        bad = sum(len(disturbed_rounds(row, best)) for row in results.rows)
-        turns = sum(len(readings(row.calibration)) for row in results.rows)
-        if bad:
-            found.append(
-                f"{bad} of {turns} turns of {name} were disturbed; each row is compared by its undisturbed rounds "
-                "where they are enough, else by all"
-            )
-    return found
+def _others(old: Results, new: Results, names: tuple[str, str]) -> list[str]:
+    busy = [
+        (name, others(results.environment))
+        for name, results in zip(names, (old, new), strict=True)
+        if disturbs(results.environment)
+    ]
+    return [busy[0][1]] if busy and _same_run(old, new) else [f"{name}: {sentence}" for name, sentence in busy]

@@ -9,10 +9,10 @@ from statistics import fmean, median
 from typing import Any
 
 from edgetext.bench.plan import RowPlan
-from edgetext.bench.scenarios.registry import run_scenarios
-from edgetext.bench.scenarios.scenario import Known, ScenarioSettings
+from edgetext.bench.scenarios import Known, ScenarioSettings, run_scenarios
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import Start, Worker, WorkerError
+from edgetext.measure.turns import window
 from edgetext.measure.warmup import PASSES, TEXTS, passes_to_settle, sums
 
 _OFFLINE = {
@@ -99,10 +99,10 @@ class Measurement:
         slices = self.settings.slices
         if part == 0:
             self._attempt(self._open_turn)
-        singly = _window(texts, number, self.settings.latency_texts)
+        singly = window(texts, number, self.settings.latency_texts)
         begin, end = (len(singly) * edge // slices for edge in (part, part + 1))
         self._attempt(lambda: self._latency(singly[begin:end], first=part == 0))
-        in_batches = _window(texts, number * slices + part, self.throughput_texts)
+        in_batches = window(texts, number * slices + part, self.throughput_texts)
         self._attempt(lambda: self._throughput(in_batches, first=part == 0))
         if part == slices - 1:
             self._attempt(self._observe)
@@ -153,7 +153,7 @@ class Measurement:
     def _size_slices(self) -> None:
         """Finds how many texts, in whole batches, a throughput slice has time for."""
         batch = self.settings.batch
-        rate = self._running(self._worker).throughput(_window(self._texts, 0, 2 * batch), batch)
+        rate = self._running(self._worker).throughput(window(self._texts, 0, 2 * batch), batch)
         affordable = int(rate * self._slice_seconds) // batch
         self.throughput_texts = min(self.settings.throughput_texts, max(1, affordable) * batch)
 
@@ -201,8 +201,3 @@ class Measurement:
         if worker is None:
             raise WorkerError("its process is not running")
         return worker
-
-
-def _window(texts: Sequence[str], number: int, count: int) -> list[str]:
-    """Gives the texts of a round: each goes on where the one before it ended, round and round."""
-    return [texts[index % len(texts)] for index in range(number * count, (number + 1) * count)]

@@ -16,13 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from edgetext.bench.disturbance import calibration_of, readings
 from edgetext.bench.measuring import Measurement
-from edgetext.bench.rounds import round_ratios, usable_ratio
-from edgetext.measure.noise import Reading, best_of, disturbed
-
-Turns = Sequence[Sequence[Reading]]
-"""What the machine gave around each slice of a row, turn by turn."""
+from edgetext.bench.rounds import round_ratios
+from edgetext.measure.ratios import mean_ratio
 
 
 @dataclass(frozen=True)
@@ -44,28 +40,19 @@ class Width:
         return max(rounds + 1, math.ceil(rounds * min(1e6, self.percent / percent) ** 2))
 
 
-def widest(rows: Sequence[Measurement], turns: Sequence[Turns]) -> Width | None:
+def widest(rows: Sequence[Measurement]) -> Width | None:
     """Gives the widest of the intervals of ratios, of latency and of throughput; ``None`` without two rows.
 
     Each row of a bundle beside is compared with its like; where there is none, every row with the first.
 
     Args:
         rows: What was measured so far, in whole rounds; rows that were given up are passed over.
-        turns: For each row what the machine gave.
     """
-    had = [(one, readings(calibration_of(own))) for one, own in zip(rows, turns, strict=True) if not one.error]
-    if not all(own for _, own in had) or len(had) < 2:
+    had = [one for one in rows if not one.error and one.rates_per_s]
+    if len(had) < 2:
         return None
-    best = best_of([reading for _, own in had for reading in own])
-    bad = {id(one): {number for number, mark in enumerate(disturbed(own, best)) if mark} for one, own in had}
-    return max(
-        (
-            width
-            for one, other in _pairs([one for one, _ in had])
-            for width in _widths(one, other, frozenset(bad[id(one)] | bad[id(other)]))
-        ),
-        key=lambda width: width.percent,
-    )
+    widths = (width for one, other in _pairs(had) for width in _widths(one, other))
+    return max(widths, key=lambda width: width.percent)
 
 
 def _pairs(rows: Sequence[Measurement]) -> Iterator[tuple[Measurement, Measurement]]:
@@ -77,11 +64,11 @@ def _identity(row: Measurement) -> tuple[str, str, str]:
     return row.plan.backend.name, row.plan.variant, row.plan.backend.device
 
 
-def _widths(one: Measurement, other: Measurement, bad: frozenset[int]) -> Iterator[Width]:
+def _widths(one: Measurement, other: Measurement) -> Iterator[Width]:
     figures = {
         "p50": round_ratios(one.latencies_ms, other.latencies_ms),
         "throughput": round_ratios(one.rates_per_s, other.rates_per_s),
     }
     for metric, ratios in figures.items():
-        ratio = usable_ratio(ratios, bad)
+        ratio = mean_ratio(ratios)
         yield Width(100 * (ratio.high / ratio.value - 1), f"{metric} of {other.plan.name}")

@@ -205,26 +205,6 @@ ShareEstimate = Annotated[Estimate, Rule("be from 0 to 1", lambda found: found.l
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What the machine gave around each of a row's turns: of the readings around a slice the slower, their median.
-
-    Attributes:
-        alone_ms: Milliseconds that a fixed piece of work took on one core, one number a round.
-        together_ms: Milliseconds that it took on every used core at once (see ``measure.noise``).
-        extra: Fields of newer versions.
-    """
-
-    alone_ms: tuple[Positive, ...]
-    together_ms: tuple[Positive, ...]
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    def disagreement(self) -> str:
-        """Says where a round has one reading only."""
-        counts = len(self.alone_ms), len(self.together_ms)
-        return "" if counts[0] == counts[1] else "{} rounds alone, {} together".format(*counts)
-
-
-@dataclass(frozen=True)
 class DataInfo:
     """The held-out rows that every backend predicted.
 
@@ -284,11 +264,10 @@ class Row:
         agreement: Share of held-out rows with the same label as the baseline's, with Wilson's interval.
         mcnemar_p: The p-value of McNemar's exact test against the baseline.
         per_label: ``rows``, ``recall`` and ``precision`` of each label; ``None`` where none is there to count.
-        calibration: What the machine gave around each turn.
         warm_up: How the warm-up was found: ``texts`` before each turn, ``passes_ms`` over the same few texts.
         tokenization_ms: ``p50`` and ``samples`` of tokenizing a text by itself; empty where that cannot be told.
         scenarios: What other ways of asking showed, by name.
-        extra: Fields of newer versions.
+        extra: Fields of newer versions, and of older ones that had more.
     """
 
     backend: str
@@ -310,7 +289,6 @@ class Row:
     agreement: ShareEstimate | None = field(default=None, metadata=LATER)
     mcnemar_p: Share | None = field(default=None, metadata=LATER)
     per_label: Mapping[str, LabelFigures] = field(default_factory=dict, metadata=LATER)
-    calibration: Calibration | None = field(default=None, metadata=LATER)
     warm_up: Annotated[Mapping[str, Any], WarmUp] = field(default_factory=dict, metadata=LATER)
     tokenization_ms: Annotated[Mapping[str, Any], Tokenization] = field(default_factory=dict, metadata=LATER)
     scenarios: Annotated[Mapping[str, Any], Scenarios] = field(default_factory=dict, metadata=LATER)
@@ -355,6 +333,10 @@ class Results:
         """Gives the first measured row of that name, if there is one."""
         wanted = (backend, variant, MEASURED)
         return next((row for row in self.rows if (row.backend, row.variant, row.status) == wanted), None)
+
+    def environment_of(self, row: Row) -> Mapping[str, Any]:
+        """Gives the machine that a row was measured on."""
+        return self.environment if row.environment is None else row.environment
 
     def to_json(self) -> dict[str, Any]:
         """Gives the results as plain JSON values, unknown fields included."""

@@ -6,19 +6,12 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from statistics import median
 
-from edgetext.bench.disturbance import best_reading, disturbed_rounds, environment_of, usable_rounds
-from edgetext.bench.limits import TIMED
 from edgetext.bench.results import Results, Row
-from edgetext.measure.noise import Reading
 from edgetext.measure.percentiles import percentiles
-from edgetext.measure.pooled import ratios_together
-from edgetext.measure.ratios import CONFIDENCE, Ratio, mean_ratio, typical_ratio
+from edgetext.measure.ratios import Ratio, mean_ratio, typical_ratio
 
 Rounds = Sequence[Sequence[float]]
 """Durations of the same row, one sequence a round, each with at least one."""
-
-FIGURE_CONFIDENCE = 1 - (1 - CONFIDENCE) / len(TIMED)
-"""Of each timed figure by itself, for those of a row to be in their intervals together (Bonferroni)."""
 
 
 def latency_rounds(row: Row) -> Rounds:
@@ -73,8 +66,7 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
     """Gives how many times sooner a row answers the typical text than the reference, by the rounds that both had.
 
     In each round both were timed on the same texts. Rows of different machines, and those of a file without rounds,
-    have no rounds in common: then there is no ratio with an interval. How much ratios spread from round to round is
-    judged by all rows of that machine together.
+    have no rounds in common: then there is no ratio with an interval.
 
     Args:
         results: Where both are from.
@@ -82,42 +74,12 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
         reference: What it is compared with.
 
     Returns:
-        The ratio, with the interval in which two further runs would find theirs.
+        The ratio with its 95 % interval.
     """
-    environment = environment_of(results, row)
-    best = best_reading(results, environment=environment)
-    own = _usable_ratios(row, reference, best)
-    if not own or environment != environment_of(results, reference):
-        return None
-    others = [
-        _usable_ratios(other, reference, best)
-        for other in results.rows
-        if other is not row and other is not reference and environment_of(results, other) == environment
-    ]
-    return ratios_together([own, *filter(None, others)])[0]
-
-
-def _usable_ratios(row: Row, reference: Row, best: Reading | None) -> list[float]:
-    """Gives the ratios of the rounds that were undisturbed for both rows, or of all where too few were."""
     ratios = round_ratios(latency_rounds(reference), latency_rounds(row))
-    return _without(ratios, disturbed_rounds(row, best) | disturbed_rounds(reference, best))
-
-
-def usable_ratio(ratios: Sequence[float], unusable: frozenset[int]) -> Ratio:
-    """Gives the ratio that the rounds show, with the interval in which another run would find it.
-
-    All timed figures of a row are in theirs in 95 of 100 cases.
-
-    Args:
-        ratios: One a round, at least one.
-        unusable: The rounds, counted from 0, that were disturbed for either row; left out where the others suffice.
-    """
-    return mean_ratio(_without(ratios, unusable), FIGURE_CONFIDENCE).another_run()
-
-
-def _without(ratios: Sequence[float], unusable: frozenset[int]) -> list[float]:
-    """Leaves the disturbed rounds out, where the others suffice."""
-    return [ratios[number] for number in usable_rounds(len(ratios), unusable)]
+    if not ratios or results.environment_of(row) != results.environment_of(reference):
+        return None
+    return mean_ratio(ratios)
 
 
 def _cut(samples: Sequence[float], counts: Sequence[int]) -> Rounds:

@@ -9,14 +9,12 @@ from statistics import fmean, median
 from typing import Any
 
 from edgetext.bench.accuracy import accuracy, per_label
-from edgetext.bench.disturbance import calibration_of
 from edgetext.bench.measuring import Measurement
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Latency, Row, Throughput
-from edgetext.measure.noise import Reading
 from edgetext.measure.percentiles import percentiles
 
 
-def make_row(measured: Measurement, readings: Sequence[Sequence[Reading]], data: DataInfo) -> Row:
+def make_row(measured: Measurement, data: DataInfo) -> Row:
     """Makes a row of one measurement; one that was given up has its reason and no figures.
 
     A row that an interruption left unfinished has the figures of the turns that it had, and says so in its reason;
@@ -24,7 +22,6 @@ def make_row(measured: Measurement, readings: Sequence[Sequence[Reading]], data:
 
     Args:
         measured: What its worker showed.
-        readings: What the machine gave around each slice, turn by turn.
         data: The held-out rows.
     """
     plan = measured.plan
@@ -49,7 +46,6 @@ def make_row(measured: Measurement, readings: Sequence[Sequence[Reading]], data:
         throughput_per_s=_throughput(measured),
         accuracy=accuracy(predictions, data.expected),
         per_label=per_label(predictions, data.expected, data.labels),
-        calibration=calibration_of(readings) if readings else None,
         model_bytes=plan.model_bytes if plan.model_bytes is not None else measured.about.get("model_bytes"),
         peak_memory_mb=None if measured.peak_bytes is None else round(measured.peak_bytes / 1e6, 1),
         first_prediction_ms=round(median(start.first_prediction_ms for start in measured.cold_starts), 1),

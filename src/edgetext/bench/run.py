@@ -101,7 +101,7 @@ def measure_plans(
     others = OtherLoad()
     turns = Turns(measured, [example.text for example in rows.examples], settings, progress or Silent())
     whole = turns.run()
-    found = [make_row(one, readings, data) for one, readings in zip(measured, turns.readings, strict=True)]
+    found = [make_row(one, data) for one in measured]
     results = Results(
         environment={**environment, "other_load_cores": others.cores()},
         data=data,

@@ -33,7 +33,7 @@ def table_rows(results: Results) -> list[list[str]]:
 
 
 def remarks(results: Results) -> list[str]:
-    """Gives the sentences below the table: why rows have no figures or not all, and what disturbed the machine.
+    """Gives the sentences below the table: why rows have no figures or not all, and whether the machine was busy.
 
     Args:
         results: What was measured.

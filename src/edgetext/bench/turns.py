@@ -1,4 +1,4 @@
-"""The turns of all rows, one program at work at a time, with a look at the machine between any two."""
+"""The turns of all rows, one program at work at a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from edgetext.bench.cells import status_text
 from edgetext.bench.measuring import Measurement
 from edgetext.bench.precision import widest
 from edgetext.bench.settings import BenchSettings
-from edgetext.measure.noise import NoiseCheck, Reading
 from edgetext.measure.process import WorkerError
-from edgetext.measure.turns import shuffled_turns
+from edgetext.measure.turns import SETTLE_S, shuffled_turns
 from edgetext.progress import Progress
-
-_SETTLE_S = 0.05  # threads of a pool may still spin for some milliseconds
 
 
 class Turns:
@@ -26,20 +23,15 @@ class Turns:
         texts: All held-out texts.
         settings: How much is measured.
         progress: Told of each step, and of each row that could not be measured.
-
-    Attributes:
-        readings: For each row what the machine gave around each slice, turn by turn; filled slice by slice.
     """
 
     def __init__(
         self, rows: Sequence[Measurement], texts: Sequence[str], settings: BenchSettings, progress: Progress
     ) -> None:
-        self.readings: list[list[list[Reading]]] = [[] for _ in rows]
         self._rows = rows
         self._texts = texts
         self._settings = settings
         self._progress = progress
-        self._check = NoiseCheck(settings.threads)
         self._no_device: dict[str, WorkerError] = {}
 
     def run(self) -> bool:
@@ -69,7 +61,6 @@ class Turns:
         for done, one in enumerate(rows):
             self._progress.step("bench", done, self._steps(settings.least_rounds))
             self._begin(one)
-        before = self._check.read()
         turns = shuffled_turns(rows, settings.most_rounds * settings.slices, settings.seed)
         expected = settings.least_rounds
         for number in range(settings.most_rounds):
@@ -77,7 +68,7 @@ class Turns:
             for done, turn in enumerate(in_round, self._steps(number)):
                 self._progress.step("bench", done, self._steps(expected))
                 if rows[turn.index].error is None:
-                    before = self._slice(turn.index, *divmod(turn.round, settings.slices), before)
+                    self._slice(rows[turn.index], *divmod(turn.round, settings.slices))
             expected = self._rounds_expected(number + 1)
             if expected == number + 1:
                 break
@@ -92,7 +83,7 @@ class Turns:
         settings = self._settings
         if settings.within is None or rounds < settings.least_rounds:
             return settings.least_rounds
-        width = widest(self._rows, self.readings)
+        width = widest(self._rows)
         if width is None:
             return rounds
         if rounds == settings.most_rounds and width.percent > settings.within:
@@ -112,18 +103,11 @@ class Turns:
             self._no_device[device] = one.error
         self._tell(one)
 
-    def _slice(self, index: int, number: int, part: int, before: Reading) -> Reading:
-        """Gives one row a slice of its turn, and the reading after it, which is the one before the next."""
-        one, turns = self._rows[index], self.readings[index]
+    def _slice(self, one: Measurement, number: int, part: int) -> None:
         one.turn(number, part, self._texts)
         self._tell(one)
         if self._settings.threads > 1:
-            time.sleep(_SETTLE_S)
-        after = self._check.read()
-        if part == 0:
-            turns.append([])
-        turns[-1].append(before.worse(after))
-        return after
+            time.sleep(SETTLE_S)
 
     def _tell(self, one: Measurement) -> None:
         if one.error is not None:

@@ -57,9 +57,7 @@ def print_comparison(arguments: argparse.Namespace, old: Results, new: Results, 
     if arguments.json:
         console.say_json({**comparison.to_json(), "regressions": found})
     else:
-        title = (
-            f"{names[1]} against {names[0]}: percent worse [95 % of runs], accuracy in points; * shows a difference"
-        )
+        title = f"{names[1]} against {names[0]}: percent worse [95 %], accuracy in points; * shows a difference"
         console.table(title, list(COMPARED), comparison_rows(comparison))
         for sentence in (*comparison.notes, *comparison.lost):
             console.say(sentence)

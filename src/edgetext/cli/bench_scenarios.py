@@ -55,7 +55,7 @@ def scenario_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     from edgetext.bench.capacity import check_loads
     from edgetext.bench.cost import cost_per_million
-    from edgetext.bench.scenarios.registry import choose_scenarios
+    from edgetext.bench.scenarios import choose_scenarios
 
     scenarios = choose_scenarios(arguments.scenarios)
     if arguments.price_per_hour is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgetext.data.parquet import class_name
 from edgetext.data.parts import PART_OF, known_part
 from edgetext.data.table import Record, Table
-from edgetext.errors import DataError, needs_extra
+from edgetext.errors import DataError, first_line, needs_extra
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,7 +44,7 @@ def read_hub(uri: str) -> Table:
         except (
             Exception
         ) as error:  # network, names, formats: datasets, huggingface_hub and pyarrow each have a tree
-            why = _first_line(error) if answers else "it does not answer, and the cache has no copy"
+            why = first_line(error) if answers else "it does not answer, and the cache has no copy"
             raise DataError(
                 f"{uri}: cannot be read from the Hugging Face Hub ({why}): check the name "
                 "(hub:NAME[:CONFIG][@REVISION]) and the network, or download it and give the file"
@@ -135,7 +135,3 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

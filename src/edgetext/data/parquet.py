@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.data.table import OpenTable, Record
-from edgetext.errors import DataError, needs_extra
+from edgetext.errors import DataError, first_line, needs_extra
 from edgetext.reading import open_regular
 
 BATCH_ROWS = 256
@@ -70,7 +70,7 @@ def open_columns(path: Path) -> Iterator[Any]:
             file = ParquetFile(stream, pre_buffer=False)  # which would hold a whole row group
             names = Counter(file.schema_arrow.names)
         except (ArrowException, ValueError, OSError) as error:
-            raise DataError(f"{path}: not readable as Parquet ({_first_line(error)})") from None
+            raise DataError(f"{path}: not readable as Parquet ({first_line(error)})") from None
         twice = next((name for name, count in names.items() if count > 1), None)
         if twice is not None:
             raise DataError(f"{path}: it names the column {twice!r} twice; expected different names")
@@ -95,7 +95,7 @@ def column_batches(file: Any, path: Path) -> Iterator[Any]:
             batch.validate(full=True)  # else a text that is no UTF-8 is found by whoever asks for it
             yield batch
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is damaged: {_first_line(error)}") from None
+        raise DataError(f"{path} is damaged: {first_line(error)}") from None
 
 
 class _Rows:
@@ -154,7 +154,3 @@ def _refuse_bomb(path: Path, held: int) -> None:
         raise DataError(
             f"{path}: {size:,} bytes hold {held:,} or more, which no file of texts does: do not use this file"
         )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

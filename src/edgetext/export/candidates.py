@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgetext.errors import InputError
+from edgetext.errors import InputError, first_line
 from edgetext.export.calibration import sample
 from edgetext.export.gate import Probabilities, Truth
 from edgetext.export.record import Row
@@ -91,7 +91,7 @@ class Workshop:
         except Exception as error:  # a library's, of any kind: the other schemes may still do
             if is_failed_write(error):
                 raise
-            return Row(name, "failed", f"it could not be built: {type(error).__name__}: {_first_line(error)}")
+            return Row(name, "failed", f"it could not be built: {type(error).__name__}: {first_line(error)}")
         variant = make_variant(self.folder, name, file, precision=scheme.precision, scheme=name, session=session)
         return Candidate(name, variant, time.monotonic() - begin)
 
@@ -164,7 +164,3 @@ def make_variant(
         session=session or {},
         evaluation=evaluation or {},
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]

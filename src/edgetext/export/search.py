@@ -12,7 +12,7 @@ from edgetext.export.choosing import Choice, choose
 from edgetext.export.ranking import Ranking, rank
 from edgetext.export.record import Record, Row
 from edgetext.measure.environment import capture_environment
-from edgetext.measure.otherload import OtherLoad, disturbs
+from edgetext.measure.otherload import OtherLoad, disturbs, others
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 
@@ -117,6 +117,5 @@ def _remarks(
     if left_out:
         remarks.append(f"the search was cut short: there was no time for {', '.join(left_out)} (--search-seconds)")
     if any(row.cost_ms for row in ranking.rows.values()) and disturbs(environment):
-        load, cores = environment["other_load_cores"], environment["cores"]
-        remarks.append(f"other programs kept {load:.1f} of {cores} cores busy meanwhile: the times are disturbed")
+        remarks.append(others(environment))
     return tuple(remarks)

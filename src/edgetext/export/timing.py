@@ -13,7 +13,7 @@ from edgetext.export.objective import Objective
 from edgetext.export.runner import RUNNER
 from edgetext.measure.percentiles import percentiles
 from edgetext.measure.process import Worker, WorkerError
-from edgetext.measure.turns import shuffled_turns
+from edgetext.measure.turns import SETTLE_S, shuffled_turns, window
 from edgetext.progress import Progress
 
 
@@ -42,7 +42,6 @@ _LAST_EFFORT = _Effort(rounds=20, least=8, texts=100, seconds=0.2)
 _LAST_BULK_SECONDS = 0.6
 _BATCH = 64  # texts to warm up on in bulk
 _WARM_UP = 10
-_SETTLE_S = 0.05  # the threads of the program before may still spin for some milliseconds
 _SEED = 20
 
 
@@ -93,7 +92,7 @@ class Stopwatch:
                 break
             self.progress.step(f"timing, rung {rung.number}", done, rounds * len(entrants))
             if name not in self.failed:
-                time.sleep(_SETTLE_S)
+                time.sleep(SETTLE_S)
                 self._turn(name, workers[name], turn.round, effort, found[name])
         self.progress.step(f"timing, rung {rung.number}", rounds * len(entrants), rounds * len(entrants))
 
@@ -120,22 +119,17 @@ class Stopwatch:
 
     def _affordable(self, worker: Worker) -> int:
         """How many texts the reference, which starts first, does in the time of a turn."""
-        sample = _window(self.texts, 0, _BATCH)
+        sample = window(self.texts, 0, _BATCH)
         return max(_BATCH, int(worker.throughput(sample, _BATCH) * _EFFORT.seconds))
 
     def _turn(self, name: str, worker: Worker, number: int, effort: _Effort, rounds: list[float]) -> None:
         try:
             if self.objective == "throughput":
                 count = int(self._bulk_texts * effort.seconds / _EFFORT.seconds)
-                rounds.append(1000 / worker.throughput(_window(self.texts, number, count), _BATCH))
+                rounds.append(1000 / worker.throughput(window(self.texts, number, count), _BATCH))
             else:
-                texts = _window(self.texts, number, effort.texts)
+                texts = window(self.texts, number, effort.texts)
                 samples = worker.latency(texts, warm_up=_WARM_UP, seconds=effort.seconds)
                 rounds.append(percentiles(samples).p50)
         except WorkerError as error:
             self.failed[name] = str(error)
-
-
-def _window(texts: Sequence[str], number: int, count: int) -> list[str]:
-    """Gives the texts of a round: each goes on where the one before it ended, round and round."""
-    return [texts[index % len(texts)] for index in range(number * count, (number + 1) * count)]

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetext.errors import ModelError, needs_extra
+from edgetext.errors import ModelError, first_line, needs_extra
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
 
-_LONGEST_CAUSE = 240
 _LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
 
@@ -172,13 +171,8 @@ def _as_model_error(source: Source, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # what others' files make transformers raise has no common root below this one
-        cause = _brief(error).replace(source.location, source.name)
+        cause = first_line(error).replace(source.location, source.name)
         raise ModelError(
             f"{source.name}: {what} in the folder cannot be loaded ({cause}); expected config.json, safetensors "
             "and tokenizer.json as transformers saves them"
         ) from error
-
-
-def _brief(error: Exception) -> str:
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return line if len(line) <= _LONGEST_CAUSE else line[: _LONGEST_CAUSE - 1] + "…"

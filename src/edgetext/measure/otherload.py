@@ -41,6 +41,20 @@ def disturbs(environment: Mapping[str, Any]) -> bool:
     return isinstance(load, int | float) and isinstance(cores, int) and load >= _BUSY_SHARE * cores
 
 
+def others(environment: Mapping[str, Any]) -> str:
+    """Says how much of a machine's time others took, and what that means; empty where nobody counted.
+
+    Args:
+        environment: With ``other_load_cores`` and ``cores``.
+    """
+    load, cores = environment.get("other_load_cores"), environment.get("cores")
+    if load is None or not cores:
+        return ""
+    share = f"{load / cores:.0%}".replace("%", " %")
+    end = ": the times are disturbed; measure again." if disturbs(environment) else "."
+    return f"Other programs took {share} of the machine's time meanwhile{end}"
+
+
 def _reading() -> tuple[float, float, float] | None:
     """Gives, in seconds: the clock, the time that all cores were busy, and the part of it that was ours."""
     try:

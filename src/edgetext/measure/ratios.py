@@ -7,9 +7,8 @@ So the interval comes from the rounds' figures alone, on the logarithmic scale, 
 - paired rounds, of one run: Student's t interval of the mean of the rounds' log ratios;
 - unpaired rounds, of two runs: Welch's t interval of the difference of the means of the logarithms.
 
-Both hold the true ratio in 95 of 100 cases. Whoever measures again finds another ratio than the true one, which
-they hold in 83 to 88 of 100 cases only: ``Ratio.another_run`` gives the interval for that, and ``measure.pooled``
-the one for two further runs, where a table has several programs.
+Both hold the true ratio in 95 of 100 cases. The ratio that another run finds is off the truth by itself: they hold
+it in 83 to 88 of 100 cases (Cumming and Maillardet).
 
 Sources: T. Kalibera and R. Jones, "Rigorous benchmarking in reasonable time", ISMM 2013 (means at the highest level
 of repetition carry the variance of all levels below); B. L. Welch, "The generalization of 'Student's' problem when
@@ -25,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean, median, variance
 
 from edgetext.measure.student_t import two_sided_quantile
@@ -58,19 +57,6 @@ class Ratio:
     def shows_difference(self) -> bool:
         """Whether the interval leaves 1 out."""
         return self.low > 1 or self.high < 1
-
-    def another_run(self) -> Ratio:
-        """Gives the interval in which another run of as many rounds finds its ratio, in 95 of 100 cases.
-
-        Both ratios have the same error, so that their difference has the square root of two times one's: the
-        interval is as much wider on the logarithmic scale. It is a prediction interval. Source: G. J. Hahn,
-        "Factors for calculating two-sided prediction intervals for samples from a normal distribution", Journal of
-        the American Statistical Association 64 (1969), for the mean of as many further observations.
-        """
-        if not self.bounded:
-            return self
-        half = math.sqrt(2) * math.log(self.high / self.value)
-        return replace(self, low=self.value * math.exp(-half), high=self.value * _exp(half))
 
 
 def paired_ratio(over: Sequence[float], under: Sequence[float], confidence: float = CONFIDENCE) -> Ratio:
@@ -130,28 +116,20 @@ def unpaired_ratio(over: Sequence[float], under: Sequence[float], confidence: fl
     above, below = _logs(over), _logs(under)
     rounds = min(len(above), len(below))
     if rounds < 2:
-        return ratio_of_logs(fmean(above) - fmean(below), math.inf, 0, rounds, confidence)
+        return _ratio(fmean(above) - fmean(below), math.inf, 0, rounds, confidence)
     parts = [variance(logs) / len(logs) for logs in (above, below)]
     weights = sum(part**2 / (len(logs) - 1) for part, logs in zip(parts, (above, below), strict=True))
     freedom = sum(parts) ** 2 / weights if weights else len(above) + len(below) - 2
-    return ratio_of_logs(fmean(above) - fmean(below), math.sqrt(sum(parts)), freedom, rounds, confidence)
+    return _ratio(fmean(above) - fmean(below), math.sqrt(sum(parts)), freedom, rounds, confidence)
 
 
 def _mean_ratio(logs: Sequence[float], confidence: float) -> Ratio:
     error = math.sqrt(variance(logs) / len(logs)) if len(logs) > 1 else math.inf
-    return ratio_of_logs(fmean(logs), error, len(logs) - 1, len(logs), confidence)
+    return _ratio(fmean(logs), error, len(logs) - 1, len(logs), confidence)
 
 
-def ratio_of_logs(mean: float, error: float, freedom: float, rounds: int, confidence: float) -> Ratio:
-    """Gives a ratio from its logarithm, with Student's interval.
-
-    Args:
-        mean: The logarithm.
-        error: Its standard error; infinite where there are too few rounds to know.
-        freedom: Degrees of freedom of the error.
-        rounds: How many rounds it comes from.
-        confidence: Two-sided, such as 0.95.
-    """
+def _ratio(mean: float, error: float, freedom: float, rounds: int, confidence: float) -> Ratio:
+    """Gives a ratio from its logarithm and the standard error of that, infinite where too few rounds tell it."""
     if not math.isfinite(error):
         return Ratio(math.exp(mean), 0.0, math.inf, rounds)
     # Welch's degrees of freedom lie above 1, but for rounding; a tenth less of them is on the safe side.

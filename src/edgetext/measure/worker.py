@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TextIO
 
-from edgetext.errors import MissingExtraError
+from edgetext.errors import MissingExtraError, first_line
 from edgetext.measure.memory import peak_memory_bytes
 from edgetext.measure.runner import CannotMeasureError, NoDeviceError, Runner, answers, load_runner
 
@@ -53,7 +53,7 @@ class Session:
             return self._commands[request["command"]](request)
         except (CannotMeasureError, MissingExtraError) as error:
             lacking = isinstance(error, NoDeviceError)
-            return {"error": _first_line(error), "status": "not_measured", "no_device": lacking}
+            return {"error": first_line(error), "status": "not_measured", "no_device": lacking}
         except MemoryError:
             return {"error": "it ran out of memory", "status": "failed"}
         except Exception as error:
@@ -169,13 +169,8 @@ def _ms(seconds: float) -> float:
 
 
 def _sentence(error: Exception) -> str:
-    said = _first_line(error)
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].strip()[:300] if lines else ""
+    name, said = type(error).__name__, first_line(error)
+    return name if said == name else f"{name}: {said}"
 
 
 if __name__ == "__main__":

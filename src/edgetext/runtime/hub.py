@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edgetext.errors import BundleError, needs_extra
+from edgetext.errors import BundleError, first_line, needs_extra
 from edgetext.reading import read_json
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest
 
@@ -135,7 +135,7 @@ def reason(error: Exception) -> str:
     for kind, reason in known:
         if isinstance(error, kind):
             return reason
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)
 
 
 @contextmanager

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from edgetext.bench.cells import FIGURES, figures, warnings
+from edgetext.bench.cells import FIGURES, figures
+from edgetext.bench.facts import cautions, how, machines, said
 from edgetext.bench.page.plots import frontier, latencies
-from edgetext.bench.report import FACTS, environments, how, said
 from edgetext.bench.results import MEASURED, Results, Row
 from edgetext.errors import needs_extra
 from edgetext.files import write_atomically
@@ -20,7 +18,6 @@ with needs_extra("bench"):
     from jinja2 import Environment, StrictUndefined, Template
     from markupsafe import Markup
 
-_ESCAPED = re.compile(r"\\([^\w\s])")
 PAGE_FILE = "report.html"
 _PACKAGE = "edgetext.bench.page"
 _TEMPLATE = "report.html.jinja"
@@ -51,12 +48,12 @@ def html(results: Results) -> str:
         script=Markup((here / "cost.js").read_text("utf-8")),
         columns=FIGURES,
         rows=[_row(results, number, row) for number, row in numbered],
-        warnings=warnings(results),
+        warnings=cautions(results),
         latencies=latencies(measured),
         frontier=frontier(measured),
         costs=[_cost(number, row) for number, row in measured if row.throughput_per_s],
-        how=[_without_markup(line) for line in how(results) if line.startswith("- ")],
-        machines=[_machine(entry) for entry in environments(results)],
+        how=list(how(results)),
+        machines=machines(results),
     )
 
 
@@ -87,17 +84,3 @@ def _cost(number: int, row: Row) -> dict[str, Any]:
         "bulk": row.throughput_per_s.value,
         "single": round(one_by_one, 2),
     }
-
-
-def _machine(environment: Mapping[str, Any]) -> dict[str, Any]:
-    versions = environment.get("libraries", {})
-    return {
-        "host": said(environment.get("host")),
-        "facts": [(name.replace("_", " "), said(environment.get(name))) for name in FACTS],
-        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
-    }
-
-
-def _without_markup(line: str) -> str:
-    """Gives the text of a list's line of Markdown; jinja2 escapes it for HTML."""
-    return _ESCAPED.sub(r"\1", line.removeprefix("- ").replace("**", ""))

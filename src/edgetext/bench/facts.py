@@ -1,0 +1,217 @@
+"""What a report says beside its table, in plain words: how each figure was measured, and on what.
+
+Markdown and HTML say the same of the same results; each escapes it for itself. Nothing is measured here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgetext.bench.accuracy import baseline
+from edgetext.bench.cells import ABSENT, warnings
+from edgetext.bench.results import MEASURED, Results, Row
+from edgetext.bench.rounds import latency_rounds
+from edgetext.measure.otherload import others
+
+_MACHINE = (
+    "cpu",
+    "isa",
+    "cores",
+    "usable_cores",
+    "threads",
+    "memory_gb",
+    "gpu",
+    "other_load_cores",
+    "os",
+    "python",
+    "date",
+    "git_revision",
+)
+"""What a report says of a machine, by the names of the environment."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that a report says.
+
+    Attributes:
+        name: What it is about; empty where it is about all figures.
+        text: What is said of it, as plain text.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that rows were measured on.
+
+    Attributes:
+        host: What a reader calls it.
+        facts: What it is.
+        libraries: Names and versions; ``not recorded`` where the file has none.
+    """
+
+    host: str
+    facts: tuple[Fact, ...]
+    libraries: str
+
+
+def cautions(results: Results) -> list[str]:
+    """Gives what stands above the table: sentences, none where there is nothing to be careful with."""
+    unfinished = [row for row in results.rows if row.status == MEASURED and row.reason]
+    return [*warnings(results), *(f"{row.backend} {row.variant} is {row.reason}." for row in unfinished)]
+
+
+def how(results: Results) -> Iterator[Fact]:
+    """Gives how each figure was measured."""
+    yield from _how_timed(results)
+    yield from _how_answered(results)
+    yield Fact(
+        "first ms",
+        "from the start of the process to its first label, imports and loading included, with the files in the "
+        f"disk's cache; {_starts(results.settings)}.",
+    )
+    yield Fact("model MB", "ONNX: the file; torch: the weights in the row's precision. MB are 10^6 bytes.")
+    yield Fact(
+        "peak MB", "the most resident memory that the process held; a GPU's memory is not in it. MB are 10^6 bytes."
+    )
+    for environment in environments(results):
+        if sentence := others(environment):
+            yield Fact("others", sentence)
+
+
+def _how_timed(results: Results) -> Iterator[Fact]:
+    settings = results.settings
+    yield Fact(
+        "",
+        "Each row is a program in a process of its own; all were measured on the same texts with the same number "
+        f"of threads, one at a time, in {_setting(settings, 'rounds')} rounds of shuffled turns. "
+        f"{_slices(settings)}Tokenization is inside every figure.",
+    )
+    yield Fact(
+        "p50, p90, p99",
+        f"from one text to its label, {_setting(settings, 'latency_texts')} texts a round, after "
+        f"{_warm_up(results)} untimed ones. Samples: {_samples(results.rows)}.",
+    )
+    piece = "slice" if "slices" in settings else "round"
+    yield Fact(
+        "texts/s",
+        f"{_setting(settings, 'throughput_texts')} texts a {piece} in batches of {_setting(settings, 'batch')}, "
+        f"the median over rounds. {_fewer(results)}".rstrip(),
+    )
+    if any(row.tokenization_ms for row in results.rows):
+        yield Fact(
+            "tokenizing ms",
+            "the median of tokenizing a text by itself, which all other figures hold too; for TF-IDF, finding and "
+            "weighting its words.",
+        )
+    if any(latency_rounds(row) for row in results.rows):
+        yield Fact(
+            "faster than",
+            "the median of the texts' own ratios in a round, and its geometric mean over the rounds, with "
+            "Student's 95 % interval of the rounds' logarithms (Kalibera and Jones 2013).",
+        )
+
+
+def _how_answered(results: Results) -> Iterator[Fact]:
+    yield Fact(
+        "accuracy",
+        "all rows of the data, with Wilson's 95 % interval; int8 variants of a bundle predict them one by one, "
+        "since their scores depend on the batch, all others in batches.",
+    )
+    if reference := baseline(results.rows):
+        yield Fact(
+            "difference",
+            f"accuracy minus that of {reference.backend} {reference.variant} on the same texts, in percentage "
+            "points, with the paired 95 % score interval (Tango 1998). The latency of the same row is what "
+            '"faster than baseline" divides by.',
+        )
+    if any(row.mcnemar_p is not None for row in results.rows):
+        yield Fact(
+            "McNemar p",
+            "how likely changes from right to wrong and back, so unequal in number, are by chance alone; two-sided "
+            "and exact.",
+        )
+
+
+def machines(results: Results) -> list[Machine]:
+    """Gives the machines of the rows."""
+    return [
+        Machine(
+            host=said(environment.get("host")),
+            facts=tuple(Fact(name.replace("_", " "), said(environment.get(name))) for name in _MACHINE),
+            libraries=", ".join(
+                f"{name} {version}" for name, version in sorted(environment.get("libraries", {}).items())
+            )
+            or "not recorded",
+        )
+        for environment in environments(results)
+    ]
+
+
+def environments(results: Results) -> list[Mapping[str, Any]]:
+    """Gives each machine once, in the order of the rows."""
+    found: list[Mapping[str, Any]] = []
+    for row in results.rows:
+        environment = row.environment or results.environment
+        if environment not in found:
+            found.append(environment)
+    return found
+
+
+def said(value: Any) -> str:
+    """Gives an entry of the environment as text."""
+    if isinstance(value, Mapping):
+        return ", ".join(str(entry) for entry in value.values())
+    if isinstance(value, list):
+        return ", ".join(value) or ABSENT
+    return ABSENT if value is None else str(value)
+
+
+def _samples(rows: Sequence[Row]) -> str:
+    counts = [len(row.latency_ms.samples) for row in rows if row.latency_ms]
+    return f"{_range(counts)} a row" if counts else "none"
+
+
+def _warm_up(results: Results) -> str:
+    """Gives how many texts the programs were warmed up with: found by the data, or set beforehand."""
+    found = sorted({row.warm_up["texts"] for row in results.rows if "texts" in row.warm_up})
+    if not found:
+        return _setting(results.settings, "warm_up")
+    return f"{_range(found)} (found for each row: until passes over the same texts got no faster)"
+
+
+def _slices(settings: Mapping[str, Any]) -> str:
+    """Says how turns are cut; in older files each turn was whole, and all turns of a row in one process."""
+    slices = settings.get("slices")
+    return f"A turn has a process of its own and {slices} slices, which alternate. " if slices else ""
+
+
+def _starts(settings: Mapping[str, Any]) -> str:
+    """Says which start is shown; before every round had a start of its own, there was a number of them."""
+    return (
+        f"the fastest of {settings['starts']} starts"
+        if "starts" in settings
+        else "the median of the rounds' starts"
+    )
+
+
+def _range(counts: Sequence[int]) -> str:
+    return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+
+
+def _fewer(results: Results) -> str:
+    asked = results.settings.get("throughput_texts")
+    found = [row for row in results.rows if row.throughput_per_s and row.throughput_per_s.texts != asked]
+    names = ", ".join(
+        f"{row.backend} {row.variant} {row.throughput_per_s.texts}" for row in found if row.throughput_per_s
+    )
+    return f"Fewer for slow ones: {names}." if names else ""
+
+
+def _setting(settings: Mapping[str, Any], name: str) -> str:
+    return str(settings.get(name, "an unrecorded number of"))
