@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from edgetext import pipeline
+from edgetext.bench import run as bench_run
 from edgetext.checkpoint import Checkpoint
 from edgetext.cli import run as run_module
 from edgetext.cli.main import main
 from edgetext.errors import WriteError
 
 WORDS = ["--epochs", "1", "--max-drop", "0.9", "--threads", "1", "--scheme", "dynamic-int8-fused"]
+
+
+def measure_little(patch, **less):
+    """Makes the bench of a run measure one round, of which a process is started for each row."""
+    whole = bench_run.run_bench
+
+    def run_bench(*arguments, settings, **more):
+        return whole(*arguments, settings=replace(settings, rounds=1), **more, **less)
+
+    patch.setattr(bench_run, "run_bench", run_bench)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +34,12 @@ def finished(tiny_rows, tiny_base, tmp_path_factory):
     from contextlib import redirect_stderr, redirect_stdout
     from io import StringIO
 
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+    with (
+        redirect_stdout(StringIO()) as out,
+        redirect_stderr(StringIO()) as err,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        measure_little(patch)
         code = main(["run", str(tiny_rows), "--base", str(tiny_base), "-o", str(output), *WORDS])
     return output, code, out.getvalue(), err.getvalue()
 
@@ -120,8 +137,9 @@ def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_r
 
 
 @pytest.mark.slow
-def test_a_run_replaces_a_run_as_a_whole(tiny_rows, tiny_base, tmp_path, capsys):
+def test_a_run_replaces_a_run_as_a_whole(tiny_rows, tiny_base, tmp_path, capsys, monkeypatch):
     make_old_run(tmp_path / "out")
+    measure_little(monkeypatch, backends=["edgetext"])
     words = ["run", str(tiny_rows), "--base", str(tiny_base), "-o", str(tmp_path / "out"), *WORDS, "--overwrite"]
     assert main(words) == 0
     assert f"predict {tmp_path / 'out' / 'bundle'}" in capsys.readouterr().out
