@@ -47,8 +47,8 @@ def _serve(arguments: argparse.Namespace, listening: socket) -> int:
             browser=not arguments.no_browser,
             listening=listening,
         )
-        print(f"{page.url} shows {terminal(str(arguments.bundle))}; stop it with Ctrl-C", flush=True)
         try:
+            print(f"{page.url} shows {terminal(str(arguments.bundle))}; stop it with Ctrl-C", flush=True)
             page.wait()
         finally:
             page.close()

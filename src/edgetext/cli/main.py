@@ -103,7 +103,7 @@ def entry() -> NoReturn:
     except SystemExit as left:  # --help, --version, wrong words
         code = left.code
     refused = cannot_print(sys.stdout)  # else Python says so when it ends, in a traceback
-    if refused is not None:
+    if refused is not None and code != WRONG:  # which has said it
         print(f"edgetext: error: {refused}", file=sys.stderr)
         code = code or WRONG
     raise SystemExit(code)
