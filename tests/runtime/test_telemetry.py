@@ -86,7 +86,7 @@ def test_who_wants_telemetry_says_so(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_demo_asks_nobody(tiny_bundle: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgetext", "demo", str(tiny_bundle), "--no-browser"]
-    trace = Trace(tmp_path, "timeout", "-s", "INT", str(LOOKED_UP_AFTER_S + 5), *command)
+    trace = Trace(tmp_path, "timeout", "-s", "INT", str(LOOKED_UP_AFTER_S + 10), *command)
     assert trace.done.stdout.startswith("http://127.0.0.1:")
     assert trace.asked == []
     assert {path.relative_to(trace.home).parts[0] for path in trace.home.iterdir()} <= {"gradio"}

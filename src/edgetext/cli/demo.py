@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace, listening: socket) -> int:
     from edgetext.runtime.predictor import Predictor
     from edgetext.serve.demo import start
+    from edgetext.stopping import stop_if_told
 
     with Predictor(arguments.bundle, variant=arguments.variant) as classify:
         page = start(
@@ -48,6 +49,7 @@ def _serve(arguments: argparse.Namespace, listening: socket) -> int:
             listening=listening,
         )
         try:
+            stop_if_told()  # a library may have swallowed a signal while it was imported
             print(f"{page.url} shows {terminal(str(arguments.bundle))}; stop it with Ctrl-C", flush=True)
             page.wait()
         finally:
