@@ -21,7 +21,7 @@ from foreign_folder import write_weights
 
 ROWS = tuple(
     Example(
-        f"text {row} {'hard' if row % 10 == 0 else 'easy'} {('yes', 'no')[row % 2]}", ("yes", "no")[row % 2], row
+        f"text {row} {'hard' if row % 10 == 0 else 'easy'} {('yes', 'no')[row % 2]}", (("yes", "no")[row % 2],), row
     )
     for row in range(1, 41)
 )
@@ -202,7 +202,7 @@ def test_without_any_baseline_there_is_no_difference(fakes):
 
 
 def test_a_row_with_an_unknown_label_is_refused_before_anything_runs(fakes):
-    rows = HeldOut("fakes", (*ROWS, Example("a text", "maybe", 41)), "")
+    rows = HeldOut("fakes", (*ROWS, Example("a text", ("maybe",), 41)), "")
     with pytest.raises(
         DataError, match=r"^row 41 has the label 'maybe', which .* does not know: expected one of no, yes$"
     ):

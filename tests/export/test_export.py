@@ -45,7 +45,7 @@ def held_out(tiny_checkpoint):
         network = AutoModelForSequenceClassification.from_pretrained(tiny_checkpoint.path)
         answers = network(**batch).logits.argmax(-1).tolist()
     return [
-        Example(text, tiny_checkpoint.labels[answer], row)
+        Example(text, (tiny_checkpoint.labels[answer],), row)
         for row, (text, answer) in enumerate(zip(texts, answers, strict=True), 1)
     ]
 
@@ -299,7 +299,7 @@ def test_wrong_settings_are_named(settings, message):
 
 
 def test_a_label_that_the_model_does_not_know_is_named(tiny_checkpoint, held_out, tmp_path):
-    rows = [*held_out[:3], Example("a red car", "vehicle", 17)]
+    rows = [*held_out[:3], Example("a red car", ("vehicle",), 17)]
     with pytest.raises(InputError, match=r"row 17.*'vehicle'"):
         export_bundle(tiny_checkpoint, rows, tmp_path / "bundle")
 

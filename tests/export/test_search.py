@@ -122,7 +122,9 @@ def test_a_sample_is_drawn_by_a_seed_and_keeps_the_order():
 def held_out(tiny_rows):
     """All rows of the tiny data, twenty times: the search counts texts and does not mind that they repeat."""
     with tiny_rows.open(encoding="utf-8", newline="") as stream:
-        rows = [Example(row["text"], row["label"], number) for number, row in enumerate(csv.DictReader(stream), 1)]
+        rows = [
+            Example(row["text"], (row["label"],), number) for number, row in enumerate(csv.DictReader(stream), 1)
+        ]
     return rows * 20
 
 

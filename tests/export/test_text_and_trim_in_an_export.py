@@ -59,7 +59,7 @@ def rows(tiny_checkpoint: Checkpoint) -> tuple[Example, ...]:
     )
     rng = np.random.default_rng(5)
     texts = [" ".join(rng.choice(words, size=5)) for _ in range(120)]
-    return tuple(Example(text, tiny_checkpoint.labels[row % 2], row) for row, text in enumerate(texts, 1))
+    return tuple(Example(text, (tiny_checkpoint.labels[row % 2],), row) for row, text in enumerate(texts, 1))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_divergent_text_leaves_the_text_model_out_and_the_bundle_whole(
     tiny_checkpoint: Checkpoint, rows: tuple[Example, ...], tmp_path: Path
 ) -> None:
     notes = Notes()
-    divergent = (*rows[:20], Example("a bowl [SEP] of [MASK] ramen [SEP] [SEP]", "food", 999))
+    divergent = (*rows[:20], Example("a bowl [SEP] of [MASK] ramen [SEP] [SEP]", ("food",), 999))
     settings = ExportSettings(max_drop=0.9, schemes=SCHEMES, text_model=True)
     bundle = export_bundle(tiny_checkpoint, divergent, tmp_path / "bundle", settings, progress=notes)
     assert any(note.startswith("the text model is not written: for ") for note in notes.said)

@@ -26,7 +26,9 @@ PLAIN = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), command="edgetex
 @pytest.fixture(scope="module")
 def rows(tiny_rows):
     with tiny_rows.open(encoding="utf-8", newline="") as stream:
-        return [Example(row["text"], row["label"], number) for number, row in enumerate(csv.DictReader(stream), 1)]
+        return [
+            Example(row["text"], (row["label"],), number) for number, row in enumerate(csv.DictReader(stream), 1)
+        ]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def exported_bundle(tiny_checkpoint: Checkpoint, tiny_rows: Path, tmp_path_facto
 
     with tiny_rows.open(encoding="utf-8", newline="") as stream:
         held_out = [
-            Example(row["text"], row["label"], number) for number, row in enumerate(csv.DictReader(stream), 1)
+            Example(row["text"], (row["label"],), number) for number, row in enumerate(csv.DictReader(stream), 1)
         ]
     output = tmp_path_factory.mktemp("interop") / "bundle"
     settings = ExportSettings(max_drop=0.5, schemes=("dynamic-int8-fused",))

@@ -15,7 +15,7 @@ def test_numbers_stand_in_the_order_of_their_values() -> None:
 
 
 def test_a_class_index_is_the_number_that_the_label_says() -> None:
-    rows = tuple(Example(f"text {number}", str(number % 12), number + 1) for number in range(120))
+    rows = tuple(Example(f"text {number}", (str(number % 12),), number + 1) for number in range(120))
     split = resolve_split(LabelledData("d", DataSource("d.csv", "", 120, "text", "label"), rows))
     assert split.labels == tuple(map(str, range(12)))
     assert split.record.parts["train"].rows
@@ -25,7 +25,9 @@ def test_labels_that_look_alike_are_told() -> None:
     accents = ("cafe", "cafe\u0301", "caf\u00e9")
     groups = [("Food", "food"), ("a b", "a\u00a0b"), ("ab", "a\u200bb"), accents, ("fine", "\ufb01ne")]
     assert look_alikes(["x", *(label for group in reversed(groups) for label in group)]) == groups
-    rows = tuple(Example(f"text {number}", ("Food", "food\u200b")[number % 2], number + 1) for number in range(40))
+    rows = tuple(
+        Example(f"text {number}", (("Food", "food\u200b")[number % 2],), number + 1) for number in range(40)
+    )
     split = resolve_split(LabelledData("d", DataSource("d.csv", "", 40, "text", "label"), rows))
     assert split.labels == ("Food", "food\u200b")
     assert any("'Food' and 'food\\u200b'" in note for note in split.notes)

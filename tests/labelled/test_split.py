@@ -16,7 +16,7 @@ from edgetext.errors import DataError
 
 
 def data_of(*rows: tuple[str, ...], name: str = "d") -> LabelledData:
-    examples = tuple(Example(row[0], row[1], number) for number, row in enumerate(rows, start=1))
+    examples = tuple(Example(row[0], (row[1],), number) for number, row in enumerate(rows, start=1))
     splits = None
     if rows and len(rows[0]) == 3:
         parts = dict.fromkeys(row[2] for row in rows)

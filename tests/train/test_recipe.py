@@ -76,7 +76,7 @@ def test_rows_are_encoded_and_cut(tiny_base: Path) -> None:
     from edgetext.data.example import Example
 
     tokenizer = load_tokenizer(resolve_base(str(tiny_base)))
-    rows = encode([Example("a dog", "y", 1), Example("dog " * 50, "x", 2)], ("x", "y"), tokenizer, 8)
+    rows = encode([Example("a dog", ("y",), 1), Example("dog " * 50, ("x",), 2)], ("x", "y"), tokenizer, 8)
     assert rows["labels"][:] == [1, 0]
     assert [len(ids) for ids in rows["input_ids"]] == [4, 8]
 

@@ -56,7 +56,7 @@ def clean(file: str, table: Table, columns: Columns, *, drop_invalid: bool) -> C
         if problem:
             broken.append(_Broken(record, problem))
             continue
-        examples.append(Example(record.values[columns.text], label_of(record.values[columns.label]), record.row))
+        examples.append(Example(record.values[columns.text], (label_of(record.values[columns.label]),), record.row))
         if columns.split:
             parts.append(known_part(record.values[columns.split]) or "")
     if broken and not (drop_invalid and examples):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgetext.checkpoint import DataSource, SplitRecord
+from edgetext.task import Task, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +14,20 @@ class Example:
     """One row that can be learned from.
 
     Attributes:
-        text: The text as it stands in the file.
-        label: Its label, with spaces around it removed.
+        text: The text as it stands in the file, or the pair of texts.
+        labels: Its labels, with spaces around them removed; exactly one, unless the task is multi label.
         row: Its number in its file; the first data row is 1, and blank lines are not counted.
     """
 
-    text: str
-    label: str
+    text: Text
+    labels: tuple[str, ...]
     row: int
+
+    @property
+    def label(self) -> str:
+        """Its only label, where the task is single label."""
+        (label,) = self.labels
+        return label
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Split:
         train: The rows to learn from.
         validation: The rows that choose the best epoch and that export's gate looks at.
         test: The rows kept for the bench; empty where there are none.
-        labels: The labels of the training rows, numbers before words; a label's index is its class index.
+        task: What is learned, with the labels of the training rows, numbers before words.
         record: The same as row numbers, to be kept beside the checkpoint.
         notes: What the user should know, a sentence each.
     """
@@ -60,6 +67,11 @@ class Split:
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
-    labels: tuple[str, ...]
+    task: Task
     record: SplitRecord
     notes: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, by class index."""
+        return self.task.labels

@@ -11,6 +11,7 @@ from edgetext.data.cut import cut, same_text
 from edgetext.data.example import Example, LabelledData, Split
 from edgetext.data.labels import look_alikes, ordered
 from edgetext.errors import DataError
+from edgetext.task import SingleLabel
 
 _NAMED = 10
 
@@ -196,7 +197,7 @@ def _finish(parts: _Parts, labels: tuple[str, ...], seed: int) -> Split:
         train=parts.train,
         validation=held_out["validation"][1],
         test=held_out["test"][1] if "test" in held_out else (),
-        labels=labels,
+        task=SingleLabel(labels),
         record=SplitRecord(tuple(parts.sources), record, seed),
         notes=tuple(parts.notes),
     )

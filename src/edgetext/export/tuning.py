@@ -131,7 +131,7 @@ def read_tuning(bundle: Bundle) -> Tuning | None:
     examples = _read_lines(bundle, files.gate, _Labelled)
     return Tuning(
         Calibration(tuple(line.text for line in texts), files.calibration.origin),
-        tuple(Example(line.text, line.label, row) for row, line in enumerate(examples, start=1)),
+        tuple(Example(line.text, (line.label,), row) for row, line in enumerate(examples, start=1)),
     )
 
 
