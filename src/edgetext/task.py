@@ -204,7 +204,7 @@ class MultiLabel(Task):
         return tuple(self.labels[index] for index in order if probabilities[index] >= self.limits[index])
 
     def confidence(self, probabilities: FloatArray) -> FloatArray:
-        """See ``Task``: of a label that is given its probability, of another one what is left of 1; the smallest."""
+        """See ``Task``: of a label that is given its probability, of another what is left of 1; the smallest."""
         given = probabilities >= self.limits
         return np.asarray(np.where(given, probabilities, 1 - probabilities).min(axis=-1))
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgetext.checkpoint import DataSource, SplitRecord
-from edgetext.task import Task, Text
+
+if TYPE_CHECKING:  # it takes numpy, which reading a file does not
+    from edgetext.task import Task, Text
 
 
 @dataclass(frozen=True, slots=True)
