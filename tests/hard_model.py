@@ -15,6 +15,8 @@ import onnxruntime
 import torch
 from tokenizers import Tokenizer
 
+from edgetext.task import SingleLabel
+
 LABELS = ("few", "some", "many")
 _TRAIN, _HELD_OUT, _STEPS, _BATCH = 6000, 1500, 120, 64
 _WORDS = 30
@@ -30,12 +32,14 @@ class HardModel:
         texts: Held-out texts.
         truth: The right class of each.
         reference: The fp32 probabilities of each, shape (texts, labels).
+        task: Single label.
     """
 
     folder: Path
     texts: list[str]
     truth: np.ndarray
     reference: np.ndarray
+    task: SingleLabel = SingleLabel(LABELS)
 
 
 def make_hard_model(base: Path, folder: Path) -> HardModel:

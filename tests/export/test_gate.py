@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from edgetext.export.gate import judge
+from edgetext.export import gate
 from edgetext.metrics.paired import PairedCounts, score_difference
+from edgetext.task import MultiLabel, SingleLabel
+
+ONE = SingleLabel(("no", "yes"))
+MANY = MultiLabel(("a", "b", "c"))
+
+
+def judge(reference, candidate, truth, *arguments, task=ONE, **more):
+    return gate.judge(task, reference, candidate, np.asarray(truth), *arguments, **more)
 
 
 def answers(classes, labels=2, confidence=0.9):
@@ -156,19 +164,19 @@ def sure(given, confidence=0.9):
     return np.where(given, confidence, 1 - confidence).astype(np.float32)
 
 
-def test_multi_label_is_held_to_macro_f1():
+def test_multi_label_is_held_to_micro_f1():
     truth = labels_of(1000)
     lost = truth.copy()
     lost[:30] = False
-    passed = judge(sure(truth), sure(truth, 0.8), truth, thresholds=[0.5] * 3)
-    failed = judge(sure(truth), sure(lost), truth, thresholds=[0.5] * 3)
+    passed = judge(sure(truth), sure(truth, 0.8), truth, task=MANY)
+    failed = judge(sure(truth), sure(lost), truth, task=MANY)
     assert (passed.decision, failed.decision) == ("passed", "failed")
-    assert passed.metric == "macro F1"
+    assert passed.metric == "micro F1"
     assert (passed.accuracy_reference, passed.accuracy, passed.agreement) == (1.0, 1.0, 1.0)
-    assert failed.accuracy == pytest.approx(f1_score(truth, lost, average="macro"))
+    assert failed.accuracy == pytest.approx(f1_score(truth, lost, average="micro"))
     assert failed.agreement == pytest.approx(1 - truth[:30].any(axis=1).sum() / 1000)
     assert failed.sentence.startswith("failed: int8 lost 1.")
-    assert "points of macro F1 on 1000 held-out texts (95 % interval" in failed.sentence
+    assert "points of micro F1 on 1000 held-out texts (95 % interval" in failed.sentence
     assert passed.calibration_error == pytest.approx(0.2, abs=1e-6)
     assert passed.to_json()["method"].startswith("paired non-inferiority, BCa bootstrap over texts")
 
@@ -177,35 +185,33 @@ def test_multi_label_uses_the_threshold_of_each_label():
     truth = labels_of(1000)
     candidate = sure(truth)
     candidate[:, 1] *= 0.6  # 0.9 becomes 0.54
-    assert judge(sure(truth), candidate, truth, thresholds=[0.5, 0.5, 0.5]).decision == "passed"
-    assert judge(sure(truth), candidate, truth, thresholds=[0.5, 0.6, 0.5]).decision == "failed"
+    assert judge(sure(truth), candidate, truth, task=MANY).decision == "passed"
+    assert (
+        judge(sure(truth), candidate, truth, task=MultiLabel(MANY.labels, thresholds=(0.5, 0.6, 0.5))).decision
+        == "failed"
+    )
 
 
 def test_multi_label_with_few_texts_is_undecided_and_says_how_many_would_settle_it():
     truth = labels_of(60)
-    verdict = judge(sure(truth), sure(truth), truth, thresholds=[0.5] * 3)
+    verdict = judge(sure(truth), sure(truth), truth, task=MANY)
     assert (verdict.decision, verdict.loss) == ("undecided", 0.0)
     assert f"about {verdict.rows_to_settle} texts would settle it" in verdict.sentence
     more = np.tile(truth, (math.ceil(verdict.rows_to_settle / 60), 1))
-    assert judge(sure(more), sure(more), more, thresholds=[0.5] * 3).decision == "passed"
+    assert judge(sure(more), sure(more), more, task=MANY).decision == "passed"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"comparisons": 0}, "comparisons must be at least 1"),
-        ({"thresholds": [0.5, 0.5]}, "shapes differ"),
-    ],
-)
-def test_arguments_that_make_no_sense_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        judge(answers([0, 1]), answers([0, 1]), [0, 1], **arguments)
+def test_no_comparison_at_all_is_refused():
+    with pytest.raises(ValueError, match="comparisons must be at least 1"):
+        judge(answers([0, 1]), answers([0, 1]), [0, 1], comparisons=0)
 
 
-def test_a_threshold_for_each_label_is_needed():
+def test_answers_of_another_task_are_refused():
     truth = labels_of(10)
-    with pytest.raises(ValueError, match="expected 3 thresholds, found 2"):
-        judge(sure(truth), sure(truth), truth, thresholds=[0.5, 0.5])
+    with pytest.raises(ValueError, match="shapes differ"):
+        judge(sure(truth), sure(truth), truth[:, 0].astype(int), task=MANY)
+    with pytest.raises(ValueError, match="shapes differ"):
+        judge(sure(truth), sure(truth), truth, task=MultiLabel(("a", "b")))
 
 
 @pytest.mark.parametrize("max_drop", [0.0, 1.0, -0.1])

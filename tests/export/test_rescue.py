@@ -51,7 +51,9 @@ def trial_of(hard_model, source, **options):
     return Trial(
         hard_model.texts,
         lambda file, session, texts: answers(source.folder, file, texts),
-        lambda found, looks: judge(hard_model.reference, found, hard_model.truth, 0.02, comparisons=looks),
+        lambda found, looks: judge(
+            hard_model.task, hard_model.reference, found, hard_model.truth, 0.02, comparisons=looks
+        ),
         **options,
     )
 
@@ -89,6 +91,7 @@ def test_as_few_as_needed_go_back(rescued):
 def test_the_file_is_the_one_that_passed(hard_model, source, rescued):
     target, found = rescued
     verdict = judge(
+        hard_model.task,
         hard_model.reference,
         answers(source.folder, target, hard_model.texts),
         hard_model.truth,

@@ -54,7 +54,7 @@ def test_a_sabotaged_candidate_is_refused(hard_model, tmp_path, damage):
     damage(model)
     onnx.save(model, tmp_path / "damaged.onnx")
     found = answers(hard_model.folder, tmp_path / "damaged.onnx", hard_model.texts)
-    verdict = judge(hard_model.reference, found, hard_model.truth)
+    verdict = judge(hard_model.task, hard_model.reference, found, hard_model.truth)
     assert verdict.decision == "failed"
     assert verdict.loss > 0.01
     assert verdict.accuracy_reference > 0.9
@@ -65,4 +65,4 @@ def test_a_sound_int8_candidate_is_not_refused(hard_model, tmp_path):
     find_scheme("dynamic-int8").build(source, tmp_path / "int8.onnx")
     found = answers(hard_model.folder, tmp_path / "int8.onnx", hard_model.texts)
     assert np.abs(found - hard_model.reference).max() > 0
-    assert judge(hard_model.reference, found, hard_model.truth, 0.02).decision == "passed"
+    assert judge(hard_model.task, hard_model.reference, found, hard_model.truth, 0.02).decision == "passed"

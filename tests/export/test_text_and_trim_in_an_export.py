@@ -23,6 +23,7 @@ from edgetext.export.settings import ExportSettings
 from edgetext.export.text_model import TEXT_FILE, open_text_model
 from edgetext.export.vocabulary import DEFAULT_SIZE
 from edgetext.runtime.predictor import Predictor
+from edgetext.task import SingleLabel
 
 SCHEMES = ("dynamic-int8",)
 
@@ -91,8 +92,8 @@ def test_the_gate_compares_with_the_model_before(
     for path, variant in ((plain.path, "fp32"), (exported[0].path, "int8")):
         with Predictor(path, variant=variant) as classify:
             answers.append(np.concatenate([classify.predict_proba([row.text]) for row in rows]))
-    truth = [tiny_checkpoint.labels.index(row.label) for row in rows]
-    expected = judge(answers[0], answers[1], truth, 0.5)
+    task = SingleLabel(tiny_checkpoint.labels)
+    expected = judge(task, answers[0], answers[1], task.encode([row.labels for row in rows]), 0.5)
     assert evaluation["loss"]["value"] == pytest.approx(expected.loss)
     assert evaluation["probability_change"]["mean"] == pytest.approx(expected.mean_change, rel=1e-3)
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgetext.metrics.calibration import calibration_error, multi_label_calibration_error
+from edgetext.metrics import calibration
+from edgetext.task import MultiLabel, SingleLabel
+
+
+def calibration_error(probabilities, truth, task=SingleLabel(("a", "b"))):
+    return calibration.calibration_error(task, probabilities, truth)
 
 
 def two_labels(confidences):
@@ -35,8 +40,9 @@ def test_multi_label_holds_every_probability_against_how_often_the_label_is_ther
     probabilities = np.array([[0.1, 0.8], [0.1, 0.8]], np.float32)
     truth = np.array([[False, True], [True, False]])
     # Half of the labels given 0.1 are there, and half of those given 0.8: (0.4 + 0.3) / 2.
-    assert multi_label_calibration_error(probabilities, truth) == pytest.approx(0.35, abs=1e-6)
-    assert multi_label_calibration_error(truth.astype(np.float32), truth) == 0.0
+    many = MultiLabel(("a", "b"))
+    assert calibration_error(probabilities, truth, many) == pytest.approx(0.35, abs=1e-6)
+    assert calibration_error(truth.astype(np.float32), truth, many) == 0.0
 
 
 def test_answers_drawn_at_their_probabilities_are_calibrated():

@@ -1,8 +1,7 @@
 """The gate: is the int8 model as good as the fp32 one? A paired non-inferiority test with three verdicts.
 
-Both models answer the same held-out texts. What was lost, of accuracy or of macro F1 for multi label, has an
-interval (``edgetext.metrics.paired``, ``edgetext.metrics.macro_f1``), which is held against the margin,
-``--max-drop``:
+Both models answer the same held-out texts. What was lost, of accuracy or of micro F1 for multi label, has an
+interval (``edgetext.metrics.difference``), which is held against the margin, ``--max-drop``:
 
 - *passed*: the whole interval lies below the margin, so the loss is shown to be smaller than it;
 - *failed*: the estimate itself is above the margin;
@@ -14,56 +13,49 @@ chance of letting any bad one through stays what it is for one. ``docs/gate.md``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from edgetext.export.objective import DEFAULT_MAX_DROP
-from edgetext.export.verdict import Decision, Metric, Verdict
-from edgetext.metrics.calibration import calibration_error, multi_label_calibration_error
-from edgetext.metrics.paired import CONFIDENCE, count_pairs, score_difference
+from edgetext.export.verdict import Decision, Verdict
+from edgetext.metrics.calibration import calibration_error
+from edgetext.metrics.difference import Difference, metric_difference
+from edgetext.metrics.paired import CONFIDENCE
+from edgetext.task import Answers, FloatArray, Task
 
-__all__ = ["Probabilities", "Verdict", "judge"]
+__all__ = ["Verdict", "judge"]
 
 _MOST_ROWS = 10_000_000  # beyond this, "more rows" is no advice
 
-Probabilities = npt.NDArray[np.float32]
-Truth = Sequence[int] | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
-
 
 def judge(
-    reference: Probabilities,
-    candidate: Probabilities,
-    truth: Truth,
+    task: Task,
+    reference: FloatArray,
+    candidate: FloatArray,
+    truth: Answers,
     max_drop: float = DEFAULT_MAX_DROP,
     *,
     comparisons: int = 1,
-    thresholds: Sequence[float] | None = None,
 ) -> Verdict:
     """Holds a candidate against the reference on texts that the model was not trained on.
 
     Args:
+        task: What the models decide; its metric is held up.
         reference: Probabilities of the fp32 model, float32, shape (texts, labels).
         candidate: Probabilities of the int8 model on the same texts, same shape.
-        truth: The right class index of each text; multi label: whether a text bears a label, bool, same shape as
-            the probabilities.
-        max_drop: The margin: how much accuracy, or macro F1, may be lost, as a share above 0.
+        truth: What is right, as ``task.encode`` has it.
+        max_drop: The margin: how much of the metric may be lost, as a share above 0.
         comparisons: How many candidates are held against these texts, this one included.
-        thresholds: Multi label: the probability from which on a label is given, one a label.
 
     Raises:
         ValueError: The shapes differ, there are no texts, the margin is not between 0 and 1, there is less than one
             comparison, or no text bears any label.
     """
-    _check(reference, candidate, truth, max_drop, comparisons, thresholds)
+    _check(task, reference, candidate, truth, max_drop, comparisons)
     confidence = 1 - (1 - CONFIDENCE) / comparisons
-    if thresholds is None:
-        found = _single_label(reference, candidate, np.asarray(truth), confidence)
-    else:
-        found = _multi_label(reference, candidate, np.asarray(truth, bool), thresholds, confidence)
-    decision = _decide(found.loss, found.high, max_drop)
+    first, second = task.answers(reference), task.answers(candidate)
+    found = metric_difference(task, truth, first, second, confidence)
+    loss, loss_high = 0.0 - found.value, 0.0 - found.low
+    decision = _decide(loss, loss_high, max_drop)
     change = np.abs(reference - candidate)
     return Verdict(
         decision=decision,
@@ -71,14 +63,14 @@ def judge(
         rows=len(truth),
         accuracy_reference=found.reference,
         accuracy=found.candidate,
-        loss=found.loss,
-        loss_low=found.low,
-        loss_high=found.high,
-        agreement=found.agreement,
+        loss=loss,
+        loss_low=0.0 - found.high,
+        loss_high=loss_high,
+        agreement=float(task.same(first, second).mean()),
         mean_change=float(change.mean()),
         largest_change=float(change.max()),
-        calibration_error_reference=found.calibration[0],
-        calibration_error=found.calibration[1],
+        calibration_error_reference=calibration_error(task, reference, truth),
+        calibration_error=calibration_error(task, candidate, truth),
         rows_to_settle=_rows_to_settle(len(truth), found, max_drop) if decision == "undecided" else None,
         metric=found.metric,
         comparisons=comparisons,
@@ -86,95 +78,15 @@ def judge(
     )
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What the texts show.
-
-    Attributes:
-        metric: Of which the rest speaks.
-        reference: The metric of the reference.
-        candidate: The metric of the candidate.
-        loss: The difference of the two, with its interval ``low`` to ``high``.
-        low: See ``loss``.
-        high: See ``loss``.
-        agreement: Share of texts with the same answer.
-        calibration: Calibration error of the reference and of the candidate.
-        high_at: Where the interval would end with so many texts at the same rates.
-    """
-
-    metric: Metric
-    reference: float
-    candidate: float
-    loss: float
-    low: float
-    high: float
-    agreement: float
-    calibration: tuple[float, float]
-    high_at: Callable[[int], float]
-
-
-def _single_label(
-    reference: Probabilities, candidate: Probabilities, right: npt.NDArray[np.int64], confidence: float
-) -> _Found:
-    first, second = reference.argmax(axis=1), candidate.argmax(axis=1)
-    counts = count_pairs((first == right).tolist(), (second == right).tolist())
-    difference = score_difference(counts, confidence)
-    return _Found(
-        metric="accuracy",
-        reference=float((first == right).mean()),
-        candidate=float((second == right).mean()),
-        loss=0.0 - difference.value,
-        low=0.0 - difference.high,
-        high=0.0 - difference.low,
-        agreement=float((first == second).mean()),
-        calibration=(calibration_error(reference, right), calibration_error(candidate, right)),
-        high_at=lambda rows: -score_difference(counts.scaled(rows), confidence).low,
-    )
-
-
-def _multi_label(
-    reference: Probabilities,
-    candidate: Probabilities,
-    truth: npt.NDArray[np.bool_],
-    thresholds: Sequence[float],
-    confidence: float,
-) -> _Found:
-    # Here, since scipy takes a second to load and single-label exports do without it.
-    from edgetext.metrics.macro_f1 import macro_f1_difference
-
-    limits = np.asarray(thresholds, np.float32)
-    first, second = reference >= limits, candidate >= limits
-    difference = macro_f1_difference(truth, first, second, confidence)
-    return _Found(
-        metric="macro F1",
-        reference=difference.reference,
-        candidate=difference.candidate,
-        loss=0.0 - difference.value,
-        low=0.0 - difference.high,
-        high=0.0 - difference.low,
-        agreement=float((first == second).all(axis=1).mean()),
-        calibration=(
-            multi_label_calibration_error(reference, truth),
-            multi_label_calibration_error(candidate, truth),
-        ),
-        high_at=lambda rows: -difference.scaled(rows / len(truth)).low,
-    )
-
-
 def _check(
-    reference: Probabilities,
-    candidate: Probabilities,
-    truth: Truth,
-    max_drop: float,
-    comparisons: int,
-    thresholds: Sequence[float] | None,
+    task: Task, reference: FloatArray, candidate: FloatArray, truth: Answers, max_drop: float, comparisons: int
 ) -> None:
-    right = np.shape(truth)
-    expected = reference.shape[:1] if thresholds is None else reference.shape
-    if reference.shape != candidate.shape or right != expected or not len(reference):
-        raise ValueError(f"shapes differ: {reference.shape}, {candidate.shape} and {right} right answers")
-    if thresholds is not None and len(thresholds) != reference.shape[1]:
-        raise ValueError(f"expected {reference.shape[1]} thresholds, found {len(thresholds)}")
+    wanted = task.answers(reference).shape if reference.shape[1:] == (len(task.labels),) else None
+    if reference.shape != candidate.shape or truth.shape != wanted or not len(reference):
+        raise ValueError(
+            f"shapes differ: {reference.shape}, {candidate.shape} and {truth.shape} right answers "
+            f"of {len(task.labels)} labels"
+        )
     if not 0 < max_drop < 1:
         raise ValueError(f"max_drop must lie between 0 and 1, found {max_drop}")
     if comparisons < 1:
@@ -187,10 +99,10 @@ def _decide(loss: float, loss_high: float, max_drop: float) -> Decision:
     return "passed" if loss_high < max_drop else "undecided"
 
 
-def _rows_to_settle(rows: int, found: _Found, max_drop: float) -> int | None:
+def _rows_to_settle(rows: int, found: Difference, max_drop: float) -> int | None:
     """The smallest number of texts at which the same rates would pass, to the nearest power of 1.1."""
     while rows < _MOST_ROWS:
         rows = rows + max(1, rows // 10)
-        if found.high_at(rows) < max_drop:
+        if -found.low_at(rows) < max_drop:
             return rows
     return None

@@ -8,11 +8,10 @@ from typing import Any, Literal
 from edgetext.metrics.paired import CONFIDENCE
 
 Decision = Literal["passed", "failed", "undecided"]
-Metric = Literal["accuracy", "macro F1"]
 
-_METHODS: dict[Metric, str] = {
+_METHODS = {
     "accuracy": "Tango 1998 score interval",
-    "macro F1": "BCa bootstrap over texts, widened for what they cannot show",
+    "micro F1": "BCa bootstrap over texts, widened for what they cannot show",
 }
 
 
@@ -35,7 +34,7 @@ class Verdict:
         calibration_error_reference: How far the reference's probabilities are from the shares of right answers.
         calibration_error: The same of the candidate (``edgetext.metrics.calibration``).
         rows_to_settle: Undecided: how many texts would settle it at these rates, ``None`` where no number would.
-        metric: ``accuracy``, or ``macro F1`` for multi label.
+        metric: The task's: ``accuracy``, or ``micro F1`` for multi label.
         comparisons: How many looks at these texts there are; the interval allows for them.
         confidence: Of the interval, two-sided.
     """
@@ -54,7 +53,7 @@ class Verdict:
     calibration_error_reference: float
     calibration_error: float
     rows_to_settle: int | None = None
-    metric: Metric = "accuracy"
+    metric: str = "accuracy"
     comparisons: int = 1
     confidence: float = CONFIDENCE
 

@@ -11,34 +11,27 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edgetext.task import Answers, FloatArray, Task
+
 BINS = 15
 
 
-def calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
-    """Gives the expected calibration error of single-label answers: confidence against accuracy.
+def calibration_error(task: Task, probabilities: FloatArray, truth: Answers) -> float:
+    """Measures how far probabilities are from the shares of right answers: the expected calibration error.
 
     Args:
-        probabilities: Float32, shape (texts, labels), at least one text.
-        truth: The right class index of each text, shape (texts,).
-
-    Returns:
-        The mean distance between the most probable label's probability and the share of right answers, over bins of
-        equal width weighted by their texts; 0 to 1.
-    """
-    return _binned_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
-
-
-def multi_label_calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.bool_]) -> float:
-    """Gives the expected calibration error of multi-label answers: every probability against the share of labels.
-
-    Args:
+        task: Whose probabilities they are.
         probabilities: Float32, shape (texts, labels), at least one of each.
-        truth: Whether a text bears a label, same shape.
+        truth: What is right, as ``task.encode`` has it.
 
     Returns:
-        The same distance over all pairs of a text and a label: a probability against how often the label is there.
+        The mean distance, 0 to 1, over bins of equal width weighted by what they hold. Where a text bears one label
+        it is between the answer's probability and the share of right answers; else, over all pairs of a text and a
+        label, between the probability and the share of texts that bear the label.
     """
-    return _binned_error(probabilities.ravel(), truth.ravel())
+    if task.one_label:
+        return _binned_error(task.confidence(probabilities), task.same(task.answers(probabilities), truth))
+    return _binned_error(probabilities.ravel(), truth.astype(bool).ravel())
 
 
 def _binned_error(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> float:

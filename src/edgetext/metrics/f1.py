@@ -1,4 +1,4 @@
-"""Macro F1 of two multi-label classifiers on the same texts, and an interval of their difference.
+"""Micro and macro F1 of two multi-label classifiers on the same texts, and an interval of their difference.
 
 The interval is a paired bootstrap over texts, bias-corrected and accelerated: B. Efron, "Better Bootstrap
 Confidence Intervals", JASA 82 (1987), as ``scipy.stats.bootstrap`` does it. A bootstrap knows only what it has
@@ -15,7 +15,7 @@ import math
 import warnings
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,21 +30,22 @@ _BEYOND = 50  # resamples beyond each end of the interval: 2,000 in all at 95 %,
 _BATCH = 100  # resamples at a time; bounds the memory to about a kilobyte for each text
 _SEED = 20
 
+Average: TypeAlias = Literal["micro", "macro"]
 Labels = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class MacroF1Difference:
-    """Macro F1 of the candidate minus that of the reference, with its interval.
+class F1Difference:
+    """F1 of the candidate minus that of the reference, with its interval.
 
     Attributes:
-        reference: Macro F1 of the reference.
-        candidate: Macro F1 of the candidate.
+        reference: F1 of the reference.
+        candidate: F1 of the candidate.
         low: Lower end of the interval of the difference.
         high: Upper end of the interval of the difference.
         seen_low: How far the bootstrap alone reaches below the difference.
         seen_high: How far the bootstrap alone reaches above it.
-        support: How many texts bear each label.
+        support: Macro: how many texts bear each label. Micro: how many bear any.
         confidence: Of the interval, two-sided.
     """
 
@@ -78,8 +79,8 @@ class MacroF1Difference:
         """Upper end of the interval."""
         return min(1.0, self.value + math.hypot(self.seen_high, self.unseen))
 
-    def scaled(self, share: float) -> MacroF1Difference:
-        """Gives what ``share`` times as many texts would show at the same rates."""
+    def scaled(self, share: float) -> F1Difference:
+        """What ``share`` times as many texts would show at the same rates."""
         spread = math.sqrt(share)
         return replace(
             self,
@@ -89,17 +90,18 @@ class MacroF1Difference:
         )
 
 
-def macro_f1_difference(
-    truth: Labels, reference: Labels, candidate: Labels, confidence: float = CONFIDENCE
-) -> MacroF1Difference:
-    """Compares the macro F1 of two classifiers on the same texts.
+def f1_difference(
+    truth: Labels, reference: Labels, candidate: Labels, average: Average, confidence: float = CONFIDENCE
+) -> F1Difference:
+    """Compares the F1 of two classifiers on the same texts.
 
-    A label that no text bears has no F1 to speak of and is left out.
+    A label that no text bears has no F1 to speak of: the macro F1 leaves it out.
 
     Args:
         truth: Whether a text bears a label, shape (texts, labels).
         reference: Whether the reference gives it, same shape.
         candidate: Whether the candidate gives it, same shape.
+        average: ``micro`` counts all labels together, ``macro`` is the mean over the labels' own F1.
         confidence: Two-sided, such as 0.95.
 
     Raises:
@@ -110,22 +112,27 @@ def macro_f1_difference(
     borne = truth.any(axis=0)
     if not borne.any():
         raise ValueError("no text bears any label, so there is no F1")
-    truth, reference, candidate = truth[:, borne], reference[:, borne], candidate[:, borne]
-    events = _events(truth, reference, candidate)
-    first, second = _macro_f1(events.sum(axis=0, keepdims=True))[:, 0]
+    if average == "macro":
+        truth, reference, candidate = truth[:, borne], reference[:, borne], candidate[:, borne]
+        support = tuple(truth.sum(axis=0, dtype=float).tolist())
+    else:
+        support = (float(truth.any(axis=1).sum()),)
+    events = _events(truth, reference, candidate, average)
+    first, second = _mean_f1(events.sum(axis=0, keepdims=True))[:, 0]
     below, above = _spread(events, float(second - first), confidence)
-    support = tuple(truth.sum(axis=0, dtype=float).tolist())
-    return MacroF1Difference(float(first), float(second), below, above, support, confidence)
+    return F1Difference(float(first), float(second), below, above, support, confidence)
 
 
-def _events(truth: Labels, reference: Labels, candidate: Labels) -> npt.NDArray[np.float32]:
+def _events(truth: Labels, reference: Labels, candidate: Labels, average: Average) -> npt.NDArray[np.float32]:
     """What F1 counts, of each text: true positives of both, and labels borne plus labels given of both."""
     parts = [truth & reference, truth & candidate, truth.astype(int) + reference, truth.astype(int) + candidate]
+    if average == "micro":
+        parts = [part.sum(axis=1, keepdims=True) for part in parts]
     return np.concatenate(parts, axis=1).astype(np.float32)  # whole numbers below 2^24 stay exact
 
 
-def _macro_f1(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Gives macro F1 of the reference and of the candidate, shape (2, samples), from summed events."""
+def _mean_f1(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The mean F1 of the reference and of the candidate, shape (2, samples), from summed events."""
     true_first, true_second, all_first, all_second = np.split(counts.astype(np.float64), 4, axis=1)
     # 0 / 0: a resample without the label, in which neither has it wrong; it counts as 0 for both.
     pairs = ((true_first, all_first), (true_second, all_second))
@@ -142,7 +149,7 @@ def _spread(events: npt.NDArray[np.float32], value: float, confidence: float) ->
         places = flat + len(kinds) * np.arange(len(flat))[:, None]
         times = np.bincount(places.ravel(), minlength=len(kinds) * len(flat)).reshape(len(flat), len(kinds))
         # Not "@": on a busy machine the threads of BLAS wait for each other, up to a hundred times as long.
-        first, second = _macro_f1(np.einsum("sk,kc->sc", times.astype(np.float32), kinds))
+        first, second = _mean_f1(np.einsum("sk,kc->sc", times.astype(np.float32), kinds))
         return (second - first).reshape(texts.shape[:-1])
 
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
