@@ -32,14 +32,17 @@ class HardModel:
         texts: Held-out texts.
         truth: The right class of each.
         reference: The fp32 probabilities of each, shape (texts, labels).
-        task: Single label.
     """
 
     folder: Path
     texts: list[str]
     truth: np.ndarray
     reference: np.ndarray
-    task: SingleLabel = SingleLabel(LABELS)
+
+    @property
+    def task(self) -> SingleLabel:
+        """What it decides."""
+        return SingleLabel(LABELS)
 
 
 def make_hard_model(base: Path, folder: Path) -> HardModel:

@@ -9,7 +9,10 @@ from edgetext.metrics import calibration
 from edgetext.task import MultiLabel, SingleLabel
 
 
-def calibration_error(probabilities, truth, task=SingleLabel(("a", "b"))):
+ONE = SingleLabel(("a", "b"))
+
+
+def calibration_error(probabilities, truth, task=ONE):
     return calibration.calibration_error(task, probabilities, truth)
 
 
