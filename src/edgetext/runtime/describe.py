@@ -59,8 +59,9 @@ def _variant_lines(variant: Mapping[str, Any], *, is_default: bool) -> Iterator[
     yield f"  file      {variant['file']}, {size}, {variant['precision']}{scheme}"
     yield f"  checksum  {variant['checksum']}"
     evaluation = variant["evaluation"]
-    if evaluation.get("verdict"):
-        yield f"  gate      {evaluation['verdict']}: {evaluation.get('sentence', 'no reason recorded')}"
+    if verdict := evaluation.get("verdict"):  # with which the gate's own sentence begins
+        sentence = evaluation.get("sentence", "no reason recorded").removeprefix(f"{verdict}: ")
+        yield f"  gate      {verdict}: {sentence}"
     elif evaluation:
         yield f"  measured  {_plain(evaluation)}"
 
