@@ -13,7 +13,7 @@ _INT64 = 1 << 63
 
 
 def json_text(value: Any) -> str:
-    """Gives JSON on one line; what JSON lacks becomes text (dates, decimals), base64 (bytes) or null (NaN)."""
+    """Returns JSON on one line; what JSON lacks becomes text (dates, decimals), base64 (bytes) or null (NaN)."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
@@ -21,7 +21,7 @@ def json_text(value: Any) -> str:
 
 
 def csv_text(value: Any) -> str:
-    """Gives a string as it is, nothing for a missing value, and JSON for the rest."""
+    """Returns a string as it is, nothing for a missing value, and JSON for the rest."""
     if isinstance(value, str):
         return value
     value = plain(value)
@@ -31,7 +31,7 @@ def csv_text(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Gives a value made only of what JSON has."""
+    """Returns a value made only of what JSON has."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
 
 
 def kind_of(value: Any) -> str:
-    """Gives the first of ``KINDS`` that holds the value; the value is not ``None``."""
+    """Finds the first of ``KINDS`` that holds the value; the value is not ``None``."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
@@ -57,7 +57,7 @@ def kind_of(value: Any) -> str:
 
 
 def common_kind(first: str, second: str) -> str:
-    """Gives the kind that holds values of both: whole numbers fit among floats, all else only as JSON."""
+    """Finds the kind that holds values of both: whole numbers fit among floats, all else only as JSON."""
     if first == second:
         return first
     return "float" if {first, second} == {"int", "float"} else "json"

@@ -14,9 +14,9 @@ from edgetext.errors import InputError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
-    from edgetext.bulk.records import Source
+    from edgetext.bulk.records import OpenRows
+    from edgetext.bulk.rows import TextRow
     from edgetext.runtime.predictor import Predictor
-    from edgetext.runtime.rows import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,12 +170,11 @@ def _open(arguments: argparse.Namespace) -> Predictor:
 
 
 @contextmanager
-def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Source]:
-    from edgetext.bulk.read import open_rows, stream_of_lines
-    from edgetext.bulk.records import Source, TextColumn
+def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[OpenRows]:
+    from edgetext.bulk.records import OpenRows, TextColumn, open_rows, stream_of_lines
 
     if arguments.texts:
-        yield Source("the command line", _given(arguments), 0, lambda: 0, ("text",))
+        yield OpenRows("the command line", _given(arguments), 0, lambda: 0, ("text",))
     elif arguments.input:
         column = TextColumn(arguments.text_column, classify.manifest.text_column)
         with open_rows(arguments.input, column, _note) as source:
@@ -186,21 +185,21 @@ def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Sour
 
 
 @contextmanager
-def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[Row]]:
-    """Gives the rows to answer on the terminal; what reads files is not loaded for texts that stand there."""
+def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[TextRow]]:
+    """Opens the rows to answer on the terminal; what reads files is not loaded for texts that stand there."""
     if arguments.texts:
         yield _given(arguments)
         return
-    from edgetext.bulk.read import good_rows
+    from edgetext.bulk.records import good_rows
 
     with _source(classify, arguments) as source:
         yield good_rows(source)
 
 
-def _given(arguments: argparse.Namespace) -> Iterator[Row]:
-    from edgetext.runtime.rows import Row
+def _given(arguments: argparse.Namespace) -> Iterator[TextRow]:
+    from edgetext.bulk.rows import TextRow
 
-    return (Row(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
+    return (TextRow(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
 
 
 def _note(sentence: str) -> None:
@@ -216,9 +215,9 @@ def _explain_typing() -> None:
 
 
 def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
-    from edgetext.runtime.answers import json_line, plain_line
+    from edgetext.bulk.rows import classify_rows
+    from edgetext.cli.answers import json_line, plain_line
     from edgetext.runtime.batching import WINDOW_TEXTS
-    from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
     window = 1 if typed else WINDOW_TEXTS

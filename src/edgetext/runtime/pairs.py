@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from tokenizers import Tokenizer
 
 from edgetext.errors import InputError
+from edgetext.escape import is_unicode
 from edgetext.runtime.long_texts import FIRST_CUT, LAST_CUT, begin
 
 Text: TypeAlias = str | tuple[str, str]
@@ -30,7 +31,7 @@ def check_pair(pair: tuple[object, ...], name: str) -> None:
             "or a pair of two strings"
         )
     for part, which in zip(pair, ("first", "second"), strict=True):
-        if not isinstance(part, str) or not _is_unicode(part):
+        if not isinstance(part, str) or not is_unicode(part):
             raise InputError(explain(part, f"the {which} part of {name}"))
 
 
@@ -77,11 +78,3 @@ def explain(text: object, name: str) -> str:
         f"{name} is no valid Unicode: character {place} is the lone surrogate {text[place]!a}; decode its bytes "
         "as UTF-8, or replace it with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
     )
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
