@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
 from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
-from edgetext.errors import InputError, WriteError
+from edgetext.errors import INTERRUPTED, InputError, WriteError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
     from edgetext.cli.console import Console
 
-INTERRUPTED = 130  # see cli.main
 BESIDE = "beside"
 USAGE = """edgetext bench BUNDLE [--baseline CHECKPOINT] [--data DATA] -o DIR [options]
        edgetext bench show FILE

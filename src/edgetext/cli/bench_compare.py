@@ -6,12 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.errors import EdgetextError
+from edgetext.errors import REGRESSION, EdgetextError
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
-
-REGRESSION = 4  # see cli.main
 
 
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:

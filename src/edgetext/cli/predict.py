@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgetext.cli.native import native_errors_aside
-from edgetext.errors import InputError
+from edgetext.cli.streams import native_errors_aside
+from edgetext.errors import INTERRUPTED, InputError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
@@ -229,8 +229,7 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
 
 def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
     from edgetext.bulk.job import FileJob, predict_source
-    from edgetext.cli.main import INTERRUPTED
-    from edgetext.cli.rate import show_rate
+    from edgetext.cli.console import show_rate
 
     names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite", "spreadsheet")
     job = FileJob(**{name: getattr(arguments, name) for name in names})

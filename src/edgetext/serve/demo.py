@@ -23,7 +23,7 @@ from typing import Any
 from edgetext.errors import EdgetextError, InputError, needs_extra
 from edgetext.runtime.predictor import Predictor
 from edgetext.serve.guard import Guard, own_names
-from edgetext.serve.listening import Server, listen, url
+from edgetext.serve.listening import ServerThread, listen, url
 
 STYLE = Path(__file__).parent / "demo.css"
 PATHS = ("/", "/favicon.ico", "/theme.css", "/assets/", "/static/", "/gradio_api/run/")
@@ -163,7 +163,7 @@ def start(
         warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
         app = Guard(_application(classify), is_own=own_names(host, names), paths=PATHS)
         classify("a text")  # the first run allocates; no visitor should wait for it
-        server = Server(app, taken)
+        server = ServerThread(app, taken)
         stack.callback(server.close)
         address = url(host, taken)
         if browser:
