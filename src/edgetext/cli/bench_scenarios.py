@@ -47,7 +47,7 @@ def add_scenario_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def scenario_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Gives the fields of ``BenchSettings`` that the flags set.
+    """Returns the fields of ``BenchSettings`` that the flags set.
 
     Raises:
         InputError: There is no scenario of that name, or the tables that are asked for cannot come of the figures.

@@ -125,14 +125,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def export_settings(arguments: argparse.Namespace) -> ExportSettings:
-    """Gives the settings of a command line that has ``add_export_arguments``."""
+    """Returns the settings of a command line that has ``add_export_arguments``."""
     return replace(
         settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
     )
 
 
 def settings_from(arguments: argparse.Namespace) -> ExportSettings:
-    """Gives the settings of a command line that has ``add_search_arguments``."""
+    """Returns the settings of a command line that has ``add_search_arguments``."""
     from edgetext.export.schemes.registry import SCHEMES
     from edgetext.export.settings import ExportSettings
 

@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def data_settings(arguments: argparse.Namespace) -> DataSettings:
-    """Gives the settings of a command line that has ``data`` and ``add_data_arguments``."""
+    """Returns the settings of a command line that has ``data`` and ``add_data_arguments``."""
     from edgetext.data.settings import DataSettings
 
     return DataSettings(
@@ -133,7 +133,7 @@ def data_settings(arguments: argparse.Namespace) -> DataSettings:
 
 
 def training_settings(arguments: argparse.Namespace) -> TrainArguments:
-    """Gives the settings of a command line that has ``add_training_arguments``."""
+    """Returns the settings of a command line that has ``add_training_arguments``."""
     from edgetext.train.arguments import TrainArguments
 
     return TrainArguments(
@@ -147,7 +147,7 @@ def training_settings(arguments: argparse.Namespace) -> TrainArguments:
 
 
 def summary(checkpoint: Checkpoint) -> dict[str, object]:
-    """Gives what ``--json`` prints."""
+    """Collects what ``--json`` prints."""
     metrics = checkpoint.training["metrics"]
     return {
         "checkpoint": str(checkpoint.path),

@@ -172,7 +172,7 @@ def start(
 
 
 def _application(classify: Predictor) -> Any:
-    """Gives the page as an ASGI application; Gradio is asked for it, and left out of serving it."""
+    """Makes the page an ASGI application; Gradio is asked for it, and left out of serving it."""
     page = build(classify)
     with needs_extra("demo"):
         import gradio as gr
