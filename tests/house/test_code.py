@@ -1,4 +1,4 @@
-"""What holds for all of the code: a class has a name of its own, a docstring says what a thing does for its caller."""
+"""What holds for all of the code: a class has a name of its own, a docstring says what a thing does for callers."""
 
 from __future__ import annotations
 
