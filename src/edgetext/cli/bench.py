@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgetext.cli.arguments import add_labelled_rows, settings_of
 from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
-from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
+from edgetext.cli.bench_scenarios import add_scenario_arguments, checked_scenarios, print_costs
 from edgetext.errors import INTERRUPTED, InputError, WriteError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
+    from edgetext.bench.settings import BenchSettings
     from edgetext.cli.console import Console
 
 BESIDE = "beside"
@@ -38,12 +40,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline", type=Path, metavar="CHECKPOINT", help="what it was exported from, for torch rows"
     )
-    parser.add_argument("--data", help="labelled text; default: the held-out rows of the baseline's split")
-    parser.add_argument("--text-column", metavar="NAME", help="the column with the text")
-    parser.add_argument("--label-column", metavar="NAME", help="the column with the label")
+    add_labelled_rows(parser, "labelled text (default: the held-out rows of the baseline's split)")
     parser.add_argument("-o", "--output", type=Path, help="folder for results and report; file for readers")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --output")
-    parser.add_argument("--backends", metavar="A,B", help="only these; all for every one (default: the short list)")
+    parser.add_argument(
+        "--backends",
+        type=lambda words: tuple(filter(None, words.split(","))),
+        default=(),
+        metavar="A,B",
+        help="only these; all for every one (default: the short list)",
+    )
+    _add_amounts(parser)
+    add_compare_arguments(parser)
+    add_scenario_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+
+
+def _add_amounts(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say how much is measured."""
     parser.add_argument("--limit", type=int, metavar="N", help="predict so many rows, drawn at random")
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="for every program (default: usable cores)"
@@ -67,10 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="texts in a batch (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of turns and of --limit (default: 0)")
-    parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one request (default: 600)")
-    add_compare_arguments(parser)
-    add_scenario_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+    parser.add_argument(
+        "--timeout", dest="timeout_s", type=float, default=600.0, metavar="S", help="for one request (default: 600)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,69 +100,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     from edgetext.bench.beside import split
-    from edgetext.bench.heldout import find_held_out
-    from edgetext.bench.limits import read_limit
-    from edgetext.bench.registry import choose_backends
-    from edgetext.bench.report import write_report
-    from edgetext.bench.run import BenchInterrupted, run_bench
-    from edgetext.bench.settings import BenchSettings
-    from edgetext.checkpoint import open_checkpoint
-    from edgetext.cli.console import open_console
+    from edgetext.bench.run import BenchInterrupted
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
-    from edgetext.runtime.bundle import open_bundle
 
-    if arguments.output is None:
-        raise InputError("say where the results go: -o DIR")
-    for text in arguments.fail_if:  # before minutes are spent
-        read_limit(text)
-    settings = BenchSettings(
-        threads=arguments.threads,
-        rounds=arguments.rounds,
-        within=arguments.within,
-        max_rounds=arguments.max_rounds,
-        slices=arguments.slices,
-        batch=arguments.batch,
-        seed=arguments.seed,
-        timeout_s=arguments.timeout,
-        **scenario_settings(arguments),
-    )
-    names = arguments.backends.split(",") if arguments.backends else None
-    choose_backends(names)
-    for path in filter(None, (bundle, arguments.beside)):
-        open_bundle(path)
+    settings = _checked_settings(arguments, bundle)
     with new_folder(arguments.output, REPORT, overwrite=arguments.overwrite) as folder:
-        rows = find_held_out(
-            open_checkpoint(arguments.baseline) if arguments.baseline else None,
-            arguments.data,
-            text_column=arguments.text_column,
-            label_column=arguments.label_column,
-            limit=arguments.limit,
-            seed=arguments.seed,
-        )
-        with open_console().progress() as progress:
-            try:
-                results = run_bench(
-                    bundle,
-                    arguments.baseline,
-                    rows,
-                    beside=arguments.beside,
-                    settings=settings,
-                    backends=names,
-                    progress=progress,
-                )
-                code = 0
-            except BenchInterrupted as interrupted:
-                results, code = interrupted.results, INTERRUPTED
-        results, other = split(results)
         try:
-            write_report(folder, results)
-            if arguments.beside:
-                (folder / BESIDE).mkdir()
-                write_report(folder / BESIDE, other)
-        except WriteError:  # what took minutes to measure is shown at least
-            _print(arguments, results)
-            raise
+            measured, code = _measured(arguments, bundle, settings), 0
+        except BenchInterrupted as interrupted:
+            measured, code = interrupted.results, INTERRUPTED
+        results, other = split(measured)
+        _write(arguments, folder, results, other)
     if not (arguments.json and arguments.beside):  # one JSON document at a time: then it is the comparison
         _print(arguments, results)
     written = sorted(path.name for path in arguments.output.iterdir())
@@ -159,6 +121,64 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     if not code:
         refuse_unmeasured(results)
     return code
+
+
+def _checked_settings(arguments: argparse.Namespace, bundle: Path) -> BenchSettings:
+    """Refuses what cannot work before minutes are spent on it."""
+    from edgetext.bench.limits import read_limit
+    from edgetext.bench.registry import choose_backends
+    from edgetext.bench.settings import BenchSettings
+    from edgetext.runtime.bundle import open_bundle
+
+    if arguments.output is None:
+        raise InputError("say where the results go: -o DIR")
+    for text in arguments.fail_if:
+        read_limit(text)
+    settings = settings_of(BenchSettings, arguments, scenarios=checked_scenarios(arguments))
+    choose_backends(arguments.backends)
+    for path in filter(None, (bundle, arguments.beside)):
+        open_bundle(path)
+    return settings
+
+
+def _measured(arguments: argparse.Namespace, bundle: Path, settings: BenchSettings) -> Results:
+    from edgetext.bench.heldout import find_held_out
+    from edgetext.bench.run import run_bench
+    from edgetext.checkpoint import open_checkpoint
+    from edgetext.cli.console import open_console
+
+    rows = find_held_out(
+        open_checkpoint(arguments.baseline) if arguments.baseline else None,
+        arguments.data,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        limit=arguments.limit,
+        seed=arguments.seed,
+    )
+    with open_console().progress() as progress:
+        return run_bench(
+            bundle,
+            arguments.baseline,
+            rows,
+            beside=arguments.beside,
+            settings=settings,
+            backends=arguments.backends,
+            progress=progress,
+        )
+
+
+def _write(arguments: argparse.Namespace, folder: Path, results: Results, other: Results) -> None:
+    """Writes the report; what took minutes to measure is shown at least, where that is refused."""
+    from edgetext.bench.report import write_report
+
+    try:
+        write_report(folder, results)
+        if arguments.beside:
+            (folder / BESIDE).mkdir()
+            write_report(folder / BESIDE, other)
+    except WriteError:
+        _print(arguments, results)
+        raise
 
 
 def _show(arguments: argparse.Namespace, files: list[Path]) -> int:

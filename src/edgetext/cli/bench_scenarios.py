@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgetext.errors import InputError
 
@@ -24,6 +24,7 @@ def add_scenario_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--duration",
+        dest="scenario_seconds",
         type=float,
         default=3.0,
         metavar="S",
@@ -31,6 +32,7 @@ def add_scenario_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--p99-bound",
+        dest="p99_bound_ms",
         type=float,
         default=50.0,
         metavar="MS",
@@ -46,8 +48,8 @@ def add_scenario_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def scenario_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Returns the fields of ``BenchSettings`` that the flags set.
+def checked_scenarios(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Returns the scenarios that were asked for, before minutes are spent on what cannot be printed in the end.
 
     Raises:
         InputError: There is no scenario of that name, or the tables that are asked for cannot come of the figures.
@@ -64,11 +66,7 @@ def scenario_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         check_loads(_numbers(arguments.requests_per_s))
         if not {"single_stream", "server"} <= {*scenarios}:
             raise InputError("--requests-per-s needs --scenarios single_stream,server")
-    return {
-        "scenarios": scenarios,
-        "scenario_seconds": arguments.duration,
-        "p99_bound_ms": arguments.p99_bound,
-    }
+    return scenarios
 
 
 def print_costs(arguments: argparse.Namespace, results: Results, console: Console) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from edgetext.cli.arguments import add_labelled_rows, settings_of
+from edgetext.cli.train import data_settings
 from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES
 from edgetext.export.vocabulary import DEFAULT_SIZE
 
@@ -36,11 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint", type=Path, metavar="CHECKPOINT", help="the folder that 'edgetext train' wrote"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="the folder to write")
-    parser.add_argument(
-        "--data", help="labelled rows for the gate (default: the validation rows that the checkpoint names)"
-    )
-    parser.add_argument("--text-column", metavar="NAME", help="the column of --data with the text")
-    parser.add_argument("--label-column", metavar="NAME", help="the column of --data with the label")
+    add_labelled_rows(parser, "labelled rows for the gate (default: the validation rows that the checkpoint names)")
     add_export_arguments(parser)
     parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which schemes there are, and end")
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
@@ -102,12 +99,9 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exports, prints what was written, and says so when the gate refused."""
     from edgetext.cli.console import open_console
-    from edgetext.pipeline import DataSettings, export
+    from edgetext.pipeline import export
 
     settings = export_settings(arguments)
-    data = None
-    if arguments.data is not None:
-        data = DataSettings(arguments.data, arguments.text_column, arguments.label_column)
     console = open_console()
     with console.progress() as progress:
         exported = export(
@@ -115,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.output,
             settings,
             progress,
-            data=data,
+            data=data_settings(arguments) if arguments.data is not None else None,
             calibration=arguments.calibration,
             overwrite=arguments.overwrite,
         )
@@ -125,27 +119,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def export_settings(arguments: argparse.Namespace) -> ExportSettings:
-    """Returns the settings of a command line that has ``add_export_arguments``."""
-    return replace(
-        settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
-    )
-
-
-def settings_from(arguments: argparse.Namespace) -> ExportSettings:
     """Returns the settings of a command line that has ``add_search_arguments``."""
-    from edgetext.export.schemes.registry import SCHEMES
     from edgetext.export.settings import ExportSettings
 
-    return ExportSettings(
-        max_drop=arguments.max_drop,
-        schemes=(arguments.scheme,) if arguments.scheme else tuple(SCHEMES),
-        strict=arguments.strict,
-        examples=arguments.examples,
-        texts=arguments.texts,
-        objective=arguments.objective,
-        search_seconds=arguments.search_seconds,
-        command=shlex.join(["edgetext", *sys.argv[1:]]),
-    )
+    chosen = {"schemes": (arguments.scheme,)} if arguments.scheme else {}
+    return settings_of(ExportSettings, arguments, command=shlex.join(["edgetext", *sys.argv[1:]]), **chosen)
 
 
 def show(exported: Exported, console: Console, *, as_json: bool) -> None:

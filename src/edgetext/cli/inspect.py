@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
+from edgetext.cli.arguments import add_bundle
 from edgetext.errors import BundleError, IntegrityError
 from edgetext.escape import json_text, terminal
 from edgetext.runtime.bundle import TOKENIZER_FILE, Bundle, open_bundle
@@ -17,7 +17,7 @@ _MOST_LABELS = 12  # on one line for people; JSON has them all
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle, or a Hugging Face ONNX folder")
+    add_bundle(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

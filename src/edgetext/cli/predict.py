@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgetext.cli.arguments import add_bundle, add_variant, settings_of
 from edgetext.cli.streams import native_errors_aside
 from edgetext.errors import INTERRUPTED, InputError
 from edgetext.escape import terminal
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     _allow_options_before_texts(parser)
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle, or a Hugging Face ONNX folder")
+    add_bundle(parser)
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts; without any, the lines of stdin")
     _add_file_arguments(parser)
     parser.add_argument("--text-column", metavar="NAME", help="column of the input that holds the text")
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--variant", metavar="NAME", help="model of the bundle, such as int8 or fp32")
+    add_variant(parser)
     parser.add_argument(
         "--profile",
         choices=["latency", "throughput", "background"],
@@ -231,8 +232,7 @@ def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
     from edgetext.bulk.job import FileJob, predict_source
     from edgetext.cli.console import show_rate
 
-    names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite", "spreadsheet")
-    job = FileJob(**{name: getattr(arguments, name) for name in names})
+    job = settings_of(FileJob, arguments)
     try:
         with _source(classify, arguments) as source, show_rate() as report:
             outcome = predict_source(classify, source, job, report)
