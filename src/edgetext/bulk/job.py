@@ -14,7 +14,7 @@ from typing import Any
 
 from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note, bundle_identity, input_identity, refuse_other_job
 from edgetext.bulk.parquet import write_parquet
-from edgetext.bulk.records import Broken, OpenRows, Record, TextColumn, open_rows
+from edgetext.bulk.records import Broken, OpenRows, Record, TextColumn
 from edgetext.bulk.rows import TextRow, classify_rows
 from edgetext.bulk.values import json_text
 from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, refuse_taken, reject_line
@@ -80,25 +80,19 @@ def rows_kept(output: Path) -> int:
     return note.read if note else 0
 
 
-def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
-    """Classifies the rows of a file into another one.
+def predict_rows(classify: Predictor, source: OpenRows, job: FileJob, report: Report) -> Outcome:
+    """Classifies open rows into a file.
 
     Args:
         classify: The predictor.
-        job: What to do; ``input`` is given.
+        source: The rows: those of ``job.input``, or of elsewhere where that is ``None``.
+        job: What to do.
         report: Called with the rows done, how much of the input is read, and its size (see ``OpenRows``).
 
     Raises:
         InputError: The input cannot be used, a row is broken, or an earlier run was about something else.
         OutputExistsError: An earlier run left something, and neither ``resume`` nor ``overwrite`` is set.
     """
-    assert job.input is not None
-    with open_rows(job.input, TextColumn(job.text_column, classify.manifest.text_column)) as source:
-        return predict_source(classify, source, job, report)
-
-
-def predict_source(classify: Predictor, source: OpenRows, job: FileJob, report: Report) -> Outcome:
-    """Does the same for rows from anywhere; see ``predict_file``."""
     refuse_taken(source.columns or (), job.kind)
     journal = Journal(job.output, job.rejects)
     try:

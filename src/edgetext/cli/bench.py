@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --output")
     parser.add_argument(
         "--backends",
-        type=lambda words: tuple(filter(None, words.split(","))),
+        type=lambda words: tuple(words.split(",")) if words else (),
         default=(),
         metavar="A,B",
         help="only these; all for every one (default: the short list)",

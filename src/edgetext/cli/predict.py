@@ -229,13 +229,13 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
 
 
 def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
-    from edgetext.bulk.job import FileJob, predict_source
+    from edgetext.bulk.job import FileJob, predict_rows
     from edgetext.cli.console import show_rate
 
     job = settings_of(FileJob, arguments)
     try:
         with _source(classify, arguments) as source, show_rate() as report:
-            outcome = predict_source(classify, source, job, report)
+            outcome = predict_rows(classify, source, job, report)
     except KeyboardInterrupt:
         print(f"\nedgetext predict: interrupted{_kept(job.output)}", file=sys.stderr)
         return INTERRUPTED
