@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from edgetext.bulk.journal import Journal, Note
-from edgetext.bulk.parquet import make_parquet
-from edgetext.bulk.values import common_kind, csv_text, json_text, kind_of
-from edgetext.bulk.write import csv_line
+from edgetext.bulk.parquet import common_kind, kind_of, make_parquet
+from edgetext.bulk.write import csv_line, csv_text, json_text
 from edgetext.cli.console import Rate, show_rate, time_words
 from edgetext.errors import InputError, OutputExistsError
 

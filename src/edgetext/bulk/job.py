@@ -16,8 +16,7 @@ from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note, bundle_identity, i
 from edgetext.bulk.parquet import write_parquet
 from edgetext.bulk.records import Broken, OpenRows, Record, TextColumn
 from edgetext.bulk.rows import TextRow, classify_rows
-from edgetext.bulk.values import json_text
-from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, refuse_taken, reject_line
+from edgetext.bulk.write import csv_header, csv_row, json_row, json_text, numbered_row, refuse_taken
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.runtime.predictor import Predictor
 from edgetext.trouble import tell_failed_writes
@@ -185,7 +184,7 @@ class _Run:
         if self._job.rejects is None:
             hint = "; --rejects FILE sets such rows aside" if self._job.input else ""
             raise InputError(record.sentence(self._source.name) + hint)
-        self.journal.write("rejects", reject_line(record))
+        self.journal.write("rejects", record.json_line())
         self.note.rejected += 1
         return None
 

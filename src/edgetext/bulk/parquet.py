@@ -11,11 +11,13 @@ from typing import Any
 
 from edgetext.bulk.records import TextColumn, open_rows
 from edgetext.bulk.rows import TextRow
-from edgetext.bulk.values import common_kind, json_text, kind_of
+from edgetext.bulk.write import json_text
 from edgetext.data.parquet import column_batches, open_columns
 from edgetext.errors import needs_extra
 
 _BATCH_ROWS = 4096
+KINDS = ("bool", "int", "float", "text", "json")
+_INT64 = 1 << 63
 
 
 def write_parquet(source: Path, column: TextColumn, predictions: Path, target: Path) -> None:
@@ -106,6 +108,24 @@ def check_parquet() -> None:
     """
     with needs_extra("parquet"):
         import pyarrow.parquet  # noqa: F401
+
+
+def kind_of(value: Any) -> str:
+    """Finds the first of ``KINDS`` that holds the value; the value is not ``None``."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int" if -_INT64 <= value < _INT64 else "json"
+    if isinstance(value, float):
+        return "float"
+    return "text" if isinstance(value, str) else "json"
+
+
+def common_kind(first: str, second: str) -> str:
+    """Finds the kind that holds values of both: whole numbers fit among floats, all else only as JSON."""
+    if first == second:
+        return first
+    return "float" if {first, second} == {"int", "float"} else "json"
 
 
 def _cells(row: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:

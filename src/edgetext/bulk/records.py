@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgetext.bulk.rows import TextRow
-from edgetext.bulk.values import json_text
+from edgetext.bulk.write import json_text
 from edgetext.data.columns import list_columns, usual_text_column
 from edgetext.data.read import open_stream, open_table
 from edgetext.data.table import OpenTable, place
@@ -77,6 +78,12 @@ class Broken:
     def sentence(self, name: str) -> str:
         """Says it about the input that goes by that name."""
         return f"{name}: {place(self.number, self.line)}: {self.reason}"
+
+    def json_line(self) -> str:
+        """Returns ``row``, ``line`` (of a file that has lines), ``reason`` and ``raw`` as a line of JSON."""
+        line = {} if self.line is None else {"line": self.line}
+        value = {"row": self.number, **line, "reason": self.reason, "raw": self.raw}
+        return json.dumps(value, ensure_ascii=not is_unicode(f"{self.reason}{self.raw}")) + "\n"
 
 
 Record = TextRow | Broken

@@ -1,19 +1,18 @@
-"""Predictions as lines of a file: CSV or JSON Lines, the columns of the input first."""
+"""Predictions as lines of a file: CSV or JSON Lines, the columns of the input first, whatever values they hold."""
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgetext.bulk.records import Broken
 from edgetext.bulk.rows import TextRow
-from edgetext.bulk.values import csv_text, json_text
 from edgetext.errors import InputError
-from edgetext.escape import is_unicode
 from edgetext.escape import spreadsheet as defused
 from edgetext.files import refuse_file
 from edgetext.ours import PREDICTIONS, REJECTS
@@ -55,13 +54,6 @@ def numbered_row(row: TextRow, prediction: Prediction) -> str:
     return json.dumps([row.number, added(prediction)], ensure_ascii=False) + "\n"
 
 
-def reject_line(broken: Broken) -> str:
-    """Returns ``row``, ``line`` (of a file that has lines), ``reason`` and ``raw`` of a row that was set aside."""
-    line = {} if broken.line is None else {"line": broken.line}
-    value = {"row": broken.number, **line, "reason": broken.reason, "raw": broken.raw}
-    return json.dumps(value, ensure_ascii=not is_unicode(f"{broken.reason}{broken.raw}")) + "\n"
-
-
 def csv_line(values: Iterable[Any], *, spreadsheet: bool = False) -> str:
     """Returns one line of CSV, ended by a line feed.
 
@@ -77,6 +69,39 @@ def csv_line(values: Iterable[Any], *, spreadsheet: bool = False) -> str:
     stream = io.StringIO()
     csv.writer(stream, quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL, lineterminator="\n").writerow(cells)
     return stream.getvalue()
+
+
+def json_text(value: Any) -> str:
+    """Returns JSON on one line; what JSON lacks becomes text (dates, decimals), base64 (bytes) or null (NaN)."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(plain(value), ensure_ascii=False)
+
+
+def csv_text(value: Any) -> str:
+    """Returns a string as it is, nothing for a missing value, and JSON for the rest."""
+    if isinstance(value, str):
+        return value
+    value = plain(value)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """Returns a value made only of what JSON has."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def refuse_taken(columns: Iterable[str] | Mapping[str, Any], suffix: str) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.cli.arguments import add_labelled_rows, settings_of
-from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
 from edgetext.cli.bench_scenarios import add_scenario_arguments, checked_scenarios, print_costs
-from edgetext.errors import INTERRUPTED, InputError, WriteError
+from edgetext.errors import INTERRUPTED, REGRESSION, EdgetextError, InputError, WriteError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
@@ -51,7 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only these; all for every one (default: the short list)",
     )
     _add_amounts(parser)
-    add_compare_arguments(parser)
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="OLD",
+        help="measure the bundle OLD in the same rounds, into DIR/beside, and compare the two",
+    )
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="METRIC>N%",
+        help="compare: exit code 4 when a row got worse by more, with certainty; may be given several times",
+    )
     add_scenario_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
 
@@ -117,7 +128,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
     written = sorted(path.name for path in arguments.output.iterdir())
     print(terminal("written: " + ", ".join(f"{arguments.output}/{name}" for name in written)), file=sys.stderr)
     if arguments.beside and not code:
-        code = print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+        code = _print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
     if not code:
         refuse_unmeasured(results)
     return code
@@ -228,7 +239,7 @@ def _compare(arguments: argparse.Namespace, files: list[Path]) -> int:
     if len(files) != 2:
         raise InputError(f"compare takes two results files, the old one and the new one, found {len(files)}")
     old, new = (read_results(file) for file in files)
-    return print_comparison(arguments, old, new, (str(files[0]), str(files[1])))
+    return _print_comparison(arguments, old, new, (str(files[0]), str(files[1])))
 
 
 _READERS: dict[str, Callable[[argparse.Namespace, list[Path]], int]] = {
@@ -264,7 +275,6 @@ def refuse_unmeasured(results: Results) -> None:
         EdgetextError: No row was measured.
     """
     from edgetext.bench.results import MEASURED
-    from edgetext.errors import EdgetextError
 
     if any(row.status == MEASURED for row in results.rows):
         return
@@ -278,6 +288,37 @@ def _print(arguments: argparse.Namespace, results: Results) -> None:
     print_results(results, open_console(), as_json=arguments.json)
     if not arguments.json:
         print_costs(arguments, results, open_console())
+
+
+def _print_comparison(arguments: argparse.Namespace, old: Results, new: Results, names: tuple[str, str]) -> int:
+    """Prints what got worse, and gives the exit code.
+
+    Raises:
+        DataError: They predicted different rows.
+        InputError: They cannot be compared, or a limit cannot be read.
+        EdgetextError: No row was measured in both.
+    """
+    from edgetext.bench.compare import compare, regressions
+    from edgetext.bench.limits import read_limit
+    from edgetext.bench.show import COMPARED, comparison_rows
+    from edgetext.cli.console import open_console
+
+    limits = [read_limit(text) for text in arguments.fail_if]
+    comparison = compare(old, new, names)
+    found = regressions(comparison, limits)
+    console = open_console()
+    if arguments.json:
+        console.say_json({**comparison.to_json(), "regressions": found})
+    else:
+        title = f"{names[1]} against {names[0]}: percent worse [95 %], accuracy in points; * shows a difference"
+        console.table(title, list(COMPARED), comparison_rows(comparison))
+        for sentence in (*comparison.notes, *comparison.lost):
+            console.say(sentence)
+        for sentence in found:
+            console.say(f"regression: {sentence}")
+    if not (found or comparison.pairs):
+        raise EdgetextError(f"no row was measured in both {names[0]} and {names[1]}: nothing was compared")
+    return REGRESSION if found else 0
 
 
 def _only(files: list[Path]) -> Path:
