@@ -64,15 +64,6 @@ def spreadsheet(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def is_unicode(text: str) -> bool:
-    """Tells whether a text can be encoded at all: none of its characters is half of a surrogate pair."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def yaml(text: str) -> str:
     """Returns text as a string of YAML: JSON in ASCII, which YAML holds (https://yaml.org/spec/1.2.2/)."""
     return json.dumps(text)

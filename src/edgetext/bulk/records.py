@@ -15,8 +15,7 @@ from edgetext.data.columns import list_columns, usual_text_column
 from edgetext.data.read import open_stream, open_table
 from edgetext.data.table import OpenTable, place
 from edgetext.errors import InputError
-from edgetext.escape import is_unicode
-from edgetext.runtime.pairs import explain
+from edgetext.runtime.pairs import explain, is_unicode
 
 
 @dataclass(frozen=True)

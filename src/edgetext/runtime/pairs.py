@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 from tokenizers import Tokenizer
 
 from edgetext.errors import InputError
-from edgetext.escape import is_unicode
 from edgetext.runtime.long_texts import FIRST_CUT, LAST_CUT, begin
 
 Text: TypeAlias = str | tuple[str, str]
@@ -36,7 +35,7 @@ def check_pair(pair: tuple[object, ...], name: str) -> None:
 
 
 def shorten(tokenizer: Tokenizer, pair: tuple[str, str], max_length: int) -> tuple[str, str]:
-    """Gives as much of each part of a pair as the model can need, so that an enormous one costs little.
+    """Cuts each part of a pair to as much of it as the model can need, so that an enormous one costs little.
 
     Tokenizing two long parts together makes every combination of their overflowing pieces; a few pieces' worth of
     tokens are left here, where one at most is used. The part with more tokens stays the longer one: where both are
@@ -60,7 +59,7 @@ def _tokens(tokenizer: Tokenizer, part: str, max_length: int) -> int:
 
 
 def _end(encoding: Any, read: int, pieces: int) -> int:
-    """Gives the place in the text after so many overflowing pieces, or after what was read if there are fewer."""
+    """Returns the place in the text after so many overflowing pieces, or after what was read if there are fewer."""
     if len(encoding.overflowing) < _PIECES:
         return read
     return int(max(end for _, end in encoding.overflowing[pieces - 1].offsets))
@@ -78,3 +77,12 @@ def explain(text: object, name: str) -> str:
         f"{name} is no valid Unicode: character {place} is the lone surrogate {text[place]!a}; decode its bytes "
         "as UTF-8, or replace it with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
     )
+
+
+def is_unicode(text: str) -> bool:
+    """Tells whether a text can be written as UTF-8: whether no half of a surrogate pair stands alone in it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
