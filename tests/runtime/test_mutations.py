@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
 from edgetext import InputError, Predictor
+from edgetext.cli.describe import describe, lines
 from edgetext.export import tune
 from edgetext.export.assembly import Exported
 from edgetext.export.card import write_card
@@ -21,7 +22,6 @@ from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import check_held_out
 from edgetext.files import sha256
 from edgetext.runtime.bundle import open_bundle
-from edgetext.runtime.describe import describe, lines
 from edgetext.serve.demo import examples
 
 EXAMPLES = 150

@@ -9,8 +9,8 @@ from typing import Any
 
 from edgetext.bulk.read import open_rows
 from edgetext.bulk.records import TextColumn
+from edgetext.bulk.rows import TextRow
 from edgetext.bulk.values import common_kind, kind_of
-from edgetext.runtime.rows import Row
 
 
 def write_parquet(source: Path, column: TextColumn, predictions: Path, target: Path) -> None:
@@ -40,13 +40,13 @@ def _added(predictions: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             yield number, values
 
 
-def _rows(source: Path, column: TextColumn, predictions: Path) -> Iterator[tuple[Row, Mapping[str, Any]]]:
+def _rows(source: Path, column: TextColumn, predictions: Path) -> Iterator[tuple[TextRow, Mapping[str, Any]]]:
     """Pairs the rows that were classified with what is added to them."""
     with open_rows(source, column) as rows:
         added = _added(predictions)
         wanted = next(added, None)
         for record in rows.records:
-            if wanted is not None and isinstance(record, Row) and record.number == wanted[0]:
+            if wanted is not None and isinstance(record, TextRow) and record.number == wanted[0]:
                 yield record, wanted[1]
                 wanted = next(added, None)
 

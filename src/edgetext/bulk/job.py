@@ -17,11 +17,11 @@ from edgetext.bulk.convert import write_parquet
 from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note
 from edgetext.bulk.read import open_rows
 from edgetext.bulk.records import Broken, Record, Source, TextColumn
+from edgetext.bulk.rows import TextRow, classify_rows
 from edgetext.bulk.values import json_text
 from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, refuse_taken, reject_line
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.runtime.predictor import Predictor
-from edgetext.runtime.rows import Row, classify_rows
 from edgetext.trouble import tell_failed_writes
 
 CHUNK_ROWS = 4096
@@ -168,9 +168,9 @@ class _Work:
             self.note.columns = tuple(columns)
             self.journal.write("output", csv_header(columns, spreadsheet=self._job.spreadsheet))
 
-    def _chunks(self) -> Iterator[tuple[int, list[Row]]]:
+    def _chunks(self) -> Iterator[tuple[int, list[TextRow]]]:
         """Gives how many records were taken, and the good rows among them."""
-        taken, characters, chunk = 0, 0, list[Row]()
+        taken, characters, chunk = 0, 0, list[TextRow]()
         for record in self._source.records:
             taken += 1
             characters += _characters(record)
@@ -183,12 +183,12 @@ class _Work:
         if taken:
             yield taken, chunk
 
-    def _checked(self, record: Record) -> Row | None:
+    def _checked(self, record: Record) -> TextRow | None:
         """Gives a row that can be written; sets it aside, or stops the run, if it is broken."""
-        if isinstance(record, Row):
+        if isinstance(record, TextRow):
             refuse_taken(record.columns, self._job.kind)
             record = self._fitting(record)
-        if isinstance(record, Row):
+        if isinstance(record, TextRow):
             return record
         if self._job.rejects is None:
             hint = "; --rejects FILE sets such rows aside" if self._job.input else ""
@@ -197,7 +197,7 @@ class _Work:
         self.note.rejected += 1
         return None
 
-    def _fitting(self, row: Row) -> Record:
+    def _fitting(self, row: TextRow) -> Record:
         """Refuses a row whose columns the header of CSV lacks; the first row of JSON Lines makes the header."""
         if self._job.kind != ".csv":
             return row
@@ -210,13 +210,13 @@ class _Work:
         reason = f"the first row has no column {more!r}, and CSV has the same columns in every row"
         return Broken(row.number, reason, json_text(row.columns))
 
-    def _classify_chunk(self, chunk: list[Row], before: float, after: float) -> None:
+    def _classify_chunk(self, chunk: list[TextRow], before: float, after: float) -> None:
         begun = self.note.read - self.note.rejected
         for done, (row, prediction) in enumerate(classify_rows(self._classify, chunk, self._job.top_k), 1):
             self.journal.write("output", self._line(row, prediction))
             self._report(begun + done, before + (after - before) * done / len(chunk), self._source.size)
 
-    def _line(self, row: Row, prediction: Any) -> str:
+    def _line(self, row: TextRow, prediction: Any) -> str:
         if self._job.kind == ".csv":
             return csv_row(row, prediction, self.note.columns or (), spreadsheet=self._job.spreadsheet)
         return json_row(row, prediction) if self._job.kind == ".jsonl" else numbered_row(row, prediction)

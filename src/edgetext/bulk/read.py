@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import IO
 
 from edgetext.bulk.records import Broken, Source, TextColumn, make_source
+from edgetext.bulk.rows import TextRow
 from edgetext.data.read import open_stream, open_table
 from edgetext.errors import InputError
-from edgetext.runtime.rows import Row
 
 
 def _untold(_: str) -> None:
@@ -45,7 +45,7 @@ def stream_of_lines(stream: IO[bytes], name: str, note: Callable[[str], None] = 
     return make_source(open_stream(stream, name), TextColumn(), note)
 
 
-def good_rows(source: Source) -> Iterator[Row]:
+def good_rows(source: Source) -> Iterator[TextRow]:
     """Gives the rows up to the first broken one.
 
     Raises:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgetext.bulk.rows import TextRow
 from edgetext.bulk.values import json_text
 from edgetext.data.columns import list_columns, usual_text_column
 from edgetext.data.table import OpenTable, place
 from edgetext.errors import InputError
 from edgetext.runtime.pairs import explain
-from edgetext.runtime.rows import Row
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Broken:
         return f"{name}: {place(self.number, self.line)}: {self.reason}"
 
 
-Record = Row | Broken
+Record = TextRow | Broken
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _records(
         if reason:
             yield Broken(record.row, reason, table.raw(), record.line)
         else:
-            yield Row(record.values[chosen or ""], record.values, record.row)
+            yield TextRow(record.values[chosen or ""], record.values, record.row)
 
 
 def _fault(table: OpenTable, values: Mapping[str, Any], chosen: str | None) -> str:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.bulk.records import Broken
+from edgetext.bulk.rows import TextRow
 from edgetext.bulk.values import csv_text, json_text
 from edgetext.errors import InputError
 from edgetext.escape import spreadsheet as defused
 from edgetext.files import refuse_file
 from edgetext.ours import PREDICTIONS, REJECTS
 from edgetext.runtime.prediction import Prediction
-from edgetext.runtime.rows import Row
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 ADDED_TO_CSV = ("predicted_label", "predicted_score")
@@ -37,19 +37,19 @@ def csv_header(columns: Sequence[str], *, spreadsheet: bool = False) -> str:
     return csv_line([*columns, *ADDED_TO_CSV], spreadsheet=spreadsheet)
 
 
-def csv_row(row: Row, prediction: Prediction, columns: Sequence[str], *, spreadsheet: bool = False) -> str:
+def csv_row(row: TextRow, prediction: Prediction, columns: Sequence[str], *, spreadsheet: bool = False) -> str:
     """Gives the line of one row; a column that it lacks is empty. See ``csv_line``."""
     values = added(prediction)
     cells = (*(row.columns.get(name) for name in columns), *(values[name] for name in ADDED_TO_CSV))
     return csv_line(cells, spreadsheet=spreadsheet)
 
 
-def json_row(row: Row, prediction: Prediction) -> str:
+def json_row(row: TextRow, prediction: Prediction) -> str:
     """Gives the line of one row."""
     return json_text({**row.columns, **added(prediction)}) + "\n"
 
 
-def numbered_row(row: Row, prediction: Prediction) -> str:
+def numbered_row(row: TextRow, prediction: Prediction) -> str:
     """Gives the number of a row and what is added to it, for the side file of Parquet."""
     return json.dumps([row.number, added(prediction)], ensure_ascii=False) + "\n"
 

@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; a changed file is reported with the rest, and then makes it fail."""
+    from edgetext.cli.describe import describe, lines, problems
     from edgetext.runtime.bundle import open_bundle
-    from edgetext.runtime.describe import describe, lines, problems
 
     description = describe(open_bundle(arguments.bundle))
     if arguments.json:

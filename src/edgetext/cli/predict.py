@@ -15,8 +15,8 @@ from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bulk.records import Source
+    from edgetext.bulk.rows import TextRow
     from edgetext.runtime.predictor import Predictor
-    from edgetext.runtime.rows import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -186,7 +186,7 @@ def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Sour
 
 
 @contextmanager
-def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[Row]]:
+def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[TextRow]]:
     """Gives the rows to answer on the terminal; what reads files is not loaded for texts that stand there."""
     if arguments.texts:
         yield _given(arguments)
@@ -197,10 +197,10 @@ def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterat
         yield good_rows(source)
 
 
-def _given(arguments: argparse.Namespace) -> Iterator[Row]:
-    from edgetext.runtime.rows import Row
+def _given(arguments: argparse.Namespace) -> Iterator[TextRow]:
+    from edgetext.bulk.rows import TextRow
 
-    return (Row(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
+    return (TextRow(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
 
 
 def _note(sentence: str) -> None:
@@ -216,9 +216,9 @@ def _explain_typing() -> None:
 
 
 def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
-    from edgetext.runtime.answers import json_line, plain_line
+    from edgetext.bulk.rows import classify_rows
+    from edgetext.cli.answers import json_line, plain_line
     from edgetext.runtime.batching import WINDOW_TEXTS
-    from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
     window = 1 if typed else WINDOW_TEXTS

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgetext.errors import BundleError, InputError
+from edgetext.errors import BundleError, InputError, first_line
 from edgetext.runtime.graph import Graph
 from edgetext.runtime.long_texts import FIRST_CUT, LongText, Reader, make_reader
 from edgetext.runtime.pairs import Text, check_pair, explain, shorten
-from edgetext.runtime.session import one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,7 +187,7 @@ def load_tokenizer(content: bytes) -> Tokenizer:
         if not _is_of_tokenizers(error):
             raise
         raise BundleError(
-            f"tokenizer.json is damaged: {one_line(error)[:200]}; copy or export the bundle again"
+            f"tokenizer.json is damaged: {first_line(error)[:200]}; copy or export the bundle again"
         ) from None
 
 
@@ -197,7 +196,7 @@ def _explained(error: BaseException, name: str) -> BaseException:
     if not _is_of_tokenizers(error):
         return error
     return BundleError(
-        f"tokenizer.json cannot tokenize {name}: {one_line(error)[:200]}; it is damaged, or made to fail"
+        f"tokenizer.json cannot tokenize {name}: {first_line(error)[:200]}; it is damaged, or made to fail"
     )
 
 

@@ -29,7 +29,7 @@ class Held:
         """Opens it; see the class for the arguments."""
         self.path = path
         self._stream = open_regular(path, error=BundleError)
-        self._identity = _identity(self._stream.fileno())
+        self.identity = _identity(self._stream.fileno())
         size = os.fstat(self._stream.fileno()).st_size
         if not 0 < size <= limit:
             self.close()
@@ -54,7 +54,7 @@ class Held:
             IntegrityError: Another file has, or it was written to.
         """
         with open_regular(self.path, error=BundleError) as now:
-            if _identity(now.fileno()) != self._identity:
+            if _identity(now.fileno()) != self.identity:
                 raise IntegrityError(
                     f"{self.path} was changed or replaced while it was loaded: open the bundle again"
                 )
@@ -84,13 +84,25 @@ class HeldModel:
 
     def check_unchanged(self) -> None:
         """As ``Held.check_unchanged``, for each of the files."""
-        for held in (self.graph, *self.weights):
+        for held in self._all():
             held.check_unchanged()
+
+    def check_same(self, other: HeldModel) -> None:
+        """Raises unless these are the files of another model, untouched since that one's were opened.
+
+        Raises:
+            IntegrityError: They are others, or were written to.
+        """
+        if [held.identity for held in self._all()] != [held.identity for held in other._all()]:
+            raise IntegrityError(f"{self.graph.path} was changed or replaced since it was loaded: open it again")
 
     def close(self) -> None:
         """Closes them."""
-        for held in (self.graph, *self.weights):
+        for held in self._all():
             held.close()
+
+    def _all(self) -> tuple[Held, ...]:
+        return (self.graph, *self.weights)
 
     def __enter__(self) -> HeldModel:
         """Gives itself, to be closed at the end of the block."""

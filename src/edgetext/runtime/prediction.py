@@ -104,6 +104,31 @@ class Scoring:
         powers /= powers.sum(axis=-1, keepdims=True)
         return powers
 
+    def average(self, logits: FloatArray) -> FloatArray:
+        """Makes the answers for the windows of one text one, whose probabilities are the mean of the windows'.
+
+        Probabilities are averaged, and not logits: each window then has the same say, while one window with very
+        large logits would outvote all others.
+
+        Args:
+            logits: Float32, of shape (windows, labels).
+
+        Returns:
+            Float32, of shape (labels,): log-probabilities for softmax, log-odds for sigmoids; the logits themselves
+            where there is one window.
+        """
+        if len(logits) == 1:
+            only: FloatArray = logits[0]
+            return only
+        if self._thresholds is not None:
+            zero = np.float32(0)
+            yes, no = -np.logaddexp(zero, -logits), -np.logaddexp(zero, logits)  # logs of p and of 1 - p
+            odds: FloatArray = np.logaddexp.reduce(yes, axis=0) - np.logaddexp.reduce(no, axis=0)
+            return odds
+        logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        mean: FloatArray = np.logaddexp.reduce(logs, axis=0) - np.float32(np.log(len(logits)))
+        return mean
+
     def prediction(self, probabilities: FloatArray, truncated: bool, top_k: int | None = None) -> Prediction:
         """Makes the prediction for one text.
 

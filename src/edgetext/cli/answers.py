@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from edgetext.bulk.rows import TextRow
 from edgetext.escape import json_text, terminal
 from edgetext.runtime.prediction import Prediction
-from edgetext.runtime.rows import Row
 
 
-def plain_line(row: Row, prediction: Prediction, top_k: int | None = None) -> str:
-    """Gives ``label<TAB>score<TAB>text`` on one line; with ``top_k``, that many labels and scores.
+def plain_line(row: TextRow, prediction: Prediction, top_k: int | None = None) -> str:
+    """Returns ``label<TAB>score<TAB>text`` on one line; with ``top_k``, that many labels and scores.
 
     What would break the line or its columns, or what a terminal obeys, is escaped in labels and text.
     For multi label the label is a list with commas, or ``-`` when no label reached its threshold.
@@ -20,8 +20,8 @@ def plain_line(row: Row, prediction: Prediction, top_k: int | None = None) -> st
     return "\t".join(map(terminal, [*fields, " ".join(row.text.split())]))
 
 
-def json_line(row: Row, prediction: Prediction) -> str:
-    """Gives one JSON object with ``label``, ``score``, ``scores``, ``labels``, ``truncated`` and ``text``."""
+def json_line(row: TextRow, prediction: Prediction) -> str:
+    """Returns one JSON object with ``label``, ``score``, ``scores``, ``labels``, ``truncated`` and ``text``."""
     value = {
         "label": prediction.label,
         "score": prediction.score,

@@ -30,13 +30,13 @@ def describe(bundle: Bundle) -> dict[str, Any]:
 
 
 def problems(description: Mapping[str, Any]) -> list[str]:
-    """Gives the sentences about files that are not as they were exported."""
+    """Returns the sentences about files that are not as they were exported."""
     found = [variant["checksum"] for variant in description["variants"]]
     return [text for text in [*found, description["tokenizer_checksum"]] if text not in ("ok", "not recorded")]
 
 
 def lines(description: Mapping[str, Any]) -> Iterator[str]:
-    """Gives the description as lines for people."""
+    """Yields the description as lines for people."""
     labels = description["labels"]
     shown = ", ".join(labels[:_MOST_LABELS]) + (", ..." if len(labels) > _MOST_LABELS else "")
     yield f"bundle      {description['path']}"

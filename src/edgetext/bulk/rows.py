@@ -13,7 +13,7 @@ from edgetext.runtime.predictor import Predictor
 
 
 @dataclass(frozen=True)
-class Row:
+class TextRow:
     """One text to classify.
 
     Attributes:
@@ -28,10 +28,10 @@ class Row:
 
 
 def classify_rows(
-    classify: Predictor, rows: Iterable[Row], top_k: int | None = None, window: int = WINDOW_TEXTS
-) -> Iterator[tuple[Row, Prediction]]:
+    classify: Predictor, rows: Iterable[TextRow], top_k: int | None = None, window: int = WINDOW_TEXTS
+) -> Iterator[tuple[TextRow, Prediction]]:
     """Pairs each row with its prediction, in order and in bounded memory; see ``Predictor.stream``."""
-    waiting: deque[Row] = deque()
+    waiting: deque[TextRow] = deque()
 
     def texts() -> Iterator[str]:
         for row in rows:
