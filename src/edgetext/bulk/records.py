@@ -11,7 +11,7 @@ from edgetext.bulk.values import json_text
 from edgetext.data.columns import list_columns, usual_text_column
 from edgetext.data.table import OpenTable, place
 from edgetext.errors import InputError
-from edgetext.runtime.pairs import explain
+from edgetext.runtime.pairs import explain, is_unicode
 
 
 @dataclass(frozen=True)
@@ -134,19 +134,11 @@ def _fault(table: OpenTable, values: Mapping[str, Any], chosen: str | None) -> s
     if chosen is None or chosen not in values:
         return f"the column {chosen!r} is missing" if chosen else "the object is empty"
     text = values[chosen]
-    if not isinstance(text, str) or not _is_unicode(text):
+    if not isinstance(text, str) or not is_unicode(text):
         return explain(text, "the text")
     if not text.strip() and table.format != "plain":  # there the answers stay in step with the lines
         return "the text is empty"
     if table.format != "json" or "\\u" not in table.raw():  # only an escape brings half of a pair into a file
         return ""
-    bad = next((column for column, value in values.items() if not _is_unicode(json_text([column, value]))), None)
+    bad = next((column for column, value in values.items() if not is_unicode(json_text([column, value]))), None)
     return "" if bad is None else f"the column {bad!a} is no valid Unicode"
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -18,7 +18,7 @@ from edgetext.runtime.encode import Encoded, Encoder, load_tokenizer
 from edgetext.runtime.folder import check_vocabulary
 from edgetext.runtime.graph import Graph, check_graph
 from edgetext.runtime.held import HeldModel
-from edgetext.runtime.life import CLOSED, FORKED, leave_behind
+from edgetext.runtime.life import CLOSED
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.prediction import FloatArray
 from edgetext.runtime.session import Profile, open_session
@@ -46,7 +46,6 @@ class Model:
         self._name = str(files.graph.path)
         self._session = session
         self._outputs = [graph.output]
-        self._refusal = CLOSED
 
     def run(self, rows: Sequence[Encoded]) -> FloatArray:
         """Runs rows as one batch.
@@ -56,11 +55,11 @@ class Model:
 
         Raises:
             BundleError: The model fails, or gives something else.
-            InputError: It was closed, or the process was forked.
+            InputError: It was closed.
         """
         session = self._session
         if session is None:
-            raise InputError(self._refusal)
+            raise InputError(CLOSED)
         arrays = self.encoder.single(rows[0]) if len(rows) == 1 else self.encoder.batch(rows)
         try:
             logits: FloatArray = session.run(self._outputs, arrays)[0]
@@ -78,11 +77,6 @@ class Model:
     def close(self) -> None:
         """Lets go of the session; batches that run are finished, later ones raise an error."""
         self._session = None
-
-    def abandon(self) -> None:
-        """In a forked process: keeps what the parent's threads worked on from being used or freed."""
-        leave_behind(self._session, self.encoder)
-        self._session, self._refusal = None, FORKED
 
 
 @dataclass(frozen=True)

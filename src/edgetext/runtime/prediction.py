@@ -37,7 +37,7 @@ class Scores(Mapping[str, float]):
         self._sorted: dict[str, float] | None = None
 
     def __getitem__(self, label: str) -> float:
-        """Gives the probability of a label."""
+        """Returns the probability of a label."""
         return self._all()[label]
 
     def __iter__(self) -> Iterator[str]:
@@ -45,7 +45,7 @@ class Scores(Mapping[str, float]):
         return iter(self._all())
 
     def __len__(self) -> int:
-        """Gives the number of labels kept."""
+        """Returns the number of labels kept."""
         return len(self._labels) if self._top_k is None else min(self._top_k, len(self._labels))
 
     def __repr__(self) -> str:
@@ -88,12 +88,11 @@ class Scoring:
     """
 
     def __init__(self, labels: Sequence[str], thresholds: Sequence[float] | None = None) -> None:
-        """See the class for the arguments."""
         self._labels = tuple(labels)
         self._thresholds = None if thresholds is None else np.asarray(thresholds, np.float32)
 
     def probabilities(self, logits: FloatArray) -> FloatArray:
-        """Gives probabilities for logits of shape (..., labels): softmax, or a sigmoid each for multi label.
+        """Returns probabilities for logits of shape (..., labels): softmax, or a sigmoid each for multi label.
 
         Both stay finite for any logits below 2^126 in size.
         """
@@ -144,7 +143,7 @@ class Scoring:
         return Prediction(label, float(probabilities[best]), scores, chosen, truncated)
 
     def _chosen(self, probabilities: FloatArray) -> tuple[str, ...]:
-        """Gives the labels that reach their thresholds, the most probable first."""
+        """Returns the labels that reach their thresholds, the most probable first."""
         order = np.argsort(-probabilities, kind="stable")
         assert self._thresholds is not None
         return tuple(self._labels[index] for index in order if probabilities[index] >= self._thresholds[index])

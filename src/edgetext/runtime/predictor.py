@@ -76,7 +76,6 @@ class Predictor:
         truncation: str = "head",
         deterministic: bool = False,
     ) -> None:
-        """Loads the model; see the class for the arguments."""
         self.profile = make_profile(profile, threads)
         check_truncation(truncation)
         self.truncation = truncation
@@ -177,7 +176,7 @@ class Predictor:
         return self._stream(_texts(texts), top_k, window)
 
     def predict_proba(self, texts: Iterable[Text]) -> FloatArray:
-        """Gives the probabilities, float32 of shape (texts, labels), as scikit-learn's classifiers do.
+        """Computes the probabilities, float32 of shape (texts, labels), as scikit-learn's classifiers do.
 
         Raises:
             InputError: As for ``predict``.
@@ -185,7 +184,7 @@ class Predictor:
         return self._scoring.probabilities(self.logits(texts))
 
     def logits(self, texts: Iterable[Text]) -> FloatArray:
-        """Gives the raw scores, float32 of shape (texts, labels).
+        """Computes the raw scores, float32 of shape (texts, labels).
 
         For a text of several windows these are logits that give the mean of the windows' probabilities.
 
@@ -197,7 +196,7 @@ class Predictor:
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def count_tokens(self, text: Text) -> int:
-        """Gives how many tokens are read of a text or pair, special tokens included, after truncation.
+        """Counts the tokens that are read of a text or pair, special tokens included, after truncation.
 
         Raises:
             InputError: As for ``__call__``.
@@ -220,7 +219,7 @@ class Predictor:
         return self._copy, ()
 
     def __enter__(self) -> Self:
-        """Gives itself, to be closed at the end of a ``with`` block."""
+        """Returns itself, to be closed at the end of a ``with`` block."""
         return self
 
     def __exit__(

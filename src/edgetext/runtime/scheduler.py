@@ -133,8 +133,7 @@ class Scheduler:
         fresh = Scheduler(self._loader, self._profile, self._join, deterministic=self._deterministic)
         fresh._refusal = self._refusal
         self._refusal = FORKED
-        for lane in self._lanes():
-            lane.abandon()
+        leave_behind(*self._lanes())
         return fresh
 
     def _lanes(self) -> list[_Lane]:
@@ -258,8 +257,3 @@ class _Lane:
         self.model.close()
         if self.is_pooled:
             self._pool.shutdown(cancel_futures=True)
-
-    def abandon(self) -> None:
-        """In a forked process: keeps all of it, unused."""
-        self.model.abandon()
-        leave_behind(self)

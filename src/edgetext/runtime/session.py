@@ -77,7 +77,7 @@ class Profile:
 
 
 def make_profile(name: str, threads: int | None = None) -> Profile:
-    """Gives the profile of that name.
+    """Makes the profile of that name.
 
     Args:
         name: One of ``PROFILES``.
