@@ -139,17 +139,23 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "no such default": (fields(default_variant="int4"), "default_variant is 'int4'"),
     "same name twice": (variant(name="fp32"), ""),
     "unknown session option": (variant(session={"threads": 3}), "the session option threads"),
-    "no such level": (variant(session={"graph_optimization_level": "most"}), "expected one of disable, basic"),
-    "level is a list": (variant(session={"graph_optimization_level": []}), "expected one of disable, basic"),
-    "optimizers no list": (variant(session={"disabled_optimizers": "all"}), "expected a list of names"),
-    "config no object": (variant(session={"config": ["a"]}), "expected an object of texts"),
+    "no such level": (
+        variant(session={"graph_optimization_level": "most"}),
+        "must be one of disable, basic",
+    ),
+    "level is a list": (
+        variant(session={"graph_optimization_level": []}),
+        "level must be a text",
+    ),
+    "optimizers no list": (variant(session={"disabled_optimizers": "all"}), "disabled_optimizers must be a list"),
+    "config no object": (variant(session={"config": ["a"]}), "config must be a JSON object"),
     "config that names files": (
         variant(session={"config": {"session.optimized_model_external_initializers_file_name": "x"}}),
         "edgetext passes on",
     ),
     "a value that is too long": (
         variant(session={"config": {"session.disable_prepacking": "1" * 8193}}),
-        "expected a word of at most",
+        "must be a word of at most",
     ),
     "verdict no text": (variant(evaluation={"verdict": []}), "evaluation: verdict must be a text"),
     "base model no text": (fields(provenance={"base_model": {}}), "provenance: base_model must be a text"),
