@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONE_TEXTS = 4  # run one by one, they make the work that one thread takes at a time
 
 # When a second session, in which each thread has a batch of its own, takes the place of the one whose threads share
-# a batch. For MiniLM in int8 on 2 cores it opens in 50 ms, keeps 20 MB, and saves 0.15 to 0.3 ms a text in calls
+# a batch. For MiniLM in int8 on 2 cores it opens in 50 ms, takes 30 MB, and saves 0.15 to 0.3 ms a text in calls
 # with 32 texts or more, so that it pays after some 250 of them; smaller calls gain less or lose. Batches side by
 # side on the first session were no faster than one after another.
 BULK_CALL = 32
