@@ -1,13 +1,21 @@
-"""The calls that run, so that closing can wait for them."""
+"""How a predictor ends: closing waits for the calls that run, and a forked process leaves the parent's model alone.
+
+A session whose threads are gone waits for them for ever, so the child never runs, and never frees, what came from
+the parent: it opens a session of its own when it first needs one.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from types import TracebackType
+from typing import Protocol
+from weakref import WeakSet
 
 from edgetext.errors import InputError
 
 CLOSED = "this Predictor was closed: open a new one"
+FORKED = "the process was forked while this stream was read: begin it again in the child"
 
 
 class Calls:
@@ -18,7 +26,6 @@ class Calls:
     """
 
     def __init__(self) -> None:
-        """Makes an open door."""
         self.closed = False
         self._inside: list[int] = []
         self._left = threading.Event()
@@ -55,7 +62,37 @@ class Calls:
                 self._left.wait()
 
     def in_child(self) -> Calls:
-        """Gives the door of a forked process: the threads that were inside did not come along."""
+        """Makes the door of a forked process: the threads that were inside did not come along."""
         fresh = Calls()
         fresh.closed = self.closed
         return fresh
+
+
+class Forked(Protocol):
+    """What is told, in the child, that the process was forked."""
+
+    def _after_fork(self) -> None:
+        """Lets go of what only the parent can use."""
+
+
+_watched: WeakSet[Forked] = WeakSet()
+_left_behind: list[object] = []
+
+
+def watch(one: Forked) -> None:
+    """Has ``_after_fork`` called in every child of this process, as long as the object lives."""
+    _watched.add(one)
+
+
+def leave_behind(*things: object) -> None:
+    """Keeps things of the parent from being freed in a forked process."""
+    _left_behind.extend(things)
+
+
+def _after_fork() -> None:
+    for one in list(_watched):
+        one._after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
