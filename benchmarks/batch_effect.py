@@ -22,7 +22,7 @@ from edgetext.runtime.threads import usable_threads
 
 
 def effects(bundles: list[Path], texts: list[str]) -> list[dict[str, Any]]:
-    """Gives the effect of the batch on each scheme that the bundles hold."""
+    """Measures the effect of the batch on each scheme that the bundles hold."""
     found: dict[str, dict[str, Any]] = {}
     for bundle in bundles:
         for variant in open_bundle(bundle).manifest.variants:

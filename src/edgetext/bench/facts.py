@@ -61,13 +61,13 @@ class Machine:
 
 
 def cautions(results: Results) -> list[str]:
-    """Gives what stands above the table: sentences, none where there is nothing to be careful with."""
+    """Lists what stands above the table: sentences, none where there is nothing to be careful with."""
     unfinished = [row for row in results.rows if row.status == MEASURED and row.reason]
     return [*warnings(results), *(f"{row.backend} {row.variant} is {row.reason}." for row in unfinished)]
 
 
 def how(results: Results) -> Iterator[Fact]:
-    """Gives how each figure was measured."""
+    """Tells how each figure was measured."""
     yield from _how_timed(results)
     yield from _how_answered(results)
     yield Fact(
@@ -139,7 +139,7 @@ def _how_answered(results: Results) -> Iterator[Fact]:
 
 
 def machines(results: Results) -> list[Machine]:
-    """Gives the machines of the rows."""
+    """Lists the machines of the rows."""
     return [
         Machine(
             host=said(environment.get("host")),
@@ -154,7 +154,7 @@ def machines(results: Results) -> list[Machine]:
 
 
 def environments(results: Results) -> list[Mapping[str, Any]]:
-    """Gives each machine once, in the order of the rows."""
+    """Lists each machine once, in the order of the rows."""
     found: list[Mapping[str, Any]] = []
     for row in results.rows:
         environment = row.environment or results.environment
@@ -164,7 +164,7 @@ def environments(results: Results) -> list[Mapping[str, Any]]:
 
 
 def said(value: Any) -> str:
-    """Gives an entry of the environment as text."""
+    """Words an entry of the environment as text."""
     if isinstance(value, Mapping):
         return ", ".join(str(entry) for entry in value.values())
     if isinstance(value, list):
@@ -178,7 +178,7 @@ def _samples(rows: Sequence[Row]) -> str:
 
 
 def _warm_up(results: Results) -> str:
-    """Gives how many texts the programs were warmed up with: found by the data, or set beforehand."""
+    """Tells how many texts the programs were warmed up with: found by the data, or set beforehand."""
     found = sorted({row.warm_up["texts"] for row in results.rows if "texts" in row.warm_up})
     if not found:
         return _setting(results.settings, "warm_up")

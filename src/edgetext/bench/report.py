@@ -32,7 +32,7 @@ def write_report(folder: Path, results: Results) -> None:
 
 
 def report_text(results: Results) -> str:
-    """Gives the report as Markdown.
+    """Writes the report as Markdown text.
 
     Args:
         results: What was measured, or read from a file.
@@ -61,7 +61,7 @@ def _head(results: Results) -> Iterator[str]:
 
 
 def table_lines(results: Results) -> Iterator[str]:
-    """Gives the lines of the table alone, a row a backend and variant."""
+    """Yields the lines of the table alone, a row a backend and variant."""
     merged = any(row.environment for row in results.rows)
     columns = ["backend", "variant", "device", "threads", *FIGURES, *(["machine"] if merged else [])]
     yield _line(columns)
@@ -72,7 +72,7 @@ def table_lines(results: Results) -> Iterator[str]:
 
 
 def _answers(results: Results) -> Iterator[str]:
-    """Gives how the answers differ from the baseline's; nothing where no row says."""
+    """Tells how the answers differ from the baseline's; nothing where no row says."""
     rows = [row for row in results.rows if row.agreement is not None]
     if not rows:
         return

@@ -183,16 +183,16 @@ class Throughput:
         return _uncut(self.rounds, self.slices, "slices")
 
 
-_Proportion = Annotated[float, between(-1, 1)]
+_FromMinusOne = Annotated[float, between(-1, 1)]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Proportion:
     """A proportion, or a difference of two, with its 95 % interval."""
 
-    value: _Proportion
-    low: _Proportion
-    high: _Proportion
+    value: _FromMinusOne
+    low: _FromMinusOne
+    high: _FromMinusOne
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def disagreement(self) -> str:
@@ -201,7 +201,7 @@ class Estimate:
         return "" if inside else f"{self.value:g} is not within [{self.low:g}, {self.high:g}]"
 
 
-ShareEstimate = Annotated[Estimate, Rule("be from 0 to 1", lambda found: found.low >= 0)]
+_ShareOf = Annotated[Proportion, Rule("be from 0 to 1", lambda found: found.low >= 0)]
 
 
 @dataclass(frozen=True)
@@ -278,15 +278,15 @@ class Row:
     reason: str | None = None
     latency_ms: Latency | None = None
     throughput_per_s: Throughput | None = None
-    accuracy: ShareEstimate | None = None
-    accuracy_difference: Estimate | None = None
+    accuracy: _ShareOf | None = None
+    accuracy_difference: Proportion | None = None
     model_bytes: Count | None = None
     peak_memory_mb: Amount | None = None
     first_prediction_ms: Amount | None = None
     predictions: tuple[Annotated[int, between(-1, 1e9)], ...] = ()
     about: Annotated[Mapping[str, Any], About] = field(default_factory=dict)
     environment: Annotated[Mapping[str, Any], Environment] | None = None
-    agreement: ShareEstimate | None = field(default=None, metadata=LATER)
+    agreement: _ShareOf | None = field(default=None, metadata=LATER)
     mcnemar_p: Share | None = field(default=None, metadata=LATER)
     per_label: Mapping[str, LabelFigures] = field(default_factory=dict, metadata=LATER)
     warm_up: Annotated[Mapping[str, Any], WarmUp] = field(default_factory=dict, metadata=LATER)
@@ -330,16 +330,16 @@ class Results:
         return ""
 
     def row(self, backend: str, variant: str) -> Row | None:
-        """Gives the first measured row of that name, if there is one."""
+        """Finds the first measured row of that name, if there is one."""
         wanted = (backend, variant, MEASURED)
         return next((row for row in self.rows if (row.backend, row.variant, row.status) == wanted), None)
 
     def environment_of(self, row: Row) -> Mapping[str, Any]:
-        """Gives the machine that a row was measured on."""
+        """Finds the machine that a row was measured on."""
         return self.environment if row.environment is None else row.environment
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the results as plain JSON values, unknown fields included."""
+        """Turns the results into plain JSON values, unknown fields included."""
         return {
             "schema_version": SCHEMA_VERSION,
             **({"run": self.run} if self.run else {}),

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from edgetext.bench.cells import ABSENT, FIGURES, figures, status_text, warnings
-from edgetext.bench.changes import Change
-from edgetext.bench.compare import Comparison
-from edgetext.bench.limits import METRICS
+from edgetext.bench.compare import METRICS, Change, Comparison
 from edgetext.bench.results import MEASURED, Results, Row
 
 _LEFT_OUT = ("tokenizing ms", "p90 ms", "faster than baseline")
 _SHOWN = tuple(index for index, name in enumerate(FIGURES) if name not in _LEFT_OUT)
 COLUMNS = ("backend", *(FIGURES[index] for index in _SHOWN))
-
-
 COMPARED = ("row", *METRICS)
 
 
 def title(results: Results) -> str:
-    """Gives the line above the table: the machine and the data."""
+    """Writes the line above the table: the machine and the data."""
     data, count = results.data, results.environment.get("threads")
     threads = f"{count} thread{'' if count == 1 else 's'}"
     return f"{results.environment.get('host')}, {threads}; {data.rows} rows of {data.name}"
 
 
 def table_rows(results: Results) -> list[list[str]]:
-    """Gives one row a backend and variant for ``COLUMNS``; one without figures says so in the first.
+    """Lists one row a backend and variant for ``COLUMNS``; one without figures says so in the first.
 
     Args:
         results: What was measured.
@@ -33,7 +29,7 @@ def table_rows(results: Results) -> list[list[str]]:
 
 
 def remarks(results: Results) -> list[str]:
-    """Gives the sentences below the table: why rows have no figures or not all, and whether the machine was busy.
+    """Lists the sentences below the table: why rows have no figures or not all, and whether the machine was busy.
 
     Args:
         results: What was measured.
@@ -47,7 +43,7 @@ def remarks(results: Results) -> list[str]:
 
 
 def comparison_rows(comparison: Comparison) -> list[list[str]]:
-    """Gives one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows.
+    """Lists one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows.
 
     Args:
         comparison: Two runs.

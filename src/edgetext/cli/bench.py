@@ -87,9 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
-    from edgetext.bench.beside import split
+    from edgetext.bench.compare import read_limit
     from edgetext.bench.heldout import find_held_out
-    from edgetext.bench.limits import read_limit
+    from edgetext.bench.merge import split
     from edgetext.bench.registry import choose_backends
     from edgetext.bench.report import write_report
     from edgetext.bench.run import BenchInterrupted, run_bench
@@ -106,6 +106,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
         read_limit(text)
     settings = BenchSettings(
         threads=arguments.threads,
+        backends=tuple(arguments.backends.split(",")) if arguments.backends else (),
         rounds=arguments.rounds,
         within=arguments.within,
         max_rounds=arguments.max_rounds,
@@ -115,8 +116,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
         timeout_s=arguments.timeout,
         **scenario_settings(arguments),
     )
-    names = arguments.backends.split(",") if arguments.backends else None
-    choose_backends(names)
+    choose_backends(settings.backends)
     for path in filter(None, (bundle, arguments.beside)):
         open_bundle(path)
     with new_folder(arguments.output, REPORT, overwrite=arguments.overwrite) as folder:
@@ -136,7 +136,6 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
                     rows,
                     beside=arguments.beside,
                     settings=settings,
-                    backends=names,
                     progress=progress,
                 )
                 code = 0

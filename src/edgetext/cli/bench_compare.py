@@ -45,8 +45,7 @@ def print_comparison(arguments: argparse.Namespace, old: Results, new: Results, 
         InputError: They cannot be compared, or a limit cannot be read.
         EdgetextError: No row was measured in both.
     """
-    from edgetext.bench.compare import compare, regressions
-    from edgetext.bench.limits import read_limit
+    from edgetext.bench.compare import compare, read_limit, regressions
     from edgetext.bench.show import COMPARED, comparison_rows
     from edgetext.cli.console import open_console
 

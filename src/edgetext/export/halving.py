@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgetext.measure.ratios import paired_ratio
+from edgetext.measure.stats import paired_ratio
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _GPU_FIELDS = {
 
 
 def capture_environment(threads: int, usable_cores: int, quota: float | None = None) -> dict[str, Any]:
-    """Gives the environment as JSON values; what the machine does not tell is ``None``.
+    """Describes machine, libraries and revision as JSON values; what the machine does not tell is ``None``.
 
     Args:
         threads: How many threads each measured program may use.
@@ -55,24 +55,24 @@ def capture_environment(threads: int, usable_cores: int, quota: float | None = N
 
 
 def affinity() -> list[int] | None:
-    """Gives the numbers of the cores that this process may run on; ``None`` where the system has no such notion."""
+    """Lists the numbers of the cores that this process may run on; ``None`` where the system has no such notion."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def governor() -> str | None:
-    """Gives how the first core's clock is governed, such as ``performance``; ``None`` where Linux does not tell."""
+    """Tells how the first core's clock is governed, such as ``performance``; ``None`` where Linux does not tell."""
     return text_of(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
 
 
 def gpu_name() -> dict[str, str] | None:
-    """Gives name, driver, memory and compute capability of the first NVIDIA GPU, by ``nvidia-smi``, or ``None``."""
+    """Tells name, driver, memory and compute capability of the first NVIDIA GPU, by ``nvidia-smi``, or ``None``."""
     line = output_of("nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS.values())}", "--format=csv,noheader")
     fields = [field.strip() for field in (line or "").splitlines()[0].split(",")] if line else []
     return dict(zip(_GPU_FIELDS, fields, strict=True)) if len(fields) == len(_GPU_FIELDS) else None
 
 
 def library_versions() -> dict[str, str]:
-    """Gives the versions of those ``LIBRARIES`` that are installed, without importing them."""
+    """Lists the versions of those ``LIBRARIES`` that are installed, without importing them."""
     found = {}
     for name in LIBRARIES:
         try:
@@ -83,7 +83,7 @@ def library_versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """Gives the revision of edgetext's own source, with ``+changes`` if it was edited since; else ``None``."""
+    """Tells the revision of edgetext's own source, with ``+changes`` if it was edited since; else ``None``."""
     folder = Path(__file__).resolve().parent
     if output_of("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None  # installed inside somebody else's repository

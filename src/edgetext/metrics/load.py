@@ -12,7 +12,7 @@ from edgetext.errors import InputError, needs_extra
 
 @cache
 def load_metric(name: str) -> Any:
-    """Gives an ``evaluate.Metric``: ``accuracy``, ``f1``, ``precision`` or ``recall``.
+    """Makes an ``evaluate.Metric``: ``accuracy``, ``f1``, ``precision`` or ``recall``.
 
     It is made from the class itself. ``evaluate.load`` would first copy the source into a cache, which a home that
     cannot be written does not have; and a metric wants a folder, even one that computes in memory.

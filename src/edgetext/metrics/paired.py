@@ -52,7 +52,7 @@ class PairedCounts:
         return self.both + self.only_reference + self.only_candidate + self.neither
 
     def scaled(self, n: int) -> PairedCounts:
-        """Gives the counts that ``n`` texts would show at the same rates, rounded against the candidate."""
+        """Scales to the counts that ``n`` texts would show at the same rates, rounded against the candidate."""
         share = n / self.n
         lost = math.ceil(self.only_reference * share)
         won = math.floor(self.only_candidate * share)
@@ -78,7 +78,7 @@ class PairedDifference:
 
 
 def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Gives Wilson's score interval of a proportion.
+    """Computes Wilson's score interval of a proportion.
 
     Args:
         successes: How many of ``n`` succeeded.
@@ -122,7 +122,7 @@ def count_pairs(correct_reference: Sequence[bool], correct_candidate: Sequence[b
 def paired_difference(
     correct_reference: Sequence[bool], correct_candidate: Sequence[bool], confidence: float = CONFIDENCE
 ) -> PairedDifference:
-    """Gives the difference of two accuracies on the same texts, candidate minus reference.
+    """Estimates the difference of two accuracies on the same texts, candidate minus reference.
 
     Args:
         correct_reference: One truth value a text.
@@ -136,7 +136,7 @@ def paired_difference(
 
 
 def score_difference(counts: PairedCounts, confidence: float = CONFIDENCE) -> PairedDifference:
-    """Gives Tango's score interval of the difference between two paired proportions.
+    """Computes Tango's score interval of the difference between two paired proportions.
 
     Args:
         counts: The two-by-two table of right and wrong answers.
@@ -150,7 +150,7 @@ def score_difference(counts: PairedCounts, confidence: float = CONFIDENCE) -> Pa
 
 
 def mcnemar_exact(counts: PairedCounts) -> float:
-    """Gives the two-sided p-value of McNemar's exact test: how likely changes so unequal are by chance alone.
+    """Computes the two-sided p-value of McNemar's exact test: how likely changes so unequal are by chance alone.
 
     Args:
         counts: The two-by-two table of right and wrong answers.

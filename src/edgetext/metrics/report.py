@@ -16,7 +16,7 @@ from edgetext.metrics.load import load_metric
 def overall(
     predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]
 ) -> dict[str, float | None]:
-    """Gives ``accuracy``, ``macro_f1`` and ``mean_f1_of_labels_with_rows``.
+    """Computes ``accuracy``, ``macro_f1`` and ``mean_f1_of_labels_with_rows``.
 
     The last is the mean F1 over the labels that a row bears. It is the macro F1 where all of them do, and where not
     there is none.
@@ -38,7 +38,7 @@ def overall(
 
 
 def full_report(predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]) -> dict[str, Any]:
-    """Gives ``rows``, the figures of ``overall``, ``labels_without_rows``, and ``per_label``.
+    """Computes ``rows``, the figures of ``overall``, ``labels_without_rows``, and ``per_label``.
 
     The last holds precision, recall and rows of each label. ``None`` stands for the recall of a label without
     rows, and for the precision of one that was never given.
@@ -64,7 +64,7 @@ def full_report(predictions: Sequence[int], references: Sequence[int], labels: S
 
 
 def macro_f1_words(figures: Mapping[str, Any]) -> str:
-    """Gives the macro F1 of a report for a table; without one, the mean that there is, and how many labels lack.
+    """Words the macro F1 of a report for a table; without one, the mean that there is, and how many labels lack.
 
     Args:
         figures: What ``full_report`` gave, or what a file says that anybody may have written.

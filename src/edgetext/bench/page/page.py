@@ -34,7 +34,7 @@ def write_page(path: Path, results: Results) -> None:
 
 
 def html(results: Results) -> str:
-    """Gives the page; whatever comes from the results is escaped.
+    """Writes the page as text; whatever comes from the results is escaped.
 
     Args:
         results: What was measured, or read from a file.

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from edgetext.bench.accuracy import accuracy
-from edgetext.bench.heldout import HeldOut, find_held_out
+from edgetext.bench.heldout import HeldOut, describe_data, find_held_out
 from edgetext.bench.plan import RowPlan
-from edgetext.bench.results import Estimate
-from edgetext.bench.run import describe_data
-from edgetext.bench.suite.rows import PLANS
+from edgetext.bench.results import Proportion
+from edgetext.bench.suite.plugin import PLANS
 from edgetext.checkpoint import open_checkpoint
 from edgetext.errors import MissingExtraError
 from edgetext.measure.process import thread_environment
@@ -38,7 +37,7 @@ class Loaded:
     runner: Runner
     texts: tuple[str, ...]
     batch: int
-    accuracy: Estimate
+    accuracy: Proportion
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,7 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def held_out(pytestconfig: pytest.Config) -> HeldOut:
-    """Gives the rows that every backend predicts."""
+    """Finds the rows that every backend predicts."""
     checkpoint = pytestconfig.getoption("checkpoint")
     return find_held_out(
         open_checkpoint(checkpoint) if checkpoint else None,
@@ -67,7 +66,7 @@ def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
         runner = load_runner(plan.backend.runner, plan.spec)
     except (CannotMeasureError, MissingExtraError) as error:
         pytest.skip(f"not measured ({error})")
-    labels = open_labels(plan)
+    labels = _labels(plan)
     data = describe_data(held_out, labels, plan.name)
     texts = tuple(example.text for example in held_out.examples)
     index = {label: number for number, label in enumerate(labels)}
@@ -76,8 +75,8 @@ def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
     runner.close()
 
 
-def open_labels(plan: RowPlan) -> tuple[str, ...]:
-    """Gives the labels of a row's model, by class index."""
+def _labels(plan: RowPlan) -> tuple[str, ...]:
+    """Reads the labels of a row's model, by class index."""
     if "bundle" in plan.spec:
         return open_bundle(plan.spec["bundle"]).manifest.labels
     return open_checkpoint(Path(plan.spec["model"])).labels
