@@ -17,10 +17,6 @@ def with_differences(rows: Sequence[Row], expected: Sequence[int]) -> tuple[Row,
 
     These are the difference of the accuracies with its interval, the p-value of McNemar's exact test, and the share
     of equal answers.
-
-    Args:
-        rows: Rows with predictions.
-        expected: The true labels.
     """
     reference = baseline(rows)
     if reference is None:
@@ -67,13 +63,11 @@ def per_label(predictions: Sequence[int], expected: Sequence[int], labels: Seque
 def _compared(row: Row, reference: Row, expected: Sequence[int]) -> Row:
     counts = count_pairs(right_answers(reference.predictions, expected), right_answers(row.predictions, expected))
     found = score_difference(counts)
-    same = sum(right_answers(row.predictions, reference.predictions))
-    interval = wilson_interval(same, len(expected))
     return replace(
         row,
         accuracy_difference=Proportion(found.value, found.low, found.high),
         mcnemar_p=mcnemar_exact(counts),
-        agreement=Proportion(same / len(expected), interval.low, interval.high),
+        agreement=accuracy(row.predictions, reference.predictions),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edgetext.bench.accuracy import baseline
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Proportion, Results, Row
 from edgetext.bench.rounds import speedup as paired_speedup
@@ -100,34 +102,27 @@ def figures(results: Results, row: Row) -> list[str]:
     """Words the figures of a row, in the order of ``FIGURES``; one without any says why in the first."""
     if row.status != MEASURED:
         return [status_text(row.status, row.reason), *[ABSENT] * (len(FIGURES) - 1)]
-    latency = row.latency_ms
-    return [
-        percent(row.accuracy),
-        difference(results, row),
-        number(latency.p50 if latency else None),
-        number(latency.p90 if latency else None),
-        number(latency.p99 if latency else None),
-        tokenizing(row),
-        number(row.throughput_per_s.value if row.throughput_per_s else None),
-        megabytes(row.model_bytes),
-        number(row.peak_memory_mb),
-        number(row.first_prediction_ms),
-        speedup(results, row, baseline(results.rows)),
-        speedup(results, row, results.row(*PIPELINE)),
-    ]
+    return [words(results, row) for words in _COLUMNS.values()]
 
 
-FIGURES = (
-    "accuracy [95 %]",
-    "difference, points [95 %]",
-    "p50 ms",
-    "p90 ms",
-    "p99 ms",
-    "tokenizing ms",
-    "texts/s",
-    "model MB",
-    "peak MB",
-    "first ms",
-    "faster than baseline",
-    "faster than pipeline",
-)
+def _latency(name: str) -> Callable[[Results, Row], str]:
+    return lambda _, row: number(getattr(row.latency_ms, name, None))
+
+
+_COLUMNS: dict[str, Callable[[Results, Row], str]] = {
+    "accuracy [95 %]": lambda _, row: percent(row.accuracy),
+    "difference, points [95 %]": difference,
+    "p50 ms": _latency("p50"),
+    "p90 ms": _latency("p90"),
+    "p99 ms": _latency("p99"),
+    "tokenizing ms": lambda _, row: tokenizing(row),
+    "texts/s": lambda _, row: number(getattr(row.throughput_per_s, "value", None)),
+    "model MB": lambda _, row: megabytes(row.model_bytes),
+    "peak MB": lambda _, row: number(row.peak_memory_mb),
+    "first ms": lambda _, row: number(row.first_prediction_ms),
+    "faster than baseline": lambda results, row: speedup(results, row, baseline(results.rows)),
+    "faster than pipeline": lambda results, row: speedup(results, row, results.row(*PIPELINE)),
+}
+"""Each figure's heading, and what it says of a row; a new figure is a line here."""
+
+FIGURES = tuple(_COLUMNS)

@@ -118,7 +118,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Side:
     """One side: what it is called in errors, its results, and its rows by backend, variant and device."""
 
     name: str
@@ -155,7 +155,7 @@ def compare(old: Results, new: Results, names: tuple[str, str] = ("OLD", "NEW"))
         DataError: They predicted different rows.
         InputError: They are of different machines or numbers of threads, or have no measured row in common.
     """
-    before, after = _run(names[0], old), _run(names[1], new)
+    before, after = _side(names[0], old), _side(names[1], new)
     _check_data(before, after)
     shared = [name for name in before.rows if name in after.rows]
     for name in shared:
@@ -196,17 +196,17 @@ def regressions(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
     return found
 
 
-def _run(name: str, results: Results) -> _Run:
+def _side(name: str, results: Results) -> _Side:
     rows: dict[str, Row] = {}
     for row in results.rows:
         key = " ".join((row.backend, row.variant, row.device))
         if key in rows:
             raise InputError(f"{name} has the row {key} more than once: compare files that are not merged")
         rows[key] = row
-    return _Run(name, results, rows)
+    return _Side(name, results, rows)
 
 
-def _check_data(old: _Run, new: _Run) -> None:
+def _check_data(old: _Side, new: _Side) -> None:
     before, after = old.results.data, new.results.data
     if not before.same_rows(after):
         raise DataError(
@@ -215,7 +215,7 @@ def _check_data(old: _Run, new: _Run) -> None:
         )
 
 
-def _check_machine(name: str, old: _Run, new: _Run) -> None:
+def _check_machine(name: str, old: _Side, new: _Side) -> None:
     hosts = [run.results.environment_of(run.rows[name]).get("host") for run in (old, new)]
     if hosts[0] != hosts[1]:
         raise InputError(
@@ -230,7 +230,7 @@ def _check_machine(name: str, old: _Run, new: _Run) -> None:
         )
 
 
-def _changes(before: _Run, after: _Run, name: str) -> Iterator[Change]:
+def _changes(before: _Side, after: _Side, name: str) -> Iterator[Change]:
     old, new = before.rows[name], after.rows[name]
     same_rounds = _same_rounds(before, after)
     for metric in TIMED:
@@ -276,11 +276,11 @@ def _text_by_text(metric: str, old: Row, new: Row) -> Sequence[float]:
     return batch_ratios(new, old) if metric == "throughput" else []
 
 
-def _same_rounds(old: _Run, new: _Run) -> bool:
+def _same_rounds(old: _Side, new: _Side) -> bool:
     return bool(old.results.run) and old.results.run == new.results.run
 
 
-def _notes(old: _Run, new: _Run) -> Iterator[str]:
+def _notes(old: _Side, new: _Side) -> Iterator[str]:
     if _same_rounds(old, new):
         yield "both were measured in the same rounds: each round is compared with itself"
     else:
@@ -298,7 +298,7 @@ def _notes(old: _Run, new: _Run) -> Iterator[str]:
     yield from _others(old, new)
 
 
-def _libraries(old: _Run, new: _Run) -> Iterator[str]:
+def _libraries(old: _Side, new: _Side) -> Iterator[str]:
     before, after = (run.results.environment.get("libraries") or {} for run in (old, new))
     for library in sorted({*before, *after}):
         versions = [found.get(library, "absent") for found in (before, after)]
@@ -306,7 +306,7 @@ def _libraries(old: _Run, new: _Run) -> Iterator[str]:
             yield f"{library}: {versions[0]} in {old.name}, {versions[1]} in {new.name}"
 
 
-def _others(old: _Run, new: _Run) -> list[str]:
+def _others(old: _Side, new: _Side) -> list[str]:
     busy = [run for run in (old, new) if disturbs(run.results.environment)]
     if busy and _same_rounds(old, new):
         return [others(busy[0].results.environment)]

@@ -49,11 +49,7 @@ class Cost:
 
 
 def cost_per_million(price_per_hour: float, per_s: float) -> float:
-    """Prices a million predictions on a machine that does nothing else and never waits.
-
-    Args:
-        price_per_hour: Of the machine, in any currency.
-        per_s: Predictions per second.
+    """Prices a million predictions, so many a second, on a machine that does nothing else and never waits.
 
     Raises:
         InputError: The price is negative or no number.
@@ -64,11 +60,7 @@ def cost_per_million(price_per_hour: float, per_s: float) -> float:
 
 
 def costs(rows: Sequence[Row], price_per_hour: float) -> tuple[Cost, ...]:
-    """Prices each measured row.
-
-    Args:
-        rows: Of a results file; those that were not measured are left out.
-        price_per_hour: Of the machine, the same for all rows.
+    """Prices each measured row of a results file; the others are left out.
 
     Raises:
         InputError: The price is negative or no number.
@@ -78,11 +70,11 @@ def costs(rows: Sequence[Row], price_per_hour: float) -> tuple[Cost, ...]:
 
 def _cost(row: Row, price_per_hour: float) -> Cost:
     if row.throughput_per_s is None or row.latency_ms is None:
-        raise ValueError(f"{row.backend} {row.variant} is measured and has no figures")
+        raise ValueError(f"{row.name} is measured and has no figures")
     installed = row.about.get("installed_bytes")
     mean_ms = sum(row.latency_ms.samples) / len(row.latency_ms.samples)
     return Cost(
-        name=f"{row.backend} {row.variant}",
+        name=row.name,
         per_million=cost_per_million(price_per_hour, row.throughput_per_s.value),
         per_million_singly=cost_per_million(price_per_hour, 1000 / mean_ms),
         installed_mb=None if installed is None else sum(installed.values()) / 1e6,
@@ -112,12 +104,8 @@ class Capacity:
 def erlang_c(servers: int, load: float) -> float:
     """Computes the probability that a request has to wait, in the M/M/c queue.
 
-    By the recursion of Erlang's B formula, which neither overflows nor cancels.
-
-    Args:
-        servers: c, at least 1.
-        load: Arrivals per second times the mean service time in seconds, in erlangs; from ``servers`` on everybody
-            waits.
+    By the recursion of Erlang's B formula, which neither overflows nor cancels. The load is in erlangs: arrivals
+    per second times the mean service time in seconds; from as many as there are servers on everybody waits.
     """
     if load >= servers:
         return 1.0
@@ -128,14 +116,7 @@ def erlang_c(servers: int, load: float) -> float:
 
 
 def waits_longer(servers: int, per_s: float, service_s: float, seconds: float) -> float:
-    """Computes the probability that a request waits longer than ``seconds`` in the M/M/c queue.
-
-    Args:
-        servers: c.
-        per_s: Arrivals per second.
-        service_s: Mean time on a server, in seconds.
-        seconds: At least 0.
-    """
+    """Computes the probability that a request waits longer than so many seconds, at least 0, in the M/M/c queue."""
     load = per_s * service_s
     if load >= servers:
         return 1.0
@@ -167,10 +148,6 @@ def machines_shared(per_s: float, service_s: float, wait_s: float) -> int | None
 def capacities(rows: Sequence[Row], loads: Sequence[float]) -> tuple[Capacity, ...]:
     """Counts the machines for each load and each row that went through ``server`` and ``single_stream``.
 
-    Args:
-        rows: Of a results file.
-        loads: Requests per second.
-
     Raises:
         InputError: A load is not positive, or no row went through both scenarios.
     """
@@ -194,7 +171,7 @@ def _capacity(row: Row, scenarios: Mapping[str, Any], load: float) -> Capacity:
     server, alone = scenarios["server"], scenarios["single_stream"]
     bound, rate = server["p99_bound_ms"], server["rate_per_s"]
     return Capacity(
-        name=f"{row.backend} {row.variant}",
+        name=row.name,
         per_s=load,
         bound_ms=bound,
         split=ceil(load / rate) if rate else None,

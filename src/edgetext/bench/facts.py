@@ -11,24 +11,11 @@ from typing import Any
 
 from edgetext.bench.accuracy import baseline
 from edgetext.bench.cells import ABSENT, warnings
-from edgetext.bench.results import MEASURED, Results, Row
+from edgetext.bench.results import MEASURED, Environment, Results, Row
 from edgetext.bench.rounds import latency_rounds
 from edgetext.measure.otherload import others
 
-_MACHINE = (
-    "cpu",
-    "isa",
-    "cores",
-    "usable_cores",
-    "threads",
-    "memory_gb",
-    "gpu",
-    "other_load_cores",
-    "os",
-    "python",
-    "date",
-    "git_revision",
-)
+_MACHINE = tuple(name for name in Environment.__annotations__ if name not in ("host", "libraries"))
 """What a report says of a machine, by the names of the environment."""
 
 
@@ -63,7 +50,7 @@ class Machine:
 def cautions(results: Results) -> list[str]:
     """Lists what stands above the table: sentences, none where there is nothing to be careful with."""
     unfinished = [row for row in results.rows if row.status == MEASURED and row.reason]
-    return [*warnings(results), *(f"{row.backend} {row.variant} is {row.reason}." for row in unfinished)]
+    return [*warnings(results), *(f"{row.name} is {row.reason}." for row in unfinished)]
 
 
 def how(results: Results) -> Iterator[Fact]:
@@ -126,7 +113,7 @@ def _how_answered(results: Results) -> Iterator[Fact]:
     if reference := baseline(results.rows):
         yield Fact(
             "difference",
-            f"accuracy minus that of {reference.backend} {reference.variant} on the same texts, in percentage "
+            f"accuracy minus that of {reference.name} on the same texts, in percentage "
             "points, with the paired 95 % score interval (Tango 1998). The latency of the same row is what "
             '"faster than baseline" divides by.',
         )
@@ -207,9 +194,7 @@ def _range(counts: Sequence[int]) -> str:
 def _fewer(results: Results) -> str:
     asked = results.settings.get("throughput_texts")
     found = [row for row in results.rows if row.throughput_per_s and row.throughput_per_s.texts != asked]
-    names = ", ".join(
-        f"{row.backend} {row.variant} {row.throughput_per_s.texts}" for row in found if row.throughput_per_s
-    )
+    names = ", ".join(f"{row.name} {row.throughput_per_s.texts}" for row in found if row.throughput_per_s)
     return f"Fewer for slow ones: {names}." if names else ""
 
 

@@ -94,15 +94,8 @@ def describe_data(rows: HeldOut, labels: Sequence[str], owner: str) -> DataInfo:
     if not rows.examples:
         raise DataError(f"{rows.name}: there is no row to predict")
     check_labels(rows.examples, labels, owner)
-    index = {label: number for number, label in enumerate(labels)}
-    return DataInfo(
-        name=rows.name,
-        fingerprint=rows.fingerprint,
-        rows=len(rows.examples),
-        labels=tuple(labels),
-        expected=tuple(index[example.label] for example in rows.examples),
-        note=rows.note,
-    )
+    data = DataInfo(rows.name, rows.fingerprint, len(rows.examples), tuple(labels), note=rows.note)
+    return replace(data, expected=data.indices(example.label for example in rows.examples))
 
 
 def _limited(rows: HeldOut, limit: int, seed: int) -> HeldOut:

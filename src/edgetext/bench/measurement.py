@@ -11,7 +11,7 @@ from typing import Any
 from edgetext.bench.accuracy import accuracy, per_label
 from edgetext.bench.plan import RowPlan
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Latency, Row, Throughput
-from edgetext.bench.scenarios import Known, ScenarioSettings, run_scenarios
+from edgetext.bench.scenarios import Known, run_scenarios
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import Start, Worker, WorkerError
 from edgetext.measure.stats import percentiles
@@ -196,10 +196,8 @@ class Measurement:
         self.joules.append(self._worker.joules_per_text())
 
     def _scenarios(self) -> None:
-        worker, settings = self._worker, self.settings
-        how = ScenarioSettings(settings.scenario_seconds, settings.p99_bound_ms, settings.batch, seed=settings.seed)
         known = Known(fmean(chain(*self.latencies_ms)), median(chain(*self.rates_per_s)))
-        self.scenarios = run_scenarios(settings.scenarios, lambda test: worker.load(self._texts, test), known, how)
+        self.scenarios = run_scenarios(lambda test: self._worker.load(self._texts, test), known, self.settings)
 
 
 def make_row(measured: Measurement, data: DataInfo) -> Row:
@@ -207,10 +205,6 @@ def make_row(measured: Measurement, data: DataInfo) -> Row:
 
     A row that an interruption left unfinished has the figures of the turns that it had, and says so in its reason;
     one without a whole turn counts as not measured.
-
-    Args:
-        measured: What its worker showed.
-        data: The held-out rows.
     """
     plan = measured.plan
     row = Row(
@@ -250,8 +244,7 @@ def _timed(row: Row, measured: Measurement) -> Row:
 
 
 def _answered(row: Row, labels: Sequence[str], data: DataInfo) -> Row:
-    index = {label: number for number, label in enumerate(data.labels)}
-    predictions = tuple(index.get(label, -1) for label in labels)
+    predictions = data.indices(labels)
     return replace(
         row,
         predictions=predictions,

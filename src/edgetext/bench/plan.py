@@ -51,12 +51,6 @@ def plan_rows(
 ) -> tuple[RowPlan, ...]:
     """Lists the rows that the given models allow, in the registry's order.
 
-    Args:
-        bundle: The ONNX models.
-        checkpoint: The baseline.
-        backends: The programs.
-        threads: Threads that each may use.
-
     Raises:
         BundleError: The bundle is not of a single-label task, or knows other labels than the checkpoint.
         IntegrityError: A model file is not the one that was exported.
@@ -121,6 +115,7 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
     spec = {
         "model": str(checkpoint.path.resolve()),
         "variant": variant,
+        "labels": list(checkpoint.labels),
         "max_length": checkpoint.max_length,
         "threads": threads,
         "mode": backend.mode,

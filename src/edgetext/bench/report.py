@@ -17,12 +17,7 @@ _LEAST = 3
 
 
 def write_report(folder: Path, results: Results) -> None:
-    """Writes ``results.json``, ``report.md`` and, where jinja2 is installed, ``report.html``.
-
-    Args:
-        folder: Where to; it exists.
-        results: What was measured.
-    """
+    """Writes ``results.json``, ``report.md`` and, where jinja2 is installed, ``report.html``."""
     write_results(folder / RESULTS_FILE, results)
     write_atomically(folder / REPORT_FILE, report_text(results).encode("utf-8"))
     if find_spec("jinja2"):  # a GPU machine may have what is measured and nothing else
@@ -32,11 +27,7 @@ def write_report(folder: Path, results: Results) -> None:
 
 
 def report_text(results: Results) -> str:
-    """Writes the report as Markdown text.
-
-    Args:
-        results: What was measured, or read from a file.
-    """
+    """Writes the report as Markdown text."""
     sections = (
         _head(results),
         table_lines(results),

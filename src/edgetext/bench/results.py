@@ -1,14 +1,15 @@
 """The results file, ``results.json``, schema version 1: raw samples, predictions, and what they were measured on.
 
-Measuring writes it once; every reader works from it alone. Fields of newer versions are kept as they are. The
-annotations here are the schema (see ``edgetext.fields``): what is read fits them, so that no reader looks again.
+Measuring writes it once; every reader works from it alone. Fields of newer versions are kept as they are, in
+``extra``. The annotations here are the schema (see ``edgetext.fields``): what is read fits them, so that no reader
+looks again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -46,7 +47,7 @@ Rounds = tuple[Annotated[int, between(1, 1e9)], ...]
 
 
 class Environment(TypedDict, total=False):
-    """What readers print of a machine; see ``measure.environment``."""
+    """What readers print of a machine, in that order; see ``measure.environment``."""
 
     host: str
     cpu: str | None
@@ -60,8 +61,8 @@ class Environment(TypedDict, total=False):
     os: str | None
     python: str | None
     libraries: Mapping[str, str]
-    git_revision: str | None
     date: str | None
+    git_revision: str | None
 
 
 class _OlderSettings(TypedDict, total=False):
@@ -114,7 +115,7 @@ class Offline(TypedDict, total=False):
     per_s: Amount
 
 
-class Server(TypedDict, total=False):
+class ServerScenario(TypedDict, total=False):
     """Of LoadGen's scenario; no rate where none that was tried kept the bound."""
 
     rate_per_s: Positive | None
@@ -128,7 +129,7 @@ class Scenarios(TypedDict, total=False):
     note: str
     single_stream: SingleStream
     offline: Offline
-    server: Server
+    server: ServerScenario
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,6 @@ class Latency:
         p99: Ninety-nine in a hundred samples are at or below it.
         samples: One a timed text, in the order in which they were timed.
         rounds: How many of the samples are each round's; empty in a file from before rounds were kept.
-        extra: Fields of newer versions.
     """
 
     p50: Positive
@@ -167,7 +167,6 @@ class Throughput:
         samples: Texts per second, one number a round: the median of its slices.
         slices: Texts per second, one number a slice, in the order in which they were timed; empty in older files.
         rounds: How many of the slices are each round's.
-        extra: Fields of newer versions.
     """
 
     value: Positive
@@ -215,7 +214,6 @@ class DataInfo:
         labels: The label names that ``expected`` and the rows' ``predictions`` index.
         expected: The true labels, in order, as indices.
         note: Where the rows come from, and what a reader must know about them.
-        extra: Fields of newer versions.
     """
 
     name: str
@@ -230,6 +228,11 @@ class DataInfo:
         """Says whether these are the same rows with the same labels, so that answers can be compared."""
         mine, others = ((data.fingerprint, data.labels, data.expected) for data in (self, other))
         return mine == others
+
+    def indices(self, labels: Iterable[str]) -> tuple[int, ...]:
+        """Finds the index of each label, -1 for one that is not among the data's."""
+        index = {label: number for number, label in enumerate(self.labels)}
+        return tuple(index.get(label, -1) for label in labels)
 
     def disagreement(self) -> str:
         """Says where the true labels are not those of the rows."""
@@ -267,7 +270,6 @@ class Row:
         warm_up: How the warm-up was found: ``texts`` before each turn, ``passes_ms`` over the same few texts.
         tokenization_ms: ``p50`` and ``samples`` of tokenizing a text by itself; empty where that cannot be told.
         scenarios: What other ways of asking showed, by name.
-        extra: Fields of newer versions, and of older ones that had more.
     """
 
     backend: str
@@ -294,6 +296,11 @@ class Row:
     scenarios: Annotated[Mapping[str, Any], Scenarios] = field(default_factory=dict, metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """What readers call it: backend and variant."""
+        return f"{self.backend} {self.variant}"
+
     def disagreement(self) -> str:
         """Says what a row that was measured lacks."""
         whole = self.latency_ms is not None and self.throughput_per_s is not None
@@ -310,7 +317,6 @@ class Results:
         settings: How much was measured (see ``bench.settings``).
         rows: One a backend and variant.
         run: Which run it was: files with the same name here were measured in the same rounds. Empty where unknown.
-        extra: Fields of newer versions.
     """
 
     environment: Annotated[Mapping[str, Any], Environment]

@@ -19,12 +19,7 @@ def latency_rounds(row: Row) -> Rounds:
 
 
 def latency_figures(row: Row, name: str) -> list[float]:
-    """Finds a percentile of each round, in milliseconds.
-
-    Args:
-        row: Any row.
-        name: ``p50``, ``p90`` or ``p99``.
-    """
+    """Finds ``p50``, ``p90`` or ``p99`` of each round, in milliseconds."""
     return [float(getattr(percentiles(samples), name)) for samples in latency_rounds(row)]
 
 
@@ -47,10 +42,6 @@ def round_ratios(over: Rounds, under: Rounds) -> list[float]:
 def batch_ratios(row: Row, other: Row) -> list[float]:
     """Lists, for each round that two rows of a run had in common, how many times longer batches took the first.
 
-    Args:
-        row: Any row.
-        other: Another of the same run.
-
     Returns:
         The median of the slices' own ratios, one a round; none where a file keeps no slices, or where the slices of
         the two were not the same texts.
@@ -66,11 +57,6 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
 
     In each round both were timed on the same texts. Rows of different machines, and those of a file without rounds,
     have no rounds in common: then there is no ratio with an interval.
-
-    Args:
-        results: Where both are from.
-        row: The faster one, as a rule.
-        reference: What it is compared with.
 
     Returns:
         The ratio with its 95 % interval.

@@ -78,14 +78,7 @@ def measure_plans(
     settings: BenchSettings,
     progress: Progress | None = None,
 ) -> Results:
-    """Measures rows that are already planned.
-
-    Args:
-        plans: What is measured.
-        rows: The held-out rows.
-        data: Their description (see ``heldout.describe_data``).
-        settings: How much is measured; ``threads`` is above 0.
-        progress: Told of each step, and of each row that could not be measured.
+    """Measures rows that are already planned, over held-out rows and their description; ``threads`` is above 0.
 
     Raises:
         BenchInterrupted: Ctrl-C came after at least one row had a turn; it holds what there is.

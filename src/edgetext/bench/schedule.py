@@ -142,12 +142,10 @@ class Width:
 
 
 def widest(rows: Sequence[Measurement]) -> Width | None:
-    """Finds the widest of the intervals of ratios, of latency and of throughput; ``None`` without two rows.
+    """Finds the widest of the intervals of ratios after whole rounds, of latency and of throughput.
 
-    Each row of a bundle beside is compared with its like; where there is none, every row with the first.
-
-    Args:
-        rows: What was measured so far, in whole rounds; rows that were given up are passed over.
+    Each row of a bundle beside is compared with its like; where there is none, every row with the first. Rows that
+    were given up are passed over; without two others there is ``None``.
     """
     had = [one for one in rows if not one.error and one.rates_per_s]
     widths = (width for one, other in _pairs(had) for width in _widths(one, other))

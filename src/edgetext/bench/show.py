@@ -20,20 +20,12 @@ def title(results: Results) -> str:
 
 
 def table_rows(results: Results) -> list[list[str]]:
-    """Lists one row a backend and variant for ``COLUMNS``; one without figures says so in the first.
-
-    Args:
-        results: What was measured.
-    """
+    """Lists one row a backend and variant for ``COLUMNS``; one without figures says so in the first."""
     return [[_name(row), *_cells(results, row)] for row in results.rows]
 
 
 def remarks(results: Results) -> list[str]:
-    """Lists the sentences below the table: why rows have no figures or not all, and whether the machine was busy.
-
-    Args:
-        results: What was measured.
-    """
+    """Lists the sentences below the table: why rows lack figures, and whether the machine was busy."""
     reasons = [
         f"{_name(row)}: {row.reason if row.status == MEASURED else status_text(row.status, row.reason)}"
         for row in results.rows
@@ -43,11 +35,7 @@ def remarks(results: Results) -> list[str]:
 
 
 def comparison_rows(comparison: Comparison) -> list[list[str]]:
-    """Lists one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows.
-
-    Args:
-        comparison: Two runs.
-    """
+    """Lists one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows."""
     return [[pair.name, *(_change(pair.change(metric)) for metric in METRICS)] for pair in comparison.pairs]
 
 
@@ -69,4 +57,4 @@ def _cells(results: Results, row: Row) -> list[str]:
 
 def _name(row: Row) -> str:
     where = f" @ {row.environment.get('host')}" if row.environment else ""
-    return f"{row.backend} {row.variant}{where}"
+    return f"{row.name}{where}"

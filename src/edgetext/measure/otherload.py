@@ -32,21 +32,13 @@ class OtherLoad:
 
 
 def disturbs(environment: Mapping[str, Any]) -> bool:
-    """Says whether other programs took so much of a machine that its times mean little; not where nobody counted.
-
-    Args:
-        environment: With ``other_load_cores`` and ``cores``.
-    """
+    """Says whether others took so much of a machine that its times mean little; not where nobody counted."""
     load, cores = environment.get("other_load_cores"), environment.get("cores")
     return isinstance(load, int | float) and isinstance(cores, int) and load >= _BUSY_SHARE * cores
 
 
 def others(environment: Mapping[str, Any]) -> str:
-    """Says how much of a machine's time others took, and what that means; empty where nobody counted.
-
-    Args:
-        environment: With ``other_load_cores`` and ``cores``.
-    """
+    """Says how much of a machine's time others took, and what that means; empty where nobody counted."""
     load, cores = environment.get("other_load_cores"), environment.get("cores")
     if load is None or not cores:
         return ""

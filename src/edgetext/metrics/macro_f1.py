@@ -79,7 +79,7 @@ class MacroF1Difference:
         return min(1.0, self.value + math.hypot(self.seen_high, self.unseen))
 
     def scaled(self, share: float) -> MacroF1Difference:
-        """Scales to what ``share`` times as many texts would show at the same rates."""
+        """Gives what ``share`` times as many texts would show at the same rates."""
         spread = math.sqrt(share)
         return replace(
             self,
@@ -125,7 +125,7 @@ def _events(truth: Labels, reference: Labels, candidate: Labels) -> npt.NDArray[
 
 
 def _macro_f1(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Computes macro F1 of the reference and of the candidate, shape (2, samples), from summed events."""
+    """Gives macro F1 of the reference and of the candidate, shape (2, samples), from summed events."""
     true_first, true_second, all_first, all_second = np.split(counts.astype(np.float64), 4, axis=1)
     # 0 / 0: a resample without the label, in which neither has it wrong; it counts as 0 for both.
     pairs = ((true_first, all_first), (true_second, all_second))

@@ -1,5 +1,7 @@
 """How sure a difference between two classifiers is that answered the same texts; standard library only.
 
+Who was right is told by truth values, one a text and in the same order for both; a ``confidence`` is two-sided.
+
 Sources:
     Wilson's interval: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     JASA 22 (1927).
@@ -78,12 +80,7 @@ class PairedDifference:
 
 
 def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Computes Wilson's score interval of a proportion.
-
-    Args:
-        successes: How many of ``n`` succeeded.
-        n: How many were tried, at least one.
-        confidence: Two-sided, such as 0.95.
+    """Computes Wilson's score interval of the proportion of ``successes`` among ``n``.
 
     Raises:
         ValueError: ``n`` is not positive, or ``successes`` is not between 0 and ``n``.
@@ -101,10 +98,6 @@ def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> I
 
 def count_pairs(correct_reference: Sequence[bool], correct_candidate: Sequence[bool]) -> PairedCounts:
     """Counts on which texts two classifiers were right.
-
-    Args:
-        correct_reference: One truth value a text.
-        correct_candidate: The same texts, in the same order.
 
     Raises:
         ValueError: The two differ in length, or are empty.
@@ -124,11 +117,6 @@ def paired_difference(
 ) -> PairedDifference:
     """Estimates the difference of two accuracies on the same texts, candidate minus reference.
 
-    Args:
-        correct_reference: One truth value a text.
-        correct_candidate: The same texts, in the same order.
-        confidence: Two-sided, such as 0.95.
-
     Raises:
         ValueError: The two differ in length, or are empty.
     """
@@ -136,12 +124,7 @@ def paired_difference(
 
 
 def score_difference(counts: PairedCounts, confidence: float = CONFIDENCE) -> PairedDifference:
-    """Computes Tango's score interval of the difference between two paired proportions.
-
-    Args:
-        counts: The two-by-two table of right and wrong answers.
-        confidence: Two-sided, such as 0.95.
-    """
+    """Computes Tango's score interval of the difference between two paired proportions."""
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     difference = (counts.only_candidate - counts.only_reference) / counts.n
     low = _root(lambda delta: _score(counts, delta) - z, -1.0, difference)
@@ -150,11 +133,7 @@ def score_difference(counts: PairedCounts, confidence: float = CONFIDENCE) -> Pa
 
 
 def mcnemar_exact(counts: PairedCounts) -> float:
-    """Computes the two-sided p-value of McNemar's exact test: how likely changes so unequal are by chance alone.
-
-    Args:
-        counts: The two-by-two table of right and wrong answers.
-    """
+    """Computes the two-sided p-value of McNemar's exact test: how likely changes so unequal are by chance alone."""
     changed = counts.only_reference + counts.only_candidate
     fewer = min(counts.only_reference, counts.only_candidate)
     ways = total = 1

@@ -1,5 +1,7 @@
 """What a classifier did on labelled rows: accuracy, macro F1, and precision and recall of every label.
 
+The metrics are modules that ship inside the package; ``evaluate`` runs them, and no network is needed.
+
 Nothing is known of a label that no row bears. So there is no macro F1 of a classifier on rows that lack one of its
 labels: the mean over the others is given under a name of its own, and the labels that lack are named.
 """
@@ -8,9 +10,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from edgetext.metrics.load import load_metric
+from edgetext.errors import InputError, needs_extra
+
+
+@cache
+def load_metric(name: str) -> Any:
+    """Makes an ``evaluate.Metric``: ``accuracy``, ``f1``, ``precision`` or ``recall``.
+
+    It is made from the class itself. ``evaluate.load`` would first copy the source into a cache, which a home that
+    cannot be written does not have; and a metric wants a folder, even one that computes in memory.
+
+    Raises:
+        MissingExtraError: ``evaluate`` is not installed.
+        InputError: There is no temporary folder that can be written.
+    """
+    with needs_extra("train"):
+        module = import_module(f"edgetext.metrics.modules.{name}.{name}")
+    try:
+        with TemporaryDirectory(prefix="edgetext-", ignore_cleanup_errors=True) as folder:
+            return getattr(module, name.capitalize())(keep_in_memory=True, cache_dir=folder)
+    except OSError as error:
+        raise InputError(f"a temporary folder is needed, and cannot be written: {error.strerror}") from error
 
 
 def overall(

@@ -38,12 +38,7 @@ class BareRunner(GraphRunner):
 
 
 def session_options(threads: int, session: Mapping[str, Any]) -> onnxruntime.SessionOptions:
-    """Makes the options with which a variant's graph is loaded.
-
-    Args:
-        threads: For the operators.
-        session: The manifest's ``session`` of the variant.
-    """
+    """Makes the options with which a variant's graph is loaded."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry(*ONNX_ONLY)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgetext.bench.page.axis import Axis, log_axis, percent_axis
 from edgetext.bench.results import Latency, Proportion, Row
 
 _WIDTH = 880.0
@@ -19,64 +19,6 @@ _FRONTIER_HEIGHT = 360.0
 _FRONTIER_LEFT = 44.0
 _LABEL_LEVELS = 3
 _LABEL_ROOM = 30.0  # pixels between two numbers on one level
-_STEPS = (1.0, 2.0, 5.0)
-_FEWEST_MARKS = 4
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A stretch of values over a stretch of pixels.
-
-    Attributes:
-        low: The value at ``start``.
-        high: The value at ``end``, above ``low``.
-        start: In pixels.
-        end: In pixels; below ``start`` where the axis points up.
-        log: Whether equal steps are equal ratios; then ``low`` is above 0.
-    """
-
-    low: float
-    high: float
-    start: float
-    end: float
-    log: bool = False
-
-    def at(self, value: float) -> float:
-        """Finds the pixel of a value, rounded to a tenth; values outside lie on the border."""
-        share = self._share(min(max(value, self.low), self.high))
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def marks(self) -> tuple[tuple[float, str], ...]:
-        """Places the marks: pixel and text of each."""
-        values = self._log_marks() if self.log else self._even_marks()
-        return tuple((self.at(value), f"{value:.10g}") for value in values if self.low <= value <= self.high)
-
-    def _share(self, value: float) -> float:
-        if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
-
-    def _log_marks(self) -> Iterator[float]:
-        for power in range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1):
-            yield from (step * 10.0**power for step in _STEPS)
-
-    def _even_marks(self) -> Iterator[float]:
-        rough = (self.high - self.low) / _FEWEST_MARKS
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = max(step * power for step in _STEPS if step * power <= rough)
-        for number in range(math.ceil(self.low / step), math.floor(self.high / step) + 1):
-            yield number * step
-
-
-def log_axis(low: float, high: float, start: float, end: float) -> Axis:
-    """Makes a logarithmic axis for values above 0, with a little room on both sides."""
-    room = 1.15
-    return Axis(low / room, high * room, start, end, log=True)
-
-
-def percent_axis(low: float, high: float, start: float, end: float) -> Axis:
-    """Makes an even axis in percent for shares from 0 to 1, with a point of room on both sides where there is."""
-    return Axis(max(0.0, 100 * low - 1), min(100.0, 100 * high + 1), start, end)
 
 
 @dataclass(frozen=True)
@@ -161,30 +103,22 @@ class _Timed:
     def shown(self, accuracy: str = "") -> tuple[int, str, bool, str]:
         found = self.latency
         said = f"{accuracy}p50 {found.p50:.2f} ms, p90 {found.p90:.2f} ms, p99 {found.p99:.2f} ms"
-        return self.number, f"{self.row.backend} {self.row.variant}", self.row.backend == "edgetext", said
+        return self.number, self.row.name, self.row.backend == "edgetext", said
 
 
 def latencies(rows: Sequence[tuple[int, Row]]) -> Latencies | None:
-    """Lays the distributions out; ``None`` where no row has latencies.
-
-    Args:
-        rows: Number and row, as in the table.
-    """
+    """Lays out the distributions of numbered rows; ``None`` where none has latencies."""
     timed = _timed(rows)
     if not timed:
         return None
     lowest = min(min(one.latency.samples) for one in timed)
     axis = log_axis(lowest, max(one.percentile(99) for one in timed), _LEFT, _RIGHT)
     lanes = tuple(_lane(one, axis, (place + 0.5) * _LANE) for place, one in enumerate(timed))
-    return Latencies(_WIDTH, len(timed) * _LANE, lanes, axis.marks())
+    return Latencies(_WIDTH, len(timed) * _LANE, lanes, tuple(axis.marks()))
 
 
 def frontier(rows: Sequence[tuple[int, Row]]) -> Frontier | None:
-    """Lays accuracy against latency out; ``None`` where no row has both.
-
-    Args:
-        rows: Number and row, as in the table.
-    """
+    """Lays out accuracy against latency of numbered rows; ``None`` where none has both."""
     known = [(one, one.row.accuracy) for one in _timed(rows) if one.row.accuracy]
     if not known:
         return None
@@ -195,7 +129,9 @@ def frontier(rows: Sequence[tuple[int, Row]]) -> Frontier | None:
     points: list[Point] = []
     for one, accuracy in sorted(known, key=lambda entry: entry[0].latency.p50):
         points.append(_point(one, accuracy, (x, y), points))
-    return Frontier(_WIDTH, _FRONTIER_HEIGHT, tuple(points), x.marks(), y.marks(), _unbeaten(known, x, y))
+    return Frontier(
+        _WIDTH, _FRONTIER_HEIGHT, tuple(points), tuple(x.marks()), tuple(y.marks()), _unbeaten(known, x, y)
+    )
 
 
 def _timed(rows: Sequence[tuple[int, Row]]) -> list[_Timed]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,6 @@ from edgetext.checkpoint import open_checkpoint
 from edgetext.errors import MissingExtraError
 from edgetext.measure.process import thread_environment
 from edgetext.measure.runner import CannotMeasureError, Runner, answers, load_runner
-from edgetext.runtime.bundle import open_bundle
 
 _BATCH = 32
 
@@ -66,17 +64,8 @@ def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
         runner = load_runner(plan.backend.runner, plan.spec)
     except (CannotMeasureError, MissingExtraError) as error:
         pytest.skip(f"not measured ({error})")
-    labels = _labels(plan)
-    data = describe_data(held_out, labels, plan.name)
+    data = describe_data(held_out, plan.spec["labels"], plan.name)
     texts = tuple(example.text for example in held_out.examples)
-    index = {label: number for number, label in enumerate(labels)}
-    given = [index.get(label, -1) for label in answers(runner, texts, plan.answers_in_batches)]
+    given = data.indices(answers(runner, texts, plan.answers_in_batches))
     yield Loaded(runner, texts, _BATCH, accuracy(given, data.expected))
     runner.close()
-
-
-def _labels(plan: RowPlan) -> tuple[str, ...]:
-    """Reads the labels of a row's model, by class index."""
-    if "bundle" in plan.spec:
-        return open_bundle(plan.spec["bundle"]).manifest.labels
-    return open_checkpoint(Path(plan.spec["model"])).labels
