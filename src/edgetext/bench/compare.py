@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgetext.bench.accuracy import right_answers
-from edgetext.bench.results import FAILED, MEASURED, Results, Row
+from edgetext.bench.results import FAILED, MEASURED, Results, Row, check_same_rows
 from edgetext.bench.rounds import batch_ratios, latency_figures, latency_rounds, round_ratios
-from edgetext.errors import DataError, InputError
+from edgetext.errors import InputError
 from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.stats import CONFIDENCE, mean_ratio, unpaired_ratio
 from edgetext.metrics.paired import paired_difference
@@ -146,17 +146,12 @@ def read_limit(text: str) -> Limit:
 def compare(old: Results, new: Results, names: tuple[str, str] = ("OLD", "NEW")) -> Comparison:
     """Compares two runs row by row; rows are matched by backend, variant and device.
 
-    Args:
-        old: The run before.
-        new: The run after.
-        names: What to call each in an error.
-
     Raises:
         DataError: They predicted different rows.
         InputError: They are of different machines or numbers of threads, or have no measured row in common.
     """
     before, after = _side(names[0], old), _side(names[1], new)
-    _check_data(before, after)
+    check_same_rows((names[0], old), (names[1], new), "compare")
     shared = [name for name in before.rows if name in after.rows]
     for name in shared:
         _check_machine(name, before, after)
@@ -204,15 +199,6 @@ def _side(name: str, results: Results) -> _Side:
             raise InputError(f"{name} has the row {key} more than once: compare files that are not merged")
         rows[key] = row
     return _Side(name, results, rows)
-
-
-def _check_data(old: _Side, new: _Side) -> None:
-    before, after = old.results.data, new.results.data
-    if not before.same_rows(after):
-        raise DataError(
-            f"{new.name} and {old.name} were measured on different rows ({after.rows} of {after.name}, "
-            f"{before.rows} of {before.name}): compare results of the same data and labels"
-        )
 
 
 def _check_machine(name: str, old: _Side, new: _Side) -> None:

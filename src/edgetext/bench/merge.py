@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgetext.bench.accuracy import with_differences
-from edgetext.bench.results import Results, Row
-from edgetext.errors import DataError, InputError
+from edgetext.bench.results import Results, Row, check_same_rows
+from edgetext.errors import InputError
 
 BESIDE = "beside"
 """Marks, in a row's ``about``, that it is of the bundle beside."""
@@ -28,11 +28,7 @@ def merge(files: Sequence[Results], names: Sequence[str]) -> Results:
         raise InputError("merge takes at least two results files")
     first = files[0]
     for other, name in zip(files[1:], names[1:], strict=True):
-        if not other.data.same_rows(first.data):
-            raise DataError(
-                f"{name} and {names[0]} were measured on different rows ({other.data.rows} of {other.data.name}, "
-                f"{first.data.rows} of {first.data.name}): merge results of the same data and labels"
-            )
+        check_same_rows((names[0], first), (name, other), "merge")
     rows = [
         replace(row, environment=row.environment or results.environment)
         for results in files

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from edgetext.bench.settings import BenchSettings
-from edgetext.errors import InputError
+from edgetext.errors import DataError, InputError
 from edgetext.fields import (
     LATER,
     NOT_EMPTY,
@@ -224,11 +224,6 @@ class DataInfo:
     note: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def same_rows(self, other: DataInfo) -> bool:
-        """Says whether these are the same rows with the same labels, so that answers can be compared."""
-        mine, others = ((data.fingerprint, data.labels, data.expected) for data in (self, other))
-        return mine == others
-
     def indices(self, labels: Iterable[str]) -> tuple[int, ...]:
         """Finds the index of each label, -1 for one that is not among the data's."""
         index = {label: number for number, label in enumerate(self.labels)}
@@ -382,6 +377,25 @@ def read_results(path: Path) -> Results:
     if not file.exists():
         raise InputError(f"{file} is not there: give a {RESULTS_FILE} that 'edgetext bench' wrote")
     return Results.from_json(read_object(file, limit=MAX_RECORD_BYTES), str(file))
+
+
+def check_same_rows(one: tuple[str, Results], other: tuple[str, Results], to: str) -> None:
+    """Refuses two results whose answers cannot be compared, since their rows or labels are not the same.
+
+    Args:
+        one: What to call it in the error, and the results.
+        other: The same of the other one.
+        to: What was to be done with them.
+
+    Raises:
+        DataError: They did not predict the same rows.
+    """
+    (name, mine), (other_name, others) = ((name, results.data) for name, results in (one, other))
+    if (mine.fingerprint, mine.labels, mine.expected) != (others.fingerprint, others.labels, others.expected):
+        raise DataError(
+            f"{other_name} and {name} were measured on different rows ({others.rows} of {others.name}, "
+            f"{mine.rows} of {mine.name}): {to} results of the same data and labels"
+        )
 
 
 def write_results(path: Path, results: Results) -> None:
