@@ -48,7 +48,7 @@ def main() -> None:
     texts = [example.text for example in data.examples]
     threads = usable_threads()
     document = {
-        "environment": capture_environment(threads, threads),
+        "environment": capture_environment(threads),
         "data": {"name": arguments.name or data.name, "fingerprint": data.source.fingerprint, "rows": len(texts)},
         "schemes": effects(arguments.bundles, texts),
     }

@@ -114,7 +114,7 @@ def main() -> None:
     write_json(
         arguments.output,
         {
-            "environment": capture_environment(arguments.threads, usable_threads()),
+            "environment": capture_environment(arguments.threads),
             "settings": settings.to_json(),
             "apart": arguments.apart,
             "work": {"first": WORK, "slower": MORE_WORK, "same": WORK},

@@ -187,7 +187,7 @@ def main() -> None:
     reference = fp32_labels(arguments.latency, rows, arguments.threads)
     measure(found, rows, arguments.rounds, arguments.threads)
     value = {
-        "environment": capture_environment(arguments.threads, usable_threads()),
+        "environment": capture_environment(arguments.threads),
         "data": {"name": rows.name, "rows": len(rows.examples), "fingerprint": rows.fingerprint},
         "programs": [described(program, rows, reference) for program in found],
         "ratios": {

@@ -77,7 +77,7 @@ def main() -> None:
     arguments = parser.parse_args()
     threads = usable_threads()
     document = {
-        "environment": capture_environment(threads, threads),
+        "environment": capture_environment(threads),
         "bundle_bytes": bundle_bytes(arguments.bundle),
         "packages": packages(arguments.bundle),
     }

@@ -216,7 +216,7 @@ def main() -> None:
         Run(measured, texts, threads, seed=number).measure()
     ours, bulk, *others = measured
     value = {
-        "environment": capture_environment(threads, threads),
+        "environment": capture_environment(threads),
         "texts": len(texts),
         "programs": [_figures(program) for program in measured],
         "ratios": ratios(ours, bulk, others),

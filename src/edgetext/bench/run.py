@@ -20,7 +20,7 @@ from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.bundle import open_bundle
-from edgetext.runtime.threads import cpu_quota, usable_threads
+from edgetext.runtime.threads import usable_threads
 
 
 class BenchInterrupted(KeyboardInterrupt):
@@ -84,7 +84,7 @@ def measure_plans(
         BenchInterrupted: Ctrl-C came after at least one row had a turn; it holds what there is.
     """
     measured = [Measurement(plan, settings) for plan in plans]
-    environment = capture_environment(settings.threads, usable_threads(), cpu_quota())
+    environment = capture_environment(settings.threads)
     others = OtherLoad()
     schedule = Schedule(measured, [example.text for example in rows.examples], settings, progress or Silent())
     whole = schedule.run()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.measure.processor import cpu_model, isa_flags, output_of, text_of
+from edgetext.runtime.threads import cpu_quota, usable_threads
 
 LIBRARIES = (
     "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "triton", "transformers", "safetensors",
@@ -24,13 +25,11 @@ _GPU_FIELDS = {
 }  # fmt: skip
 
 
-def capture_environment(threads: int, usable_cores: int, quota: float | None = None) -> dict[str, Any]:
-    """Describes machine, libraries and revision as JSON values; what the machine does not tell is ``None``.
+def capture_environment(threads: int) -> dict[str, Any]:
+    """Describes the machine, libraries and revision of programs that may use so many threads each.
 
-    Args:
-        threads: How many threads each measured program may use.
-        usable_cores: How many cores this process may use, by its affinity and quota.
-        quota: The cores' worth of time that the cgroups allow, if they limit it.
+    These are JSON values; what the machine does not tell is ``None``. ``usable_cores`` go by affinity and quota,
+    and ``quota`` is the cores' worth of time that the cgroups allow.
     """
     gpu = gpu_name()
     cpu, cores = cpu_model(), os.cpu_count()
@@ -39,9 +38,9 @@ def capture_environment(threads: int, usable_cores: int, quota: float | None = N
         "cpu": cpu,
         "isa": list(isa_flags()),
         "cores": cores,
-        "usable_cores": usable_cores,
+        "usable_cores": usable_threads(),
         "affinity": affinity(),
-        "quota": quota,
+        "quota": cpu_quota(),
         "governor": governor(),
         "threads": threads,
         "memory_gb": _memory_gb(),
