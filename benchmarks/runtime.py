@@ -31,7 +31,8 @@ from edgetext.data.load import load
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.process import Worker
-from edgetext.measure.ratios import typical_ratio
+from edgetext.measure.runner import PREDICTOR
+from edgetext.measure.stats import typical_ratio
 from edgetext.measure.turns import shuffled_turns
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.threads import usable_threads
@@ -98,10 +99,8 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
     }
     torch = {**shared, "model": str(arguments.checkpoint.resolve()), "variant": "fp32"}
     return [
-        Program("edgetext", f"{BACKENDS}.edgetext_predictor:load", ours, (32,)),
-        Program(
-            "edgetext throughput", f"{BACKENDS}.edgetext_predictor:load", {**ours, "mode": "throughput"}, (32,)
-        ),
+        Program("edgetext", PREDICTOR, ours, (32,)),
+        Program("edgetext throughput", PREDICTOR, {**ours, "mode": "throughput"}, (32,)),
         Program("bare onnxruntime", f"{BACKENDS}.onnxruntime_bare:load", bare, (16,)),
         Program("optimum pipeline", f"{BACKENDS}.optimum_pipeline:load", optimum, (8, 32, 64)),
         Program("torch pipeline", f"{BACKENDS}.transformers_pipeline:load", torch, (32,)),
@@ -216,7 +215,7 @@ def main() -> None:
         print(f"run {number + 1} of {arguments.runs}", file=sys.stderr)
         Run(measured, texts, threads, seed=number).measure()
     value = {
-        "environment": capture_environment(threads, threads),
+        "environment": capture_environment(threads),
         "texts": len(texts),
         "programs": [_figures(program) for program in measured],
         "ratios": ratios(measured[0], measured[1:]),

@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
-    from edgetext.bench.beside import split
+    from edgetext.bench.merge import split
     from edgetext.bench.run import BenchInterrupted
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
@@ -136,7 +136,7 @@ def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
 
 def _checked_settings(arguments: argparse.Namespace, bundle: Path) -> BenchSettings:
     """Refuses what cannot work before minutes are spent on it."""
-    from edgetext.bench.limits import read_limit
+    from edgetext.bench.compare import read_limit
     from edgetext.bench.registry import choose_backends
     from edgetext.bench.settings import BenchSettings
     from edgetext.runtime.bundle import open_bundle
@@ -173,7 +173,6 @@ def _measured(arguments: argparse.Namespace, bundle: Path, settings: BenchSettin
             rows,
             beside=arguments.beside,
             settings=settings,
-            backends=arguments.backends,
             progress=progress,
         )
 
@@ -298,8 +297,7 @@ def _print_comparison(arguments: argparse.Namespace, old: Results, new: Results,
         InputError: They cannot be compared, or a limit cannot be read.
         EdgetextError: No row was measured in both.
     """
-    from edgetext.bench.compare import compare, regressions
-    from edgetext.bench.limits import read_limit
+    from edgetext.bench.compare import compare, read_limit, regressions
     from edgetext.bench.show import COMPARED, comparison_rows
     from edgetext.cli.console import open_console
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from edgetext.errors import InputError
 
 if TYPE_CHECKING:
-    from edgetext.bench.capacity import Capacity
-    from edgetext.bench.cost import Cost
+    from edgetext.bench.cost import Capacity, Cost
     from edgetext.bench.results import Results
     from edgetext.cli.console import Console
 
@@ -55,8 +54,7 @@ def checked_scenarios(arguments: argparse.Namespace) -> tuple[str, ...]:
         InputError: There is no scenario of that name, or the tables that are asked for cannot come of the figures.
         MissingExtraError: LoadGen is not installed.
     """
-    from edgetext.bench.capacity import check_loads
-    from edgetext.bench.cost import cost_per_million
+    from edgetext.bench.cost import check_loads, cost_per_million
     from edgetext.bench.scenarios import choose_scenarios
 
     scenarios = choose_scenarios(arguments.scenarios)
@@ -82,7 +80,7 @@ def print_costs(arguments: argparse.Namespace, results: Results, console: Consol
         title = f"A million predictions at {arguments.price_per_hour:g} an hour"
         console.table(title, ["", "in batches", "one by one", "installed MB", "joules a text"], _cost_rows(found))
     if arguments.requests_per_s is not None:
-        from edgetext.bench.capacity import capacities
+        from edgetext.bench.cost import capacities
 
         table = _capacity_rows(capacities(results.rows, _numbers(arguments.requests_per_s)))
         console.table("Machines", ["", "requests/s", "p99 ms", "dealt at random", "one line, Erlang C"], table)

@@ -2,7 +2,7 @@
 
 Source: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
 AISTATS 2016. All candidates of a rung do the same work in the same rounds, so two of them are compared round by
-round: what disturbs the machine for a while disturbs both. The intervals are those of ``measure.ratios``.
+round: what disturbs the machine for a while disturbs both. The intervals are those of ``measure.stats``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgetext.measure.ratios import paired_ratio
+from edgetext.measure.stats import paired_ratio
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def search(shop: Workshop) -> Found:
     """
     settings, threads, clock = shop.settings, usable_threads(), _Clock()
     begin = time.monotonic()
-    environment = capture_environment(threads, threads)
+    environment = capture_environment(threads)
     with clock.part("building"):
         candidates, refused = _build(shop, begin + _BUILDING_SHARE[settings.objective] * settings.search_seconds)
     others = OtherLoad()

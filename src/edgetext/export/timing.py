@@ -11,8 +11,8 @@ from pathlib import Path
 from edgetext.export.halving import Rung
 from edgetext.export.objective import Objective
 from edgetext.export.runner import RUNNER
-from edgetext.measure.percentiles import percentiles
 from edgetext.measure.process import Worker, WorkerError
+from edgetext.measure.stats import percentiles
 from edgetext.measure.turns import SETTLE_S, shuffled_turns, window
 from edgetext.progress import Progress
 

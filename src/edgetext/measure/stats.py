@@ -1,4 +1,6 @@
-"""How much faster one program is than another, and how sure that is; standard library only.
+"""What samples tell: percentiles, and how much faster one program is than another, with an interval.
+
+Standard library only: readers of results need nothing else.
 
 A round is the unit that repeats: its figure (a median over the round's texts, say) carries what changes between
 texts and between single calls, and the spread of the rounds' figures carries what changes between rounds as well.
@@ -7,8 +9,9 @@ So the interval comes from the rounds' figures alone, on the logarithmic scale, 
 - paired rounds, of one run: Student's t interval of the mean of the rounds' log ratios;
 - unpaired rounds, of two runs: Welch's t interval of the difference of the means of the logarithms.
 
-Both hold the true ratio in 95 of 100 cases. The ratio that another run finds is off the truth by itself: they hold
-it in 83 to 88 of 100 cases (Cumming and Maillardet).
+Both hold the true ratio in 95 of 100 cases; ``confidence`` is two-sided wherever another one is asked for. The
+ratio that another run finds is off the truth by itself: they hold it in 83 to 88 of 100 cases (Cumming and
+Maillardet).
 
 Sources: T. Kalibera and R. Jones, "Rigorous benchmarking in reasonable time", ISMM 2013 (means at the highest level
 of repetition carry the variance of all levels below); B. L. Welch, "The generalization of 'Student's' problem when
@@ -25,11 +28,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, variance
-
-from edgetext.measure.student_t import two_sided_quantile
+from functools import lru_cache
+from statistics import fmean, median, quantiles, variance
 
 CONFIDENCE = 0.95
+_STEPS = 200  # of Simpson's rule
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Half, nine in ten, and ninety-nine in a hundred samples are at or below these, in the samples' unit."""
+
+    p50: float
+    p90: float
+    p99: float
+
+
+def percentiles(samples: Sequence[float]) -> Percentiles:
+    """Finds the percentiles, interpolated linearly between samples as ``numpy.percentile`` does by default.
+
+    Raises:
+        ValueError: There is no sample.
+    """
+    if not samples:
+        raise ValueError("no percentile without samples")
+    if len(samples) == 1:  # statistics.quantiles wants two before Python 3.13
+        return Percentiles(samples[0], samples[0], samples[0])
+    cuts = quantiles(samples, n=100, method="inclusive")
+    return Percentiles(cuts[49], cuts[89], cuts[98])
 
 
 @dataclass(frozen=True)
@@ -60,12 +86,9 @@ class Ratio:
 
 
 def paired_ratio(over: Sequence[float], under: Sequence[float], confidence: float = CONFIDENCE) -> Ratio:
-    """Gives ``over / under`` of two programs that took turns in the same rounds, on the same texts.
+    """Estimates ``over / under`` of two programs that took turns in the same rounds, on the same texts.
 
-    Args:
-        over: A positive figure a round, such as the median latency of the reference.
-        under: The other program's, of the same rounds in the same order.
-        confidence: Two-sided, such as 0.95.
+    Each has one positive figure a round, such as its median latency, the rounds in the same order.
 
     Raises:
         ValueError: The two differ in length or are empty, or a figure is not positive.
@@ -74,11 +97,7 @@ def paired_ratio(over: Sequence[float], under: Sequence[float], confidence: floa
 
 
 def mean_ratio(ratios: Sequence[float], confidence: float = CONFIDENCE) -> Ratio:
-    """Gives the geometric mean of a ratio that was found in each of several rounds.
-
-    Args:
-        ratios: One a round.
-        confidence: Two-sided, such as 0.95.
+    """Estimates a ratio that was found in each of several rounds: their geometric mean, and its interval.
 
     Raises:
         ValueError: There is none, or one is not positive.
@@ -87,14 +106,10 @@ def mean_ratio(ratios: Sequence[float], confidence: float = CONFIDENCE) -> Ratio
 
 
 def typical_ratio(over: Sequence[float], under: Sequence[float]) -> float:
-    """Gives the median of the ratios of pairs, such as the times that two programs took for the same texts.
+    """Finds the median of the ratios of pairs, such as the times that two programs took for the same texts.
 
     Pairs that were timed close to each other share their text and the machine's state of that moment, so that this
     spreads less from round to round than the ratio of the two medians does.
-
-    Args:
-        over: Positive figures.
-        under: As many, in the same order.
 
     Raises:
         ValueError: The two differ in length or are empty, or a figure is not positive.
@@ -103,12 +118,7 @@ def typical_ratio(over: Sequence[float], under: Sequence[float]) -> float:
 
 
 def unpaired_ratio(over: Sequence[float], under: Sequence[float], confidence: float = CONFIDENCE) -> Ratio:
-    """Gives ``over / under`` of two programs that were measured in different runs.
-
-    Args:
-        over: A positive figure a round.
-        under: The other run's; their number may differ.
-        confidence: Two-sided, such as 0.95.
+    """Estimates ``over / under`` of two programs that were measured in different runs, maybe of unlike length.
 
     Raises:
         ValueError: One is empty, or a figure is not positive.
@@ -123,13 +133,48 @@ def unpaired_ratio(over: Sequence[float], under: Sequence[float], confidence: fl
     return _ratio(fmean(above) - fmean(below), math.sqrt(sum(parts)), freedom, rounds, confidence)
 
 
+@lru_cache(maxsize=4096)
+def two_sided_quantile(confidence: float, freedom: float) -> float:
+    """Finds the t that Student's ``|T|`` does not exceed with a given probability.
+
+    With t = sqrt(n) tan(a) the density of n degrees of freedom becomes cos(a)^(n - 1), so that the probability is
+    an integral of a smooth function over a short stretch (Abramowitz and Stegun, 26.7, in its trigonometric form).
+
+    Args:
+        confidence: Between 0 and 1.
+        freedom: Degrees of freedom, at least 1; need not be whole.
+
+    Raises:
+        ValueError: One of them is out of range.
+    """
+    if not 0 < confidence < 1 or freedom < 1:
+        raise ValueError(f"expected 0 < confidence < 1 and freedom >= 1, found {confidence} and {freedom}")
+    whole = math.sqrt(math.pi) / 2 * math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2))
+    low, high = 0.0, math.pi / 2
+    for _ in range(50):  # halvings; what is left is less than a float's rounding
+        middle = (low + high) / 2
+        if _integral(middle, freedom - 1) < confidence * whole:
+            low = middle
+        else:
+            high = middle
+    return math.sqrt(freedom) * math.tan((low + high) / 2)
+
+
+def _integral(end: float, power: float) -> float:
+    """Integrates cos^power from 0 to ``end`` by Simpson's rule."""
+    width = end / _STEPS
+    inner: float = sum((4 if step % 2 else 2) * math.cos(step * width) ** power for step in range(1, _STEPS))
+    last: float = max(0.0, math.cos(end)) ** power
+    return width / 3 * (1 + inner + last)
+
+
 def _mean_ratio(logs: Sequence[float], confidence: float) -> Ratio:
     error = math.sqrt(variance(logs) / len(logs)) if len(logs) > 1 else math.inf
     return _ratio(fmean(logs), error, len(logs) - 1, len(logs), confidence)
 
 
 def _ratio(mean: float, error: float, freedom: float, rounds: int, confidence: float) -> Ratio:
-    """Gives a ratio from its logarithm and the standard error of that, infinite where too few rounds tell it."""
+    """Makes a ratio of its logarithm and the standard error of that, infinite where too few rounds tell it."""
     if not math.isfinite(error):
         return Ratio(math.exp(mean), 0.0, math.inf, rounds)
     # Welch's degrees of freedom lie above 1, but for rounding; a tenth less of them is on the safe side.

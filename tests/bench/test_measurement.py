@@ -1,10 +1,9 @@
 """What slices and rounds become in a row."""
 
-from edgetext.bench.measuring import Measurement
+from edgetext.bench.measurement import Measurement, make_row
 from edgetext.bench.plan import RowPlan
 from edgetext.bench.registry import CHECKPOINT, Backend
 from edgetext.bench.results import DataInfo
-from edgetext.bench.rows import make_row
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import Start
 

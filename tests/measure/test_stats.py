@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from edgetext.measure.ratios import mean_ratio, paired_ratio, typical_ratio, unpaired_ratio
-from edgetext.measure.student_t import two_sided_quantile
+from edgetext.measure.stats import (
+    mean_ratio,
+    paired_ratio,
+    percentiles,
+    two_sided_quantile,
+    typical_ratio,
+    unpaired_ratio,
+)
 
 RUNS = 3000
 
@@ -109,3 +115,15 @@ def test_99_percent_intervals_hold_the_truth_in_99_of_100_cases(rounds):
     ratios = np.random.default_rng(7 * rounds).lognormal(math.log(1.05), 0.1, (RUNS, rounds)).tolist()
     found = [mean_ratio(each, 0.99) for each in ratios]
     assert 0.985 <= np.mean([ratio.low <= 1.05 <= ratio.high for ratio in found]) <= 0.995
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 100, 300, 1001])
+def test_percentiles_are_numpys(count):
+    samples = np.random.default_rng(count).lognormal(size=count).tolist()
+    found = percentiles(samples)
+    assert [found.p50, found.p90, found.p99] == pytest.approx(np.percentile(samples, [50, 90, 99]).tolist())
+
+
+def test_no_percentile_without_samples():
+    with pytest.raises(ValueError, match="no percentile without samples"):
+        percentiles([])

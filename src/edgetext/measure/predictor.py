@@ -1,16 +1,16 @@
-"""A variant of the bundle in ``edgetext.Predictor``, as an app would run it."""
+"""What a worker process measures of a bundle: a variant in ``edgetext.Predictor``, as an app would run it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgetext import Predictor
 from edgetext.measure.processor import cpu_model
+from edgetext.runtime.predictor import Predictor
 
 
 class PredictorRunner:
-    """The predictor, in its default profile unless the mode is another.
+    """The predictor, in its default profile unless the mode is another (see ``runner.Runner``).
 
     Args:
         spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``mode``: a profile.
@@ -24,11 +24,11 @@ class PredictorRunner:
         )
 
     def one(self, text: str) -> str:
-        """Gives the label of one text."""
+        """Predicts one text."""
         return self._predictor(text).label
 
     def many(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of many texts; for ``batch`` 1 one by one, else as the predictor groups them."""
+        """Predicts many texts; for ``batch`` 1 one by one, else as the predictor groups them."""
         if batch == 1:
             return [self.one(text) for text in texts]
         return [prediction.label for prediction in self._predictor.predict(list(texts))]
@@ -38,7 +38,7 @@ class PredictorRunner:
         return self._predictor.count_tokens(text)
 
     def about(self) -> dict[str, Any]:
-        """Gives device, threads and how batches are made."""
+        """Tells device, threads and how batches are made."""
         return {
             "device_name": cpu_model(),
             "threads": self._threads,

@@ -7,14 +7,14 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from edgetext.bench.measuring import Measurement
+from edgetext.bench.measurement import Measurement
 from edgetext.bench.plan import RowPlan
-from edgetext.bench.precision import Width, widest
 from edgetext.bench.registry import BUNDLE, Backend
+from edgetext.bench.schedule import Width, widest
 from edgetext.bench.settings import FIRST_ROUNDS, BenchSettings
 from edgetext.errors import InputError
 from edgetext.measure.process import WorkerError
-from edgetext.measure.ratios import mean_ratio, paired_ratio
+from edgetext.measure.stats import mean_ratio, paired_ratio
 
 SETTINGS = BenchSettings(within=5.0)
 OWN, OTHER = (2.0, 2.2, 2.1, 2.0, 2.3, 2.1), (2.1, 2.0, 2.2, 2.1, 2.0, 2.2)

@@ -1,21 +1,33 @@
-"""The turns of all rows, one program at work at a time."""
+"""Which row is measured when, one program at work at a time, and when there were rounds enough.
+
+Rounds are added until the widest interval of a ratio is narrow enough, as BenchmarkDotNet and Google's benchmark
+add iterations. The interval at that point still holds what it says it holds, since the mean of normal figures does
+not depend on their spread, by which alone the end is chosen; a first stage of ten rounds keeps a few that agree by
+chance from ending it (the tests simulate it).
+
+Source: Y. S. Chow and H. Robbins, "On the asymptotic theory of fixed-width sequential confidence intervals for the
+mean", Annals of Mathematical Statistics 36 (1965).
+"""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
 
 from edgetext.bench.cells import status_text
-from edgetext.bench.measuring import Measurement
-from edgetext.bench.precision import widest
+from edgetext.bench.measurement import Measurement
+from edgetext.bench.rounds import round_ratios
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import WorkerError
+from edgetext.measure.stats import mean_ratio
 from edgetext.measure.turns import SETTLE_S, shuffled_turns
 from edgetext.progress import Progress
 
 
-class Turns:
+class Schedule:
     """Measures rows.
 
     Args:
@@ -35,18 +47,11 @@ class Turns:
         self._no_device: dict[str, WorkerError] = {}
 
     def run(self) -> bool:
-        """Gives every row its turns, and leaves no process behind, whatever happens.
+        """Lets every row have its turns, and leaves no process behind, whatever happens.
 
         Returns:
             Whether it came to its end; ``False`` after Ctrl-C, which keeps what there is by then.
         """
-        try:
-            return self._run()
-        finally:
-            for one in self._rows:
-                one.stop()
-
-    def _run(self) -> bool:
         try:
             self._measure()
             for one in self._rows:
@@ -54,6 +59,9 @@ class Turns:
         except KeyboardInterrupt:
             self._progress.note("interrupted: what was measured so far is kept")
             return False
+        finally:
+            for one in self._rows:
+                one.stop()
         return True
 
     def _measure(self) -> None:
@@ -75,11 +83,11 @@ class Turns:
         self._progress.step("bench", self._steps(expected), self._steps(expected))
 
     def _steps(self, rounds: int) -> int:
-        """Gives the steps until so many rounds are over, the beginning of each row counted as one."""
+        """Counts the steps until so many rounds are over, the beginning of each row as one."""
         return len(self._rows) * (rounds * self._settings.slices + 1)
 
     def _rounds_expected(self, rounds: int) -> int:
-        """Gives how many rounds it will be, by what those so far have shown; ``rounds`` itself to end."""
+        """Tells how many rounds it will be, by what those so far have shown; ``rounds`` itself to end."""
         settings = self._settings
         if settings.within is None or rounds < settings.least_rounds:
             return settings.least_rounds
@@ -104,7 +112,7 @@ class Turns:
         self._tell(one)
 
     def _slice(self, one: Measurement, number: int, part: int) -> None:
-        one.turn(number, part, self._texts)
+        one.turn(number, part)
         self._tell(one)
         if self._settings.threads > 1:
             time.sleep(SETTLE_S)
@@ -112,3 +120,52 @@ class Turns:
     def _tell(self, one: Measurement) -> None:
         if one.error is not None:
             self._progress.note(f"{one.plan.name}: {status_text(one.error.status, str(one.error))}")
+
+
+@dataclass(frozen=True)
+class Width:
+    """How far an interval reaches.
+
+    Attributes:
+        percent: Of the ratio, to its further side.
+        name: Whose interval it is, such as ``p50 of edgetext int8``.
+    """
+
+    percent: float
+    name: str
+
+    def rounds_for(self, percent: float, rounds: int) -> int:
+        """Estimates how many rounds will make it as narrow as asked, by what ``rounds`` of them have shown."""
+        if self.percent <= percent:
+            return rounds
+        return max(rounds + 1, math.ceil(rounds * min(1e6, self.percent / percent) ** 2))
+
+
+def widest(rows: Sequence[Measurement]) -> Width | None:
+    """Finds the widest of the intervals of ratios after whole rounds, of latency and of throughput.
+
+    Each row of a bundle beside is compared with its like; where there is none, every row with the first. Rows that
+    were given up are passed over; without two others there is ``None``.
+    """
+    had = [one for one in rows if not one.error and one.rates_per_s]
+    widths = (width for one, other in _pairs(had) for width in _widths(one, other))
+    return max(widths, key=lambda width: width.percent, default=None)
+
+
+def _pairs(rows: Sequence[Measurement]) -> Iterator[tuple[Measurement, Measurement]]:
+    alike = [pair for pair in combinations(rows, 2) if _identity(pair[0]) == _identity(pair[1])]
+    yield from alike or ((rows[0], other) for other in rows[1:])
+
+
+def _identity(row: Measurement) -> tuple[str, str, str]:
+    return row.plan.backend.name, row.plan.variant, row.plan.backend.device
+
+
+def _widths(one: Measurement, other: Measurement) -> Iterator[Width]:
+    figures = {
+        "p50": round_ratios(one.latencies_ms, other.latencies_ms),
+        "throughput": round_ratios(one.rates_per_s, other.rates_per_s),
+    }
+    for metric, ratios in figures.items():
+        ratio = mean_ratio(ratios)
+        yield Width(100 * (ratio.high / ratio.value - 1), f"{metric} of {other.plan.name}")
