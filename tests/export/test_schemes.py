@@ -17,9 +17,14 @@ from onnx import numpy_helper
 
 from edgetext.errors import InputError
 from edgetext.export.graph.embeddings import quantize_embeddings
-from edgetext.export.graph.gelu import approximate_gelu
-from edgetext.export.schemes.registry import SCHEMES, describe_schemes, find_scheme
-from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+from edgetext.export.graph.fusion import approximate_gelu
+from edgetext.export.schemes.registry import (
+    SCHEMES,
+    SchemeInput,
+    SchemeNotApplicableError,
+    describe_schemes,
+    find_scheme,
+)
 
 TEXTS = tuple(
     f"{what} {where}"
@@ -43,7 +48,7 @@ def source(tiny_bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("source")
     for name in ("onnx/model.onnx", "config.json", "tokenizer.json"):
         shutil.copy(tiny_bundle / name, folder)
-    return Source(folder, "bert", 32, TEXTS)
+    return SchemeInput(folder, "bert", 32, TEXTS)
 
 
 @pytest.fixture(scope="module")

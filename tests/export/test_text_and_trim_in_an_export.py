@@ -126,7 +126,7 @@ def test_a_trim_that_loses_too_much_is_refused_and_leaves_nothing(
     tiny_checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = [row for part in ("train", "validation", "test") for row in held_out(tiny_checkpoint.split, part)]
-    monkeypatch.setattr("edgetext.export.vocabulary.workshop.training_texts", lambda checkpoint: ("a",))
+    monkeypatch.setattr("edgetext.export.vocabulary.trim.training_texts", lambda checkpoint: ("a",))
     settings = ExportSettings(schemes=SCHEMES, trim_vocabulary=1)
     with pytest.raises(InputError, match=r"--trim-vocabulary 1 alone loses \d+\.\d\d points of accuracy on \d+"):
         export_bundle(tiny_checkpoint, right, tmp_path / "bundle", settings)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES
+from edgetext.export.settings import DEFAULT_SEARCH_SECONDS, OBJECTIVES
 from edgetext.export.vocabulary import DEFAULT_SIZE
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ def run(arguments: argparse.Namespace) -> int:
             settings,
             progress,
             data=data,
-            calibration=arguments.calibration,
             overwrite=arguments.overwrite,
         )
     show(exported, console, as_json=arguments.json)
@@ -127,7 +126,10 @@ def run(arguments: argparse.Namespace) -> int:
 def export_settings(arguments: argparse.Namespace) -> ExportSettings:
     """Gives the settings of a command line that has ``add_export_arguments``."""
     return replace(
-        settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
+        settings_from(arguments),
+        text_model=arguments.text_model,
+        trim_vocabulary=arguments.trim_vocabulary,
+        calibration=arguments.calibration,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgetext.escape import code, markdown, yaml
 from edgetext.export import table
-from edgetext.export.record import Record
+from edgetext.export.record import SearchRecord
 from edgetext.files import write_atomically
 from edgetext.metrics.report import macro_f1_words
 from edgetext.runtime.manifest import Manifest, Variant
@@ -19,7 +19,7 @@ _NAMED_LABELS = 20
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
-def write_card(folder: Path, manifest: Manifest, record: Record) -> None:
+def write_card(folder: Path, manifest: Manifest, record: SearchRecord) -> None:
     """Writes the card into the bundle's folder."""
     sections = [
         _front_matter(manifest),
@@ -78,7 +78,7 @@ def _cost(default: Variant) -> str:
     return f"The default against fp32: {markdown(str(default.evaluation['sentence']))}.{rescued}"
 
 
-def _search(record: Record) -> str:
+def _search(record: SearchRecord) -> str:
     if not record.rows:
         return ""
     environment = record.environment
@@ -120,7 +120,7 @@ def _label_rows(per_label: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _share(value: object) -> str:
-    """Gives a share; a dash where there is none, or no number: a bundle that is tuned may be written by anybody."""
+    """A share; a dash where there is none, or no number: a bundle that is tuned may be written by anybody."""
     return f"{value:.3f}" if isinstance(value, int | float) else "–"
 
 
@@ -144,5 +144,5 @@ def _base_model(manifest: Manifest) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Gives the lines of a table; the cells are Markdown already."""
+    """The lines of a table; the cells are Markdown already."""
     return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *(f"| {' | '.join(row)} |" for row in rows)]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
-from edgetext.export.candidates import FP32, Candidate, Workshop, make_variant
+from edgetext.export.candidates import Candidate, file_answers, gate_answers, open_with
 from edgetext.export.gate import Probabilities, Verdict, judge
 from edgetext.export.ranking import FINALISTS, Ranking
-from edgetext.export.record import Row
-from edgetext.export.rescue import Trial, rescue
-from edgetext.export.rescue_steps import Rescue
+from edgetext.export.record import SchemeOutcome
+from edgetext.export.rescue import Rescue, Trial, rescue
 from edgetext.export.schemes.registry import find_scheme
+from edgetext.export.workshop import FP32, Workshop, make_variant
 from edgetext.metrics.paired import CONFIDENCE, PairedCounts, score_difference
 from edgetext.runtime.manifest import Variant
 
@@ -28,7 +29,7 @@ class Choice:
     """
 
     best: Variant | None
-    rows: Mapping[str, Row]
+    rows: Mapping[str, SchemeOutcome]
     rescue: Rescue | None = None
 
 
@@ -44,7 +45,7 @@ def choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) ->
         ranking: Their order.
     """
     variants = {candidate.scheme: candidate.variant for candidate in candidates}
-    shop.open(list(variants.values()))
+    open_with(shop, list(variants.values()))
     judging = _Judging(shop, dict(ranking.rows))
     looks = planned_looks(len(shop.texts), len(ranking.order), shop.settings.max_drop)
     judging.look(ranking.order[:looks])
@@ -58,7 +59,7 @@ def choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) ->
 
 
 def planned_looks(texts: int, candidates: int, max_drop: float) -> int:
-    """Gives how many candidates the texts can bear: with so many looks one without a changed answer still passes.
+    """How many candidates the texts can bear: with so many looks one without a changed answer still passes.
 
     At least 1, and at most ``FINALISTS``: with one point of margin 381 texts bear one look, 618 four.
 
@@ -79,21 +80,18 @@ def planned_looks(texts: int, candidates: int, max_drop: float) -> int:
 class _Judging:
     """The gate's looks so far."""
 
-    def __init__(self, shop: Workshop, rows: dict[str, Row]) -> None:
+    def __init__(self, shop: Workshop, rows: dict[str, SchemeOutcome]) -> None:
         self.shop, self.rows = shop, rows
         self.looks = 0
         self.best: str | None = None
-        self._reference = shop.reference
 
-    @property
+    @cached_property
     def reference(self) -> Probabilities:
         """The fp32 model's answers, as exported."""
-        if self._reference is None:
-            self._reference = self.shop.answers(FP32)
-        return self._reference
+        return gate_answers(self.shop, FP32) if self.shop.reference is None else self.shop.reference
 
     def judge(self, answers: Probabilities, looks: int) -> Verdict:
-        """Gives the gate's verdict, where there are so many looks in all."""
+        """The gate's verdict, where there are so many looks in all."""
         shop = self.shop
         return judge(
             self.reference,
@@ -108,7 +106,7 @@ class _Judging:
         """Judges these candidates, and notes the best of them that is let through."""
         self.looks += len(names)
         for name in names:
-            verdict = self.judge(self.shop.answers(name), self.looks)
+            verdict = self.judge(gate_answers(self.shop, name), self.looks)
             self.rows[name] = replace(
                 self.rows[name], status=verdict.decision, reason=verdict.sentence, verdict=verdict
             )
@@ -129,7 +127,7 @@ def _rescued(judging: _Judging, variants: Mapping[str, Variant]) -> Choice:
     shop.progress.note(f"no candidate was let through: looking for the layers of {name} that must stay fp32")
     trial = Trial(
         shop.texts,
-        shop.answers_of,
+        partial(file_answers, shop),
         lambda answers, looks: judging.judge(answers, judging.looks + looks),
         shop.settings.strict,
     )
@@ -137,11 +135,10 @@ def _rescued(judging: _Judging, variants: Mapping[str, Variant]) -> Choice:
     found = rescue(shop.source, find_scheme(name).build, target, trial, progress=shop.progress)
     if not found.succeeded:
         return Choice(None, judging.rows, found)
-    mended = make_variant(
-        shop.folder, name, target.name, precision=variants[name].precision, scheme=name, session=found.session
-    )
+    precision = variants[name].precision
+    mended = make_variant(shop.folder, name, target.name, precision=precision, session=found.session)
     reason = f"with {len(found.kept)} layers back in fp32 {found.verdict.sentence}"
-    judging.rows[name] = Row(name, "chosen", reason, bytes=mended.bytes, verdict=found.verdict)
+    judging.rows[name] = SchemeOutcome(name, "chosen", reason, bytes=mended.bytes, verdict=found.verdict)
     return Choice(_shipped(mended, found.verdict, kept_fp32=list(found.kept)), judging.rows, found)
 
 

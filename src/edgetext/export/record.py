@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from edgetext.checkpoint import Metrics
 from edgetext.errors import BundleError
-from edgetext.export.halving import Estimate
-from edgetext.export.verdict import Verdict
+from edgetext.export.gate import Verdict
 from edgetext.fields import read_part
 from edgetext.files import write_json
+from edgetext.measure.ratios import Ratio
 from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle
 
@@ -34,7 +34,7 @@ Status = Literal[
 
 
 @dataclass(frozen=True)
-class Row:
+class SchemeOutcome:
     """What came of one scheme.
 
     Attributes:
@@ -51,27 +51,27 @@ class Row:
         rung: The last rung of the halving that it reached; 0 for none.
         build_seconds: How long it took to build.
         verdict: What the gate said; ``None`` where it was not asked.
-        change: How much it changes the fp32 model's probabilities (``Workshop.changes``); ``None`` where it was not
-            among the fastest.
+        change: How much it changes the fp32 model's probabilities (``candidates.changes``); ``None`` where it was
+            not among the fastest.
     """
 
     scheme: str
     status: Status
     reason: str = ""
     bytes: int | None = None
-    cost_ms: Estimate | None = None
-    ratio: Estimate | None = None
+    cost_ms: Ratio | None = None
+    ratio: Ratio | None = None
     rung: int = 0
     build_seconds: float | None = None
     verdict: Verdict | None = None
     change: float | None = None
 
-    def became(self, status: Status, reason: str) -> Row:
-        """Gives the row with another outcome."""
+    def became(self, status: Status, reason: str) -> SchemeOutcome:
+        """The same row with another outcome."""
         return replace(self, status=status, reason=reason)
 
     def to_json(self, objective: str) -> dict[str, Any]:
-        """Gives the row as JSON values; in bulk the time is told as texts per second."""
+        """The row as JSON values; in bulk the time is told as texts per second."""
         return {
             "scheme": self.scheme,
             "status": self.status,
@@ -87,7 +87,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Record:
+class SearchRecord:
     """A whole search.
 
     Attributes:
@@ -104,7 +104,7 @@ class Record:
     """
 
     objective: str
-    rows: tuple[Row, ...]
+    rows: tuple[SchemeOutcome, ...]
     chosen: str
     remarks: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -114,8 +114,8 @@ class Record:
     rescue: Mapping[str, Any] | None = None
     metrics: Metrics = field(default_factory=dict)
 
-    def row(self, scheme: str) -> Row:
-        """Gives the row of a scheme.
+    def row(self, scheme: str) -> SchemeOutcome:
+        """Finds the row of a scheme.
 
         Raises:
             KeyError: It has none.
@@ -126,7 +126,7 @@ class Record:
         raise KeyError(scheme)
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the record as JSON values."""
+        """The record as JSON values."""
         return {
             "schema_version": SCHEMA_VERSION,
             "objective": self.objective,
@@ -142,13 +142,13 @@ class Record:
         }
 
 
-def write_record(folder: Path, record: Record) -> None:
+def write_record(folder: Path, record: SearchRecord) -> None:
     """Writes ``export.json`` into a bundle."""
     write_json(folder / RECORD_FILE, record.to_json())
 
 
 def read_metrics(bundle: Bundle) -> Metrics:
-    """Gives the torch checkpoint's figures from the record in a bundle; none where there is no record.
+    """Reads the torch checkpoint's figures from the record in a bundle; none where there is no record.
 
     Raises:
         BundleError: The record is damaged.
@@ -166,18 +166,18 @@ class _Kept:
     metrics: Metrics = field(default_factory=dict)
 
 
-def rate(cost_ms: Estimate) -> Estimate:
-    """Gives texts per second for milliseconds a text."""
-    return Estimate(1000 / cost_ms.value, 1000 / cost_ms.high, 1000 / cost_ms.low)
+def rate(cost_ms: Ratio) -> Ratio:
+    """Turns milliseconds a text into texts per second."""
+    return Ratio(1000 / cost_ms.value, 1000 / cost_ms.high, 1000 / cost_ms.low, cost_ms.rounds)
 
 
-def _time(cost_ms: Estimate | None, objective: str) -> dict[str, Any]:
+def _time(cost_ms: Ratio | None, objective: str) -> dict[str, Any]:
     if objective == "throughput":
         return {"texts_per_s": _interval(cost_ms and rate(cost_ms))}
     return {"p50_ms": _interval(cost_ms)}
 
 
-def _interval(estimate: Estimate | None) -> dict[str, float] | None:
-    if estimate is None:
+def _interval(figure: Ratio | None) -> dict[str, float] | None:
+    if figure is None:
         return None
-    return {name: round(getattr(estimate, name), 4) for name in ("value", "low", "high")}
+    return {"value": round(figure.value, 4), "low": round(figure.low, 4), "high": round(figure.high, 4)}

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from edgetext.export.gate import Probabilities, Verdict
-from edgetext.export.rescue_steps import Rescue, Step
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import SchemeInput
 from edgetext.export.sensitivity import MOST_BUILDS, Harm, WeightedNode, rank_harm, weighted_nodes
 from edgetext.progress import Progress, Silent
 
@@ -27,7 +26,7 @@ MOST_SHARE = 0.5
 
 _TEXTS = 128  # enough for the mean change of a probability to rank layers
 
-Build = Callable[[Source, Path], Mapping[str, Any]]
+Build = Callable[[SchemeInput, Path], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,65 @@ class Trial:
     strict: bool = False
 
 
+@dataclass(frozen=True)
+class Step:
+    """One model that was held to the gate on the way.
+
+    Attributes:
+        kept: The nodes given back to fp32, the most harmful first.
+        bytes: Size of the model.
+        verdict: What the gate said.
+    """
+
+    kept: tuple[str, ...]
+    bytes: int
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """The step as JSON values."""
+        return {
+            "kept": list(self.kept),
+            "bytes": self.bytes,
+            "loss": self.verdict.loss,
+            "verdict": self.verdict.decision,
+            "sentence": self.verdict.sentence,
+        }
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """What came of a rescue.
+
+    Attributes:
+        kept: The nodes that stay fp32; empty where nothing helped and nothing was written.
+        session: The session options that the model must be loaded with.
+        verdict: The gate's, on the model that was written, or else on the last one tried.
+        harms: The ranking, the most harmful first.
+        steps: Every model that was tried, in order.
+    """
+
+    kept: tuple[str, ...]
+    session: Mapping[str, Any]
+    verdict: Verdict
+    harms: tuple[Harm, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether a model was let through, and written."""
+        return bool(self.kept)
+
+    def to_json(self) -> dict[str, Any]:
+        """The rescue as JSON values."""
+        return {
+            "kept": list(self.kept),
+            "harms": [{"nodes": list(harm.nodes), "change": harm.change} for harm in self.harms],
+            "steps": [step.to_json() for step in self.steps],
+        }
+
+
 def rescue(
-    source: Source,
+    source: SchemeInput,
     build: Build,
     target: Path,
     trial: Trial,
@@ -56,7 +112,7 @@ def rescue(
     progress: Progress | None = None,
     most_share: float = MOST_SHARE,
 ) -> Rescue:
-    """Gives the layers that hurt back to fp32, until the gate lets the model through.
+    """Takes the layers that hurt back to fp32, until the gate lets the model through.
 
     Args:
         source: What the scheme builds from; its ``keep`` stays fp32 in every model.
@@ -67,11 +123,11 @@ def rescue(
         most_share: How much of the weights in products may go back.
     """
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        work = _Work(source, build, target, Path(folder) / target.name, trial, progress or Silent())
+        models = _Models(source, build, target, Path(folder) / target.name, trial, progress or Silent())
         nodes = [node for node in weighted_nodes(source.model) if node.name not in source.keep]
-        harms = rank_harm([node.name for node in nodes], work.measure_of(nodes))
+        harms = rank_harm([node.name for node in nodes], models.measure_of(nodes))
         order = _affordable([name for harm in harms for name in harm.nodes], nodes, most_share)
-        return _search(work, order, harms)
+        return _search(models, order, harms)
 
 
 def _affordable(order: Sequence[str], nodes: Sequence[WeightedNode], most_share: float) -> tuple[str, ...]:
@@ -89,39 +145,40 @@ def _most_looks(nodes: int) -> int:
     return 2 + 2 * max(nodes - 1, 0).bit_length()
 
 
-def _search(work: _Work, order: tuple[str, ...], harms: tuple[Harm, ...]) -> Rescue:
-    work.looks = _most_looks(len(order))
-    steps = [work.step(())]
+def _search(models: _Models, order: tuple[str, ...], harms: tuple[Harm, ...]) -> Rescue:
+    models.looks = _most_looks(len(order))
+    models.step(())
     refused, count = 0, min(1, len(order))
-    while count > refused and not work.accept(steps, order[:count]):
+    while count > refused and not models.accept(order[:count]):
         refused, count = count, min(2 * count, len(order))
     if count == refused:
-        return Rescue((), {}, steps[-1].verdict, harms, tuple(steps))
+        return Rescue((), {}, models.steps[-1].verdict, harms, tuple(models.steps))
     while count - refused > 1:
         middle = (refused + count) // 2
-        if work.accept(steps, order[:middle]):
+        if models.accept(order[:middle]):
             count = middle
         else:
             refused = middle
     kept = order[:count]
-    verdict = next(step.verdict for step in reversed(steps) if step.kept == kept)
-    return Rescue(kept, work.session, verdict, harms, tuple(steps))
+    verdict = next(step.verdict for step in reversed(models.steps) if step.kept == kept)
+    return Rescue(kept, models.session, verdict, harms, tuple(models.steps))
 
 
-class _Work:
+class _Models:
     """Builds models with some nodes in fp32, and tries them."""
 
     def __init__(
-        self, source: Source, build: Build, target: Path, file: Path, trial: Trial, progress: Progress
+        self, source: SchemeInput, build: Build, target: Path, file: Path, trial: Trial, progress: Progress
     ) -> None:
         self.source, self.build, self.target, self.file = source, build, target, file
         self.trial, self.progress = trial, progress
         self.looks = 1
+        self.steps: list[Step] = []
         self.tried: Mapping[str, Any] = {}
         self.session: Mapping[str, Any] = {}
 
     def measure_of(self, nodes: Sequence[WeightedNode]) -> Callable[[Sequence[str]], float]:
-        """Gives the measure of harm on texts that, where there are others, are not the gate's."""
+        """The measure of harm on texts that, where there are others, are not the gate's."""
         texts = (self.source.calibration or self.trial.texts)[:_TEXTS]
         reference = self.trial.answers(self.source.model, {}, texts)
         everything = frozenset(node.name for node in nodes)
@@ -137,18 +194,17 @@ class _Work:
         return measure
 
     def step(self, kept: tuple[str, ...]) -> Step:
-        """Builds a model with these nodes given back and holds it to the gate."""
+        """Builds a model with these nodes given back, holds it to the gate and notes what came of it."""
         self.tried = self._build(frozenset(kept))
         answers = self.trial.answers(self.file, self.tried, self.trial.texts)
-        made = Step(kept, self.file.stat().st_size, self.trial.judge(answers, self.looks))
-        self.progress.note(f"rescue, {len(kept)} layers in fp32: {made.verdict.sentence}")
-        return made
+        self.steps.append(Step(kept, self.file.stat().st_size, self.trial.judge(answers, self.looks)))
+        self.progress.note(f"rescue, {len(kept)} layers in fp32: {self.steps[-1].verdict.sentence}")
+        return self.steps[-1]
 
-    def accept(self, steps: list[Step], kept: tuple[str, ...]) -> bool:
-        """Tries a model, notes the step, and takes it over where the gate lets it through."""
-        steps.append(self.step(kept))
+    def accept(self, kept: tuple[str, ...]) -> bool:
+        """Tries a model, and takes it over where the gate lets it through."""
         good = ("passed",) if self.trial.strict else ("passed", "undecided")
-        if steps[-1].verdict.decision not in good:
+        if self.step(kept).verdict.decision not in good:
             return False
         self.file.replace(self.target)
         self.session = self.tried

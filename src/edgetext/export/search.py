@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from edgetext.export.candidates import FP32, Candidate, Workshop
+from edgetext.export.candidates import Candidate, build
 from edgetext.export.choosing import Choice, choose
 from edgetext.export.ranking import Ranking, rank
-from edgetext.export.record import Record, Row
+from edgetext.export.record import SchemeOutcome, SearchRecord
+from edgetext.export.workshop import FP32, Workshop
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad, disturbs, others
 from edgetext.runtime.manifest import Variant
@@ -32,7 +33,7 @@ class Found:
     """
 
     best: Variant | None
-    record: Record
+    record: SearchRecord
 
 
 @dataclass
@@ -72,7 +73,7 @@ def search(shop: Workshop) -> Found:
     with clock.part("gate"):
         choice = choose(shop, candidates, ranking)
     rows = {**choice.rows, **{row.scheme: row for row in refused}}
-    record = Record(
+    record = SearchRecord(
         objective=settings.objective,
         rows=tuple(rows[name] for name in (FP32, *settings.schemes)),
         chosen=choice.best.scheme if choice.best else FP32,
@@ -85,17 +86,18 @@ def search(shop: Workshop) -> Found:
     return Found(choice.best, record)
 
 
-def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[Row]]:
+def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[SchemeOutcome]]:
     """Builds in the given order while there is time; the first is built in any case."""
     candidates: list[Candidate] = []
-    others: list[Row] = []
+    others: list[SchemeOutcome] = []
     schemes = shop.settings.schemes
     for done, scheme in enumerate(schemes):
         shop.progress.step("building candidates", done, len(schemes))
         if candidates and time.monotonic() > until:
-            others.append(Row(scheme, "not_tried", "the time for building was used up (--search-seconds)"))
+            reason = "the time for building was used up (--search-seconds)"
+            others.append(SchemeOutcome(scheme, "not_tried", reason))
             continue
-        made = shop.build(scheme)
+        made = build(shop, scheme)
         if isinstance(made, Candidate):
             candidates.append(made)
         else:
@@ -105,7 +107,7 @@ def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[Row]]:
 
 
 def _remarks(
-    choice: Choice, ranking: Ranking, refused: list[Row], environment: dict[str, object]
+    choice: Choice, ranking: Ranking, refused: list[SchemeOutcome], environment: dict[str, object]
 ) -> tuple[str, ...]:
     remarks = []
     best = choice.best

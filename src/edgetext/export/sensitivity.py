@@ -32,7 +32,7 @@ class WeightedNode:
     """A node of the exported graph that holds weights.
 
     Attributes:
-        name: As ``Source.keep`` names it.
+        name: As ``SchemeInput.keep`` names it.
         weights: How many numbers its matrix has.
         product: Whether it multiplies with them; otherwise it looks rows up, as an embedding does.
     """
@@ -56,7 +56,7 @@ class Harm:
 
 
 def weighted_nodes(model: Path) -> tuple[WeightedNode, ...]:
-    """Gives the nodes that a scheme may quantize, in the graph's order.
+    """Lists the nodes that a scheme may quantize, in the graph's order.
 
     Args:
         model: The fp32 graph as exported.

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from edgetext.export.halving import Estimate
-from edgetext.export.record import Record, Row, rate
+from edgetext.export.record import SchemeOutcome, SearchRecord, rate
+from edgetext.measure.ratios import Ratio
 
 _ABSENT = "–"
 _GIVEN_REASON = ("failed", "not_applicable")  # one remark names all that were not tried
 
 
-def columns(record: Record) -> tuple[str, ...]:
-    """Gives the heads of the columns; a search by size has no times."""
+def columns(record: SearchRecord) -> tuple[str, ...]:
+    """The heads of the columns; a search by size has no times."""
     times = {"latency": ("p50 ms [95 %]",), "throughput": ("texts/s [95 %]",)}.get(record.objective, ())
     return ("scheme", "outcome", *times, "MB", f"{_metric(record)} lost, points")
 
 
-def cells(record: Record) -> list[list[str]]:
-    """Gives a row for each scheme, the reference first."""
+def cells(record: SearchRecord) -> list[list[str]]:
+    """The cells of each scheme, the reference first."""
     return [_cells(record, row) for row in record.rows]
 
 
-def remarks(record: Record) -> list[str]:
-    """Gives the sentences below the table: why schemes are out that have no figures, and what else matters."""
+def remarks(record: SearchRecord) -> list[str]:
+    """The sentences below the table: why schemes are out that have no figures, and what else matters."""
     reasons = [f"{row.scheme}: {row.reason}" for row in record.rows if row.status in _GIVEN_REASON]
     return [*reasons, *record.remarks]
 
 
-def title(record: Record) -> str:
-    """Gives the line above the table: what was looked for, where, and how long it took."""
+def title(record: SearchRecord) -> str:
+    """The line above the table: what was looked for, where, and how long it took."""
     environment = record.environment
     return (
         f"search for {record.objective} on {environment.get('host')}, {environment.get('threads')} threads, "
@@ -35,7 +35,7 @@ def title(record: Record) -> str:
     )
 
 
-def _cells(record: Record, row: Row) -> list[str]:
+def _cells(record: SearchRecord, row: SchemeOutcome) -> list[str]:
     times = [] if record.objective == "size" else [_time(row.cost_ms, record.objective)]
     size = _ABSENT if row.bytes is None else f"{row.bytes / 1e6:.1f}"
     lost = _ABSENT
@@ -44,7 +44,7 @@ def _cells(record: Record, row: Row) -> list[str]:
     return [row.scheme, _outcome(row), *times, size, lost]
 
 
-def _outcome(row: Row) -> str:
+def _outcome(row: SchemeOutcome) -> str:
     word = row.status.replace("_", " ")
     if row.status == "chosen" and row.verdict:
         return f"chosen ({row.verdict.decision})"
@@ -53,7 +53,7 @@ def _outcome(row: Row) -> str:
     return word
 
 
-def _time(cost_ms: Estimate | None, objective: str) -> str:
+def _time(cost_ms: Ratio | None, objective: str) -> str:
     if cost_ms is None:
         return _ABSENT
     if objective == "throughput":
@@ -66,5 +66,5 @@ def _points(share: float) -> str:
     return f"{round(100 * share, 2) + 0.0:.2f}"
 
 
-def _metric(record: Record) -> str:
+def _metric(record: SearchRecord) -> str:
     return next((row.verdict.metric for row in record.rows if row.verdict), "accuracy")

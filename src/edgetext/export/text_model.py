@@ -15,6 +15,8 @@ from edgetext.errors import ModelError, needs_extra
 from edgetext.export.text.assembling import LABEL_OUTPUT, PROBABILITIES_OUTPUT, TEXT_INPUT, assemble
 from edgetext.export.text.tokenizing import tokenizing_graph
 from edgetext.files import sha256, write_atomically
+from edgetext.progress import Progress
+from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.predictor import Predictor
 
@@ -54,6 +56,25 @@ class TextModel:
     session: dict[str, Any]
     checked: int
     largest_difference: float
+
+
+def with_text_model(folder: Path, manifest: Manifest, texts: Sequence[str], progress: Progress) -> Manifest:
+    """Adds the text model to a finished bundle, and to its manifest; a text that it gets wrong leaves it out.
+
+    Args:
+        folder: The bundle.
+        manifest: As written.
+        texts: Held-out texts to compare on.
+        progress: Told why there is no text model.
+
+    Returns:
+        The manifest as written.
+    """
+    try:
+        return write_manifest(folder, add_text_model(folder, manifest, texts))
+    except ModelError as error:
+        progress.note(str(error))
+        return manifest
 
 
 def add_text_model(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Manifest:

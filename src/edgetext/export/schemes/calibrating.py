@@ -8,7 +8,7 @@ from typing import Any
 
 from edgetext.errors import InputError, needs_extra
 from edgetext.export.graph.smoothing import largest_inputs, smooth
-from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError
 from edgetext.runtime.encode import Encoder, load_tokenizer
 from edgetext.runtime.graph import Graph
 
@@ -22,7 +22,7 @@ _BATCH = 32
 Feed = Mapping[str, Any]
 
 
-def calibration_feeds(source: Source, model: ModelProto) -> tuple[Feed, ...]:
+def calibration_feeds(source: SchemeInput, model: ModelProto) -> tuple[Feed, ...]:
     """Gives the calibration texts in batches of texts with equally many tokens.
 
     So there is no padding, whose activations would count as if they were somebody's.

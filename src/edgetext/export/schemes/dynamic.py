@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.graph.gelu import approximate_gelu
+from edgetext.export.graph.fusion import approximate_gelu
 from edgetext.export.schemes.calibrating import calibration_feeds, smooth_by
 from edgetext.export.schemes.fused import PRODUCTS, Prepared, finish, fused
-from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError
 
 with needs_extra("export"):
     import onnx
@@ -23,7 +23,7 @@ with needs_extra("export"):
 
 
 def build_dynamic(
-    source: Source,
+    source: SchemeInput,
     target: Path,
     *,
     per_channel: bool = True,

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.graph.ahead import LOAD_AS_IT_IS, optimize_ahead
 from edgetext.export.graph.embeddings import quantize_embeddings
 from edgetext.export.graph.first_token import keep_first_token
-from edgetext.export.graph.fusion import FUSES_AS_BERT, SLOW_ON_CPU, fuse
+from edgetext.export.graph.fusion import FUSES_AS_BERT, LOAD_AS_IT_IS, SLOW_ON_CPU, fuse, optimize_ahead
 from edgetext.export.graph.projections import join_projections
-from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError
 
 with needs_extra("export"):
     import onnx
@@ -37,7 +36,7 @@ class Prepared:
     keep: frozenset[str]
 
 
-def build_fused(source: Source, target: Path) -> Mapping[str, Any]:
+def build_fused(source: SchemeInput, target: Path) -> Mapping[str, Any]:
     """Fuses and trims the graph, and quantizes nothing.
 
     Args:
@@ -53,7 +52,7 @@ def build_fused(source: Source, target: Path) -> Mapping[str, Any]:
     return finish(fused(source), target, embeddings=False)
 
 
-def fused(source: Source, *, slow_fusions: bool = False) -> Prepared:
+def fused(source: SchemeInput, *, slow_fusions: bool = False) -> Prepared:
     """Fuses the graph and leaves out what the answer does not need.
 
     Args:
@@ -74,7 +73,7 @@ def fused(source: Source, *, slow_fusions: bool = False) -> Prepared:
     return Prepared(model, source.keep | joint)
 
 
-def fused_where_possible(source: Source) -> Prepared:
+def fused_where_possible(source: SchemeInput) -> Prepared:
     """Fuses the graph, or gives it as exported where there is no fusion for the architecture."""
     try:
         return fused(source)

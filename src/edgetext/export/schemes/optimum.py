@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import SchemeInput
 
 with needs_extra("export"):
     from optimum.onnxruntime import ORTQuantizer
@@ -18,7 +18,7 @@ with needs_extra("export"):
 
 
 def build_as_exported(
-    source: Source, target: Path, *, per_channel: bool = True, reduce_range: bool = False
+    source: SchemeInput, target: Path, *, per_channel: bool = True, reduce_range: bool = False
 ) -> Mapping[str, Any]:
     """Quantizes the graph as it is.
 

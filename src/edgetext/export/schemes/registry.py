@@ -6,7 +6,7 @@ what it needs, a keyword of one or a module with a function of its own (see ``Bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -14,11 +14,40 @@ from typing import Any, Literal, TypeAlias
 
 from edgetext.errors import InputError
 from edgetext.export.quiet import quiet
-from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+
+
+class SchemeNotApplicableError(InputError):
+    """The scheme does not fit the model; the message says why."""
+
+
+@dataclass(frozen=True)
+class SchemeInput:
+    """What a scheme makes its model from: the exported one, and what it may need beside it.
+
+    Attributes:
+        folder: With ``model.onnx`` (fp32, as exported), ``config.json`` and ``tokenizer.json``.
+        model_type: The architecture as transformers names it, such as ``bert``.
+        max_length: The longest input in tokens, special tokens included.
+        calibration: Texts of the training kind, for schemes that fix the activations' scales; may be empty.
+        keep: Names of the exported graph's nodes that stay fp32; a rewrite that joins such a node with others
+            keeps the joint one.
+    """
+
+    folder: Path
+    model_type: str
+    max_length: int
+    calibration: Sequence[str] = ()
+    keep: frozenset[str] = frozenset()
+
+    @property
+    def model(self) -> Path:
+        """The fp32 graph as exported."""
+        return self.folder / "model.onnx"
+
 
 Builder: TypeAlias = Callable[..., Mapping[str, Any]]
-"""Takes a ``Source``, the file to write and the row's keywords, and gives the session options that the model must
-be loaded with. Where the scheme does not fit the model, it raises ``SchemeNotApplicableError`` and leaves no
+"""Takes a ``SchemeInput``, the file to write and the row's keywords, and returns the session options that the model
+must be loaded with. Where the scheme does not fit the model, it raises ``SchemeNotApplicableError`` and leaves no
 file."""
 
 
@@ -32,7 +61,7 @@ class SchemeEntry:
         builder: ``"module:function"`` in this package.
         keywords: What the function is given besides the source and the target.
         precision: Of the weights in its products.
-        calibrated: Whether it needs texts of the training kind (``Source.calibration``).
+        calibrated: Whether it needs texts of the training kind (``SchemeInput.calibration``).
     """
 
     name: str
@@ -42,7 +71,7 @@ class SchemeEntry:
     precision: Literal["fp32", "int8", "int4"] = "int8"
     calibrated: bool = False
 
-    def build(self, source: Source, target: Path) -> Mapping[str, Any]:
+    def build(self, source: SchemeInput, target: Path) -> Mapping[str, Any]:
         """Writes the model.
 
         Args:
@@ -180,12 +209,12 @@ SCHEMES: Mapping[str, SchemeEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
 def describe_schemes() -> tuple[tuple[str, str], ...]:
-    """Gives the name of each scheme and what it does, the reference first."""
+    """Lists the schemes, each with what it does, the reference first."""
     return (REFERENCE, *((entry.name, entry.help) for entry in SCHEMES.values()))
 
 
 def find_scheme(name: str) -> SchemeEntry:
-    """Gives a scheme by its name.
+    """Finds a scheme by its name.
 
     Raises:
         InputError: No scheme has that name; the message lists those there are.

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.graph.biases import fold_biases
-from edgetext.export.graph.residuals import read_unquantized
+from edgetext.export.graph.qdq import fold_biases, read_unquantized
 from edgetext.export.graph.walk import GraphIndex, add_constant, constant_products
 from edgetext.export.schemes.calibrating import Feed, FeedReader, calibration_feeds, smooth_by
 from edgetext.export.schemes.fused import PRODUCTS, Prepared, finish, fused_where_possible
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import SchemeInput
 
 with needs_extra("export"):
     import onnx
@@ -29,7 +28,7 @@ with needs_extra("export"):
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 
-def build_static(source: Source, target: Path, *, method: str, smoothed: bool = False) -> Mapping[str, Any]:
+def build_static(source: SchemeInput, target: Path, *, method: str, smoothed: bool = False) -> Mapping[str, Any]:
     """Calibrates and quantizes the graph, fused where the architecture allows.
 
     Args:

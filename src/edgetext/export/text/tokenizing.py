@@ -29,7 +29,7 @@ _CLEANING = ((r"[\t\n\r\p{Z}]", " "), (r"\p{C}|\x{FFFD}", ""))
 
 
 def tokenizing_graph(folder: Path) -> ModelProto:
-    """Gives a graph from one string, ``text``, to its ``text/input_ids``, special tokens included.
+    """Makes a graph from one string, ``text``, to its ``text/input_ids``, special tokens included.
 
     Args:
         folder: With ``tokenizer.json`` and ``tokenizer_config.json``.

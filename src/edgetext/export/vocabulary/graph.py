@@ -51,7 +51,7 @@ def trim_graph(model: ModelProto, kept: Sequence[int]) -> int:
 
 
 def _readers_of_ids(index: GraphIndex) -> tuple[list[NodeProto], list[NodeProto]]:
-    """Gives the lookups by token id, and the nodes that make something else of the ids."""
+    """The lookups by token id, and the nodes that make something else of the ids."""
     lookups: list[NodeProto] = []
     others: list[NodeProto] = []
     names = ["input_ids"]
