@@ -17,7 +17,7 @@ import pytest
 from edgetext.cli.main import main
 from edgetext.data.example import Example
 from edgetext.errors import DataError, InputError, ModelError, OutputExistsError
-from edgetext.export import choosing, onnx_export, workshop
+from edgetext.export import onnx_export, search, workshop
 from edgetext.export.export import export_bundle
 from edgetext.export.schemes import registry
 from edgetext.export.schemes.registry import SchemeInput
@@ -267,7 +267,7 @@ def test_an_interruption_leaves_nothing(tiny_checkpoint, held_out, tmp_path, mon
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(choosing, "judge", interrupted)
+    monkeypatch.setattr(search, "judge", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", ExportSettings(schemes=FUSED))
     assert list(tmp_path.iterdir()) == []

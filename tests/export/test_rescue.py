@@ -11,9 +11,8 @@ import onnx
 import pytest
 
 from edgetext.export.gate import judge
-from edgetext.export.rescue import Trial, rescue
+from edgetext.export.rescue import Trial, rank_harm, rescue, weighted_nodes
 from edgetext.export.schemes.registry import SchemeInput
-from edgetext.export.sensitivity import rank_harm, weighted_nodes
 from hard_model import answers
 from ruined import add_outliers
 

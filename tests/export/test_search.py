@@ -12,16 +12,16 @@ import onnx
 import pytest
 
 from edgetext.data.example import Example
-from edgetext.export import table
-from edgetext.export.candidates import Candidate
-from edgetext.export.choosing import planned_looks
 from edgetext.export.export import export_bundle
 from edgetext.export.ranking import by_change, by_preference, rank_by_size
+from edgetext.export.record import table_columns
 from edgetext.export.schemes import registry
 from edgetext.export.schemes.registry import SchemeNotApplicableError
+from edgetext.export.search import planned_looks
 from edgetext.export.settings import ExportSettings
 from edgetext.export.timing import Stopwatch, Timing, compare, halve
 from edgetext.export.tuning import find_tuning, sample
+from edgetext.export.workshop import Candidate
 from edgetext.progress import Silent
 from edgetext.runtime.manifest import Variant
 
@@ -242,7 +242,7 @@ def test_candidates_are_timed_in_workers(tiny_checkpoint, held_out, tmp_path, sc
     assert [row.change for row in rows] == pytest.approx([0, 0], abs=1e-6)  # both answer as the reference does
     name = "p50_ms" if objective == "latency" else "texts_per_s"
     assert json.loads((made.path / "export.json").read_text("utf-8"))["rows"][1][name]["value"] > 0
-    assert ("p50 ms [95 %]" if objective == "latency" else "texts/s [95 %]") in table.columns(made.record)
+    assert ("p50 ms [95 %]" if objective == "latency" else "texts/s [95 %]") in table_columns(made.record)
 
 
 def test_a_model_that_does_not_load_is_told_and_the_others_are_timed(tiny_bundle, tmp_path):

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from edgetext.errors import InputError, ModelError
-from edgetext.export.vocabulary.graph import trim_graph
-from edgetext.export.vocabulary.tokenizer import choose_tokens, trim_tokenizer
-from edgetext.export.vocabulary.trim import Trim, trim_vocabulary
+from edgetext.export.vocabulary import Trim, choose_tokens, trim_graph, trim_tokenizer, trim_vocabulary
 
 TRAINING = ("a bowl of ramen with egg", "the old bridge in winter", "Fried rice, and a SALAD!")
 HELD_OUT = (*TRAINING, "a bicycle on the mountain street")

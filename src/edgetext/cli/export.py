@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from edgetext.export.settings import DEFAULT_SEARCH_SECONDS, OBJECTIVES
-from edgetext.export.vocabulary import DEFAULT_SIZE
+from edgetext.export.settings import DEFAULT_SEARCH_SECONDS, DEFAULT_VOCABULARY, OBJECTIVES
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -62,7 +61,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         "--trim-vocabulary",
         type=int,
         nargs="?",
-        const=DEFAULT_SIZE,
+        const=DEFAULT_VOCABULARY,
         metavar="TOKENS",
         help="drop tokens that the training texts do not have, down to so many (%(const)s if no number follows)",
     )
@@ -124,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def export_settings(arguments: argparse.Namespace) -> ExportSettings:
-    """Gives the settings of a command line that has ``add_export_arguments``."""
+    """Makes the settings of a command line that has ``add_export_arguments``."""
     return replace(
         settings_from(arguments),
         text_model=arguments.text_model,
@@ -134,7 +133,7 @@ def export_settings(arguments: argparse.Namespace) -> ExportSettings:
 
 
 def settings_from(arguments: argparse.Namespace) -> ExportSettings:
-    """Gives the settings of a command line that has ``add_search_arguments``."""
+    """Makes the settings of a command line that has ``add_search_arguments``."""
     from edgetext.export.schemes.registry import SCHEMES
     from edgetext.export.settings import ExportSettings
 
@@ -161,13 +160,13 @@ def show(exported: Exported, console: Console, *, as_json: bool) -> None:
 
 def show_search(exported: Exported, console: Console) -> None:
     """Prints the table of the search, if there was one, with its remarks."""
-    from edgetext.export import table
+    from edgetext.export.record import table_cells, table_columns, table_remarks, table_title
 
     record = exported.record
     if len(record.rows) <= 2:  # the reference and the one scheme that was asked for
         return
-    console.table(table.title(record), list(table.columns(record)), table.cells(record))
-    for remark in table.remarks(record):
+    console.table(table_title(record), list(table_columns(record)), table_cells(record))
+    for remark in table_remarks(record):
         console.say(remark)
     console.say("")
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from edgetext import __version__
 from edgetext.checkpoint import Metrics
 from edgetext.export.card import write_card
 from edgetext.export.drift import with_batch_effect
-from edgetext.export.onnx_export import Agreement
 from edgetext.export.record import SearchRecord, write_record
-from edgetext.export.search import Found, search
+from edgetext.export.search import search
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import MANIFEST_FIELD, Tuning, write_tuning
 from edgetext.export.workshop import FP32, TOKENIZER_FILES, Workshop
+from edgetext.measure.environment import library_versions
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
 
@@ -46,13 +44,11 @@ class Exported:
         path: The folder.
         manifest: What ``bundle.json`` says.
         record: What ``export.json`` says: every scheme that was tried, and what came of it.
-        agreement: How far the fp32 graph is from torch; ``None`` where no torch model was at hand.
     """
 
     path: Path
     manifest: Manifest
     record: SearchRecord
-    agreement: Agreement | None = None
 
     @property
     def examples(self) -> tuple[str, ...]:
@@ -74,44 +70,47 @@ def search_into(folder: Path, shop: Workshop, tuning: Tuning, metrics: Metrics, 
         tuning: The texts that it was set up with.
         metrics: Of the torch checkpoint, for the record.
         keep: Whether texts go into the bundle.
-
-    Raises:
-        InputError: What was given cannot be used.
     """
-    found = search(shop)
+    best, record = search(shop)
     about = {"texts": len(tuning.calibration.texts), "origin": tuning.calibration.origin}
-    record = replace(found.record, calibration=about, metrics=metrics)
-    manifest = _assemble(folder, shop, found, tuning if keep else None)
+    record = replace(record, calibration=about, metrics=metrics)
+    manifest = _assemble(folder, shop, best, tuning if keep else None)
     write_record(folder, record)
     write_card(folder, manifest, record)
     return Exported(folder, with_batch_effect(folder, manifest, shop.texts), record)
 
 
 def renewed(manifest: Manifest, settings: ExportSettings) -> Manifest:
-    """Says in a manifest what runs now, and leaves out the texts of a bundle that is made anew.
+    """Says in a manifest what runs now, and leaves out what a bundle of before does not hand on.
 
     Args:
         manifest: Of the workshop.
         settings: Example texts of a bundle of before stay in it where the user wants some.
     """
-    dropped = {MANIFEST_FIELD} if settings.texts and settings.examples else {MANIFEST_FIELD, _EXAMPLES_FIELD}
+    dropped = {MANIFEST_FIELD, "text_model"}  # the file of the latter was made of another model
+    dropped |= set() if settings.texts and settings.examples else {_EXAMPLES_FIELD}
+    here_and_now = {
+        "libraries": library_versions(_LIBRARIES),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": settings.command,
+    }
     return replace(
         manifest,
-        provenance={**manifest.provenance, **_here_and_now(settings.command)},
+        provenance={**manifest.provenance, **here_and_now},
         created_with=f"edgetext {__version__}",
         extra={name: value for name, value in manifest.extra.items() if name not in dropped},
     )
 
 
-def _assemble(folder: Path, shop: Workshop, found: Found, tuning: Tuning | None) -> Manifest:
+def _assemble(folder: Path, shop: Workshop, best: Variant | None, tuning: Tuning | None) -> Manifest:
     """Fills the bundle's folder from the workshop; the manifest comes back as written."""
     (folder / "onnx").mkdir()
     for name in TOKENIZER_FILES:
         if (shop.folder / name).is_file():
             shutil.copyfile(shop.folder / name, folder / name)
     variants = [_placed(folder, shop.folder, shop.manifest.variant(FP32), FP32, _FP32_FILE)]
-    if found.best is not None:
-        variants.append(_placed(folder, shop.folder, found.best, *_place(found.best)))
+    if best is not None:
+        variants.append(_placed(folder, shop.folder, best, *_place(best)))
     shutil.rmtree(shop.folder)
     manifest = renewed(shop.manifest, shop.settings)
     extra = dict(manifest.extra)
@@ -133,18 +132,3 @@ def _place(best: Variant) -> tuple[str, str]:
 def _placed(folder: Path, workshop: Path, variant: Variant, name: str, file: str) -> Variant:
     shutil.move(workshop / variant.file, folder / file)
     return replace(variant, name=name, file=file)
-
-
-def _here_and_now(command: str) -> dict[str, Any]:
-    return {
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

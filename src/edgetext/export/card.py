@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.escape import code, markdown, yaml
-from edgetext.export import table
-from edgetext.export.record import SearchRecord
+from edgetext.export.record import SearchRecord, table_cells, table_columns, table_remarks
 from edgetext.files import write_atomically
 from edgetext.metrics.report import macro_f1_words
 from edgetext.runtime.manifest import Manifest, Variant
@@ -82,8 +81,8 @@ def _search(record: SearchRecord) -> str:
     if not record.rows:
         return ""
     environment = record.environment
-    rows = [[markdown(cell) for cell in row] for row in table.cells(record)]
-    remarks = [f"- {markdown(remark)}" for remark in table.remarks(record)]
+    rows = [[markdown(cell) for cell in row] for row in table_cells(record)]
+    remarks = [f"- {markdown(remark)}" for remark in table_remarks(record)]
     return "\n".join(
         [
             "## The search",
@@ -94,7 +93,7 @@ def _search(record: SearchRecord) -> str:
             f"{str(environment.get('date'))[:10]}. `export.json` has all of it; `edgetext tune` repeats it on "
             "another machine.",
             "",
-            *_table(table.columns(record), rows),
+            *_table(table_columns(record), rows),
             *(["", *remarks] if remarks else []),
         ]
     )

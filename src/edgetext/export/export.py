@@ -66,19 +66,18 @@ def _export_into(
     from edgetext.export.assembly import search_into
     from edgetext.export.workshop import from_checkpoint
 
-    shop, agreement = from_checkpoint(folder, checkpoint, tuning, settings, progress)
+    shop = from_checkpoint(folder, checkpoint, tuning, settings, progress)
     if settings.text_model:
-        from edgetext.export.text.tokenizing import tokenizing_graph
+        from edgetext.export.text_graph import tokenizing_graph
 
         tokenizing_graph(shop.folder)  # a tokenizer without an operator is refused before a search is spent on it
     if settings.trim_vocabulary is not None:
-        from edgetext.export.vocabulary.trim import training_texts, trim_workshop
+        from edgetext.export.vocabulary import training_texts, trim_workshop
 
         shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
     exported = search_into(folder, shop, tuning, checkpoint.training.get("metrics", {}), keep=settings.texts)
-    manifest = exported.manifest
     if settings.text_model:
         from edgetext.export.text_model import with_text_model
 
-        manifest = with_text_model(folder, manifest, shop.texts, progress)
-    return replace(exported, manifest=manifest, agreement=agreement)
+        exported = replace(exported, manifest=with_text_model(folder, exported.manifest, shop.texts, progress))
+    return exported

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from edgetext.export.candidates import Candidate, changes, open_with
 from edgetext.export.record import SchemeOutcome, Status
 from edgetext.export.timing import Stopwatch, Timing, compare, halve
-from edgetext.export.workshop import FP32, Workshop
+from edgetext.export.workshop import FP32, Candidate, Workshop, changes, open_with
 from edgetext.measure.ratios import mean_ratio
 from edgetext.runtime.threads import usable_threads
 

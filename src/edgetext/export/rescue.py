@@ -1,9 +1,14 @@
 """The rescue of a model that int8 ruins: the layers that hurt go back to fp32, as few as needed.
 
-The layers are ranked by harm (``edgetext.export.sensitivity``). The worst one, two, four and so on are given back
-until the gate lets the model through, then the number is halved down to the fewest that do. Every look at the
-gate's texts counts: the gate is told beforehand how many there may be, so that its verdict on the one that is kept
-holds.
+First the layers are ranked by harm: how far the probabilities move when a part of them alone is int8 and the rest
+stays fp32. The other way round, one layer back to fp32 and the rest int8, shows nothing as soon as two layers ruin
+the model: giving back either one leaves it ruined. onnxruntime's ``qdq_loss_debug`` compares tensors of a static
+model and cannot see the dynamic schemes. A build for each of a model's some forty layers would take minutes, so
+parts are halved, the worst first, and a part that does no harm is not looked into.
+
+Then the worst one, two, four and so on are given back until the gate lets the model through, and the number is
+halved down to the fewest that do. Every look at the gate's texts counts: the gate is told beforehand how many there
+may be, so that its verdict on the one that is kept holds.
 """
 
 from __future__ import annotations
@@ -16,17 +21,55 @@ from typing import Any
 
 import numpy as np
 
+from edgetext.errors import needs_extra
 from edgetext.export.gate import Probabilities, Verdict
+from edgetext.export.graph.walk import GraphIndex
 from edgetext.export.schemes.registry import SchemeInput
-from edgetext.export.sensitivity import MOST_BUILDS, Harm, WeightedNode, rank_harm, weighted_nodes
 from edgetext.progress import Progress, Silent
+
+with needs_extra("export"):
+    import onnx
+    from onnx import NodeProto, TensorProto
 
 MOST_SHARE = 0.5
 """Share of the weights in products that may go back; with more of them in fp32, little of int8's speed is left."""
 
+_MOST_BUILDS = 24
+"""Builds that a ranking may take; on MiniLM each takes two to four seconds."""
+
+_WORTH_SPLITTING = 0.05  # share of the whole model's harm below which a part is left in one piece
+_PRODUCTS = ("MatMul", "Gemm")
 _TEXTS = 128  # enough for the mean change of a probability to rank layers
 
 Build = Callable[[SchemeInput, Path], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class WeightedNode:
+    """A node of the exported graph that holds weights.
+
+    Attributes:
+        name: As ``SchemeInput.keep`` names it.
+        weights: How many numbers its matrix has.
+        product: Whether it multiplies with them; otherwise it looks rows up, as an embedding does.
+    """
+
+    name: str
+    weights: int
+    product: bool
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What int8 does in one part of a model.
+
+    Attributes:
+        nodes: The names of its nodes, in the graph's order.
+        change: How much they add to the mean absolute change of a probability, as the only weights in int8.
+    """
+
+    nodes: tuple[str, ...]
+    change: float
 
 
 @dataclass(frozen=True)
@@ -188,7 +231,7 @@ class _Models:
             nonlocal done
             session = self._build(everything - set(part))
             done += 1
-            self.progress.step("rescue: looking for the layers that hurt", done, MOST_BUILDS)
+            self.progress.step("rescue: looking for the layers that hurt", done, _MOST_BUILDS)
             return float(np.abs(self.trial.answers(self.file, session, texts) - reference).mean())
 
         return measure
@@ -212,3 +255,60 @@ class _Models:
 
     def _build(self, kept: frozenset[str]) -> Mapping[str, Any]:
         return self.build(replace(self.source, keep=self.source.keep | kept), self.file)
+
+
+def weighted_nodes(model: Path) -> tuple[WeightedNode, ...]:
+    """Lists the nodes that a scheme may quantize, in the graph's order.
+
+    Args:
+        model: The fp32 graph as exported.
+    """
+    graph = onnx.load(model).graph
+    index = GraphIndex(graph)
+    found = ((node, _matrix(index, node)) for node in graph.node)
+    return tuple(
+        WeightedNode(node.name, matrix.dims[0] * matrix.dims[1], node.op_type in _PRODUCTS)
+        for node, matrix in found
+        if matrix is not None
+    )
+
+
+def rank_harm(
+    nodes: Sequence[str], measure: Callable[[Sequence[str]], float], most_builds: int = _MOST_BUILDS
+) -> tuple[Harm, ...]:
+    """Finds the nodes that int8 hurts, the most harmful first.
+
+    Args:
+        nodes: The names of all weighted nodes, in the graph's order.
+        measure: Gives the change of the probabilities with only these nodes in int8.
+        most_builds: How often it may be called; when they are used up, the rest stays in larger parts.
+
+    Returns:
+        Parts that together hold every node once.
+    """
+    floor = measure(())  # a scheme may also quantize what has no weights, and that cannot be given back
+
+    def harm_of(part: tuple[str, ...]) -> Harm:
+        return Harm(part, max(0.0, measure(part) - floor))
+
+    waiting = [harm_of(tuple(nodes))]
+    whole, left, done = waiting[0].change, most_builds - 2, []
+    while waiting:
+        worst = max(waiting, key=lambda harm: harm.change)
+        waiting.remove(worst)
+        if len(worst.nodes) == 1 or left < 2 or worst.change < _WORTH_SPLITTING * whole:
+            done.append(worst)
+            continue
+        middle = len(worst.nodes) // 2
+        waiting += [harm_of(worst.nodes[:middle]), harm_of(worst.nodes[middle:])]
+        left -= 2
+    return tuple(sorted(done, key=lambda harm: -harm.change))
+
+
+def _matrix(index: GraphIndex, node: NodeProto) -> TensorProto | None:
+    """The float matrix of a product or a lookup, ``None`` where the node has none."""
+    place = {"MatMul": 1, "Gemm": 1, "Gather": 0}.get(node.op_type)
+    tensor = None if place is None else index.initializers.get(node.input[place])
+    if tensor is None or tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2:
+        return None
+    return tensor

@@ -1,33 +1,41 @@
 """The workshop of a search: the fp32 graph that candidates are made from, and what they are judged on.
 
-It is set up from a checkpoint, by exporting it, or from a bundle's own fp32 graph.
+It is set up from a checkpoint, by exporting it, or from a bundle's own fp32 graph. Candidates are made in its
+folder, which is a bundle with some of them as variants when they are asked.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+import numpy as np
+
 from edgetext.checkpoint import Checkpoint
-from edgetext.errors import BundleError
+from edgetext.errors import BundleError, InputError, first_line
 from edgetext.export.gate import Probabilities, Truth
-from edgetext.export.onnx_export import Agreement, check_logits, export_fp32
-from edgetext.export.schemes.registry import SchemeInput
+from edgetext.export.onnx_export import check_logits, export_fp32
+from edgetext.export.record import SchemeOutcome
+from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError, find_scheme
 from edgetext.export.settings import ExportSettings
-from edgetext.export.tuning import Tuning
+from edgetext.export.tuning import Tuning, sample
 from edgetext.files import sha256
 from edgetext.progress import Progress
 from edgetext.reading import read_object
-from edgetext.runtime.bundle import Bundle
+from edgetext.runtime.bundle import Bundle, write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.runtime.predictor import Predictor
+from edgetext.trouble import is_failed_write
 
 FP32 = "fp32"
 TOKENIZER_FILES = ("tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json")
 _MODEL = "model.onnx"
 _AGREEMENT_TEXTS = 64
+_CHANGE_TEXTS = 128
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,24 @@ class Workshop:
         return self.source.folder
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A model that a scheme made.
+
+    Attributes:
+        scheme: Its name; also the variant's in the workshop.
+        variant: The model in the workshop.
+        build_seconds: How long it took.
+    """
+
+    scheme: str
+    variant: Variant
+    build_seconds: float
+
+
 def from_checkpoint(
     folder: Path, checkpoint: Checkpoint, tuning: Tuning, settings: ExportSettings, progress: Progress
-) -> tuple[Workshop, Agreement]:
+) -> Workshop:
     """Exports the checkpoint into a workshop, once the graph's logits are shown to be torch's.
 
     Args:
@@ -92,7 +115,7 @@ def from_checkpoint(
         text_column=checkpoint.text_column,
         provenance=_origin(checkpoint),
     )
-    return _workshop(work, checkpoint.model_type, manifest, tuning, settings, progress), agreement
+    return _workshop(work, checkpoint.model_type, manifest, tuning, settings, progress)
 
 
 def from_bundle(
@@ -140,6 +163,72 @@ def make_variant(
     return Variant(name, file, sha256(path), precision, name, path.stat().st_size, session or {})
 
 
+def build(shop: Workshop, name: str) -> Candidate | SchemeOutcome:
+    """Makes a candidate, or the row that says why there is none.
+
+    Raises:
+        InputError: What was given cannot be used.
+        Exception: The system refused a write; what else goes wrong in a scheme is its own failure.
+    """
+    scheme, file = find_scheme(name), f"{name}.onnx"
+    begin = time.monotonic()
+    try:
+        session = scheme.build(shop.source, shop.folder / file)
+    except SchemeNotApplicableError as error:
+        return SchemeOutcome(name, "not_applicable", str(error))
+    except InputError:
+        raise
+    except Exception as error:  # a library's, of any kind: the other schemes may still do
+        if is_failed_write(error):
+            raise
+        reason = f"it could not be built: {type(error).__name__}: {first_line(error)}"
+        return SchemeOutcome(name, "failed", reason)
+    variant = make_variant(shop.folder, name, file, precision=scheme.precision, session=session)
+    return Candidate(name, variant, time.monotonic() - begin)
+
+
+def open_with(shop: Workshop, variants: Sequence[Variant]) -> None:
+    """Makes the workshop's folder a bundle with the reference and these variants."""
+    write_manifest(shop.folder, replace(shop.manifest, variants=(*shop.manifest.variants, *variants)))
+
+
+def gate_answers(shop: Workshop, name: str) -> Probabilities:
+    """Asks a variant of the opened workshop for the held-out texts, and tells how it goes."""
+
+    def told() -> Iterator[str]:
+        for done, text in enumerate(shop.texts, start=1):
+            yield text
+            shop.progress.step(f"gate, {name}", done, len(shop.texts))
+
+    return _answers(shop, name, told())
+
+
+def changes(shop: Workshop, names: Sequence[str]) -> dict[str, float]:
+    """How much each variant changes the fp32 model's probabilities on calibration texts.
+
+    It needs no labels, and is no look at the texts of the gate.
+
+    Args:
+        shop: The workshop, opened with the variants.
+        names: Of the variants.
+
+    Returns:
+        The mean over the texts of the largest change of one of a text's probabilities; empty without texts.
+    """
+    texts = sample(shop.source.calibration, _CHANGE_TEXTS)
+    if not texts:
+        return {}
+    reference = _answers(shop, FP32, texts)
+    return {name: float(np.abs(_answers(shop, name, texts) - reference).max(axis=1).mean()) for name in names}
+
+
+def file_answers(shop: Workshop, file: Path, session: Mapping[str, Any], texts: Sequence[str]) -> Probabilities:
+    """Asks any model file in the workshop; see ``rescue.Trial``."""
+    relative = file.relative_to(shop.folder).as_posix()
+    open_with(shop, [make_variant(shop.folder, "trial", relative, precision="int8", session=session)])
+    return _answers(shop, "trial", texts)
+
+
 def _workshop(
     work: Path, model_type: str, manifest: Manifest, tuning: Tuning, settings: ExportSettings, progress: Progress
 ) -> Workshop:
@@ -169,3 +258,9 @@ def _new_folder(bundle: Path) -> Path:
     folder = bundle / ".work"
     folder.mkdir()
     return folder
+
+
+def _answers(shop: Workshop, name: str, texts: Iterable[str]) -> Probabilities:
+    """The probabilities of each text by itself, as an app would ask: with dynamic int8 they depend on the batch."""
+    with Predictor(shop.folder, variant=name) as classify:
+        return np.concatenate([classify.predict_proba([text]) for text in texts])

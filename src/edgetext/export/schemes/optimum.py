@@ -27,9 +27,6 @@ def build_as_exported(
         target: The file to write.
         per_channel: Whether each column of a weight matrix has a scale of its own.
         reduce_range: Whether weights have 7 bits, so that sums of products cannot saturate without VNNI.
-
-    Returns:
-        The session options that the model must be loaded with.
     """
     quantizer = ORTQuantizer.from_pretrained(source.folder, file_name=source.model.name)
     config = AutoQuantizationConfig.avx512_vnni(

@@ -83,7 +83,6 @@ class SchemeEntry:
 
         Raises:
             SchemeNotApplicableError: The scheme does not fit this architecture, or lacks calibration texts.
-            InputError: A calibration text is empty.
         """
         if self.calibrated and not source.calibration:
             raise SchemeNotApplicableError("it is calibrated on training texts, and there are none")
@@ -100,51 +99,51 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-fused",
         "dynamic int8, weights per channel, on a fused graph",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
     ),
     SchemeEntry(
         "static-int8-minmax",
         "static int8, scales from the extremes on training texts: the same answers in any batch",
-        "static:build_static",
+        "int8:build_static",
         {"method": "MinMax"},
         calibrated=True,
     ),
     SchemeEntry(
         "static-int8-smoothquant",
         "static-int8-minmax after SmoothQuant",
-        "static:build_static",
-        {"method": "MinMax", "smoothed": True},
+        "int8:build_static",
+        {"method": "MinMax", "smooth": True},
         calibrated=True,
     ),
     SchemeEntry(
         "dynamic-int8-fused-smooth",
         "dynamic-int8-fused after SmoothQuant: less error where few channels are far larger than the rest",
-        "dynamic:build_dynamic",
-        {"smoothed": True},
+        "int8:build_dynamic",
+        {"rewrite": "smooth"},
         calibrated=True,
     ),
     SchemeEntry(
         "dynamic-int8-fused-skip-ln",
         "dynamic-int8-fused with SkipLayerNorm and BiasGelu fused too",
-        "dynamic:build_dynamic",
-        {"slow_fusions": True},
+        "int8:build_dynamic",
+        {"rewrite": "slow-fusions"},
     ),
     SchemeEntry(
         "dynamic-int8-fused-per-tensor",
         "dynamic-int8-fused with one scale a weight matrix",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
         {"per_channel": False},
     ),
     SchemeEntry(
         "dynamic-int8-fused-fast-gelu",
         "dynamic-int8-fused-per-tensor with GELU by its tanh formula",
-        "dynamic:build_dynamic",
-        {"per_channel": False, "fast_gelu": True},
+        "int8:build_dynamic",
+        {"per_channel": False, "rewrite": "fast-gelu"},
     ),
     SchemeEntry(
         "fp32-fused",
         "no quantization, on a fused graph",
-        "fused:build_fused",
+        "prepared:build_fused",
         precision="fp32",
     ),
     SchemeEntry(
@@ -155,14 +154,14 @@ _ENTRIES = (
     SchemeEntry(
         "static-int8-percentile",
         "static int8, scales without the most extreme values on training texts",
-        "static:build_static",
+        "int8:build_static",
         {"method": "Percentile"},
         calibrated=True,
     ),
     SchemeEntry(
         "static-int8-entropy",
         "static int8, scales that change the values' distribution least",
-        "static:build_static",
+        "int8:build_static",
         {"method": "Entropy"},
         calibrated=True,
     ),
@@ -188,13 +187,13 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-fused-float-embeddings",
         "dynamic-int8-fused with the embeddings left in fp32",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
         {"embeddings": False},
     ),
     SchemeEntry(
         "dynamic-int8-fused-reduced-range",
         "dynamic-int8-fused with weights of 7 bits, for x86 processors without VNNI",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
         {"reduce_range": True},
     ),
     SchemeEntry(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.schemes.fused import finish, fused_where_possible
+from edgetext.export.schemes.prepared import finish, fused_where_possible
 from edgetext.export.schemes.registry import SchemeInput
 
 with needs_extra("export"):
@@ -31,9 +31,6 @@ def build_weight_only(source: SchemeInput, target: Path, *, bits: int) -> Mappin
         source: The exported model.
         target: The file to write.
         bits: Of a weight, 4 or 8.
-
-    Returns:
-        The session options that the model must be loaded with.
     """
     prepared = fused_where_possible(source)
     quantizer = MatMulNBitsQuantizer(
