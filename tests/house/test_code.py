@@ -10,8 +10,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "edgetext"
 TREES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
 # Still to be mended; both lists only ever get shorter, and whatever is mended must leave them.
-TWICE = {"Estimate", "Record", "Row", "Source", "_Work"}
-GIVING = {"bench", "data", "export", "measure", "metrics", "pipeline.py", "runtime", "train"}
+TWICE: set[str] = set()
+GIVING = {"data", "metrics", "train"}
 
 
 def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:

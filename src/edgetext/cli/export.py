@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edgetext.cli.arguments import add_labelled_rows, settings_of
 from edgetext.cli.train import data_settings
-from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES
-from edgetext.export.vocabulary import DEFAULT_SIZE
+from edgetext.export.settings import DEFAULT_SEARCH_SECONDS, DEFAULT_VOCABULARY, OBJECTIVES
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -59,7 +58,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         "--trim-vocabulary",
         type=int,
         nargs="?",
-        const=DEFAULT_SIZE,
+        const=DEFAULT_VOCABULARY,
         metavar="TOKENS",
         help="drop tokens that the training texts do not have, down to so many (%(const)s if no number follows)",
     )
@@ -110,7 +109,6 @@ def run(arguments: argparse.Namespace) -> int:
             settings,
             progress,
             data=data_settings(arguments) if arguments.data is not None else None,
-            calibration=arguments.calibration,
             overwrite=arguments.overwrite,
         )
     show(exported, console, as_json=arguments.json)
@@ -137,13 +135,13 @@ def show(exported: Exported, console: Console, *, as_json: bool) -> None:
 
 def show_search(exported: Exported, console: Console) -> None:
     """Prints the table of the search, if there was one, with its remarks."""
-    from edgetext.export import table
+    from edgetext.export.record import table_cells, table_columns, table_remarks, table_title
 
     record = exported.record
     if len(record.rows) <= 2:  # the reference and the one scheme that was asked for
         return
-    console.table(table.title(record), list(table.columns(record)), table.cells(record))
-    for remark in table.remarks(record):
+    console.table(table_title(record), list(table_columns(record)), table_cells(record))
+    for remark in table_remarks(record):
         console.say(remark)
     console.say("")
 

@@ -79,7 +79,6 @@ def _settings(arguments: argparse.Namespace) -> pipeline.RunSettings:
         training=training_settings(arguments),
         export=export_settings(arguments),
         bench=pipeline.BenchSettings(threads=arguments.threads),
-        calibration=arguments.calibration,
     )
 
 

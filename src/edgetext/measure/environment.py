@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -70,10 +71,10 @@ def gpu_name() -> dict[str, str] | None:
     return dict(zip(_GPU_FIELDS, fields, strict=True)) if len(fields) == len(_GPU_FIELDS) else None
 
 
-def library_versions() -> dict[str, str]:
-    """Lists the versions of those ``LIBRARIES`` that are installed, without importing them."""
+def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """Lists the versions of those libraries that are installed, without importing them."""
     found = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
