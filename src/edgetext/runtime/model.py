@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,21 +78,21 @@ class Model:
         self._session = None
 
 
-@dataclass(frozen=True)
 class Loader:
     """Loads the model of a predictor, as often as it is asked to.
 
-    Attributes:
+    Args:
         bundle: The opened bundle.
         variant: Which of its models.
         verify: Whether to compare checksums.
         truncation: What is read of a long text.
     """
 
-    bundle: Bundle
-    variant: Variant
-    verify: bool = True
-    truncation: str = "head"
+    def __init__(self, bundle: Bundle, variant: Variant, *, verify: bool, truncation: str) -> None:
+        self._bundle = bundle
+        self._variant = variant
+        self._verify = verify
+        self._truncation = truncation
 
     def load(self, profile: Profile) -> Model:
         """Loads the model and its tokenizer.
@@ -105,12 +104,12 @@ class Loader:
             BundleError: A file is missing, damaged, or not of a text classifier with these labels.
             IntegrityError: A file is not the one that was exported.
         """
-        bundle, manifest = self.bundle, self.bundle.manifest
+        bundle, manifest = self._bundle, self._bundle.manifest
         # A checksum leaves the interpreter to others, and allocates nothing: what a thread of its own allocates and
         # frees, the allocator keeps for that thread.
         checked = Aside(self._files)
         try:
-            tokenizer = load_tokenizer(bundle.tokenizer_bytes(verify=self.verify))
+            tokenizer = load_tokenizer(bundle.tokenizer_bytes(verify=self._verify))
             if not bundle.has_manifest:
                 check_vocabulary(bundle.path, tokenizer.get_vocab_size())
             padding_id = self._padding_id()
@@ -120,7 +119,7 @@ class Loader:
             raise
         with checked.result() as files:
             session, graph = self._open(files, profile)
-        encoder = Encoder(tokenizer, manifest.max_length, graph, padding_id, self.truncation)
+        encoder = Encoder(tokenizer, manifest.max_length, graph, padding_id, self._truncation)
         return Model(session, graph, encoder, files, len(manifest.labels))
 
     def load_beside(self, model: Model, profile: Profile) -> Model:
@@ -140,17 +139,17 @@ class Loader:
         return Model(session, graph, model.encoder, files, model.labels)
 
     def _files(self) -> HeldModel:
-        return self.bundle.model(self.variant, verify=self.verify)
+        return self._bundle.model(self._variant, verify=self._verify)
 
     def _open(self, files: HeldModel, profile: Profile) -> tuple[Any, Graph]:
-        session = open_session(files, self.variant, profile)
-        return session, check_graph(session, self.bundle.manifest, str(files.graph.path))
+        session = open_session(files, self._variant, profile)
+        return session, check_graph(session, self._bundle.manifest, str(files.graph.path))
 
     def _padding_id(self) -> int:
         """Reads the model's padding token; some architectures look for it in the ids, past the attention mask."""
-        file = self.bundle.path / CONFIG_FILE
+        file = self._bundle.path / CONFIG_FILE
         if not os.path.lexists(file):
             return 0
-        config = parse_json(self.bundle.read(CONFIG_FILE, verify=self.verify), str(file), error=BundleError)
+        config = parse_json(self._bundle.read(CONFIG_FILE, verify=self._verify), str(file), error=BundleError)
         found = config.get("pad_token_id") if isinstance(config, dict) else None
         return found if type(found) is int and 0 <= found < _MOST_TOKENS else 0

@@ -86,7 +86,7 @@ class Predictor:
         self.variant = self.manifest.variant(variant)
         self._scoring = Scoring(self.labels, self.manifest.thresholds)
         place = bundle.path.absolute()  # the program, or a copy in another one, may stand in another folder later
-        loader = Loader(replace(bundle, path=place), self.variant, verify, truncation)
+        loader = Loader(replace(bundle, path=place), self.variant, verify=verify, truncation=truncation)
         self._scheduler = Scheduler(loader, self.profile, self._scoring.average, deterministic=deterministic)
         self._scheduler.open()
         how: dict[str, Any] = {"verify": verify, "truncation": truncation, "deterministic": deterministic}

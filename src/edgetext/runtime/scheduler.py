@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -201,8 +200,7 @@ class Scheduler:
         return logits, truncated
 
 
-@dataclass(frozen=True)
-class _Window:
+class _Window(NamedTuple):
     """Some texts of a stream in work: their tokens, the logits row by row, and the batches that fill them."""
 
     encoded: list[Encoded]
