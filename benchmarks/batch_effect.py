@@ -22,7 +22,7 @@ from edgetext.runtime.threads import usable_threads
 
 
 def effects(bundles: list[Path], texts: list[str]) -> list[dict[str, Any]]:
-    """Gives the effect of the batch on each scheme that the bundles hold."""
+    """Measures the effect of the batch on each scheme that the bundles hold."""
     found: dict[str, dict[str, Any]] = {}
     for bundle in bundles:
         for variant in open_bundle(bundle).manifest.variants:
@@ -48,7 +48,7 @@ def main() -> None:
     texts = [example.text for example in data.examples]
     threads = usable_threads()
     document = {
-        "environment": capture_environment(threads, threads),
+        "environment": capture_environment(threads),
         "data": {"name": arguments.name or data.name, "fingerprint": data.source.fingerprint, "rows": len(texts)},
         "schemes": effects(arguments.bundles, texts),
     }

@@ -20,13 +20,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgetext.bench.compare import compare, describe
-from edgetext.bench.heldout import HeldOut, find_held_out
-from edgetext.bench.limits import TIMED
+from edgetext.bench.compare import TIMED, compare
+from edgetext.bench.heldout import HeldOut, describe_data, find_held_out
 from edgetext.bench.plan import RowPlan
 from edgetext.bench.registry import BUNDLE, Backend
 from edgetext.bench.results import Results
-from edgetext.bench.run import describe_data, measure_plans
+from edgetext.bench.run import measure_plans
 from edgetext.bench.settings import BenchSettings
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
@@ -49,12 +48,10 @@ def measure(bundle: Path, rows: HeldOut, works: Sequence[int], settings: BenchSe
 
 
 def judge(old: Results, new: Results) -> dict[str, Any]:
-    """Gives what compare says of each metric."""
+    """Collects what compare says of each metric."""
     (pair,) = compare(old, new).pairs
     found = {metric: pair.change(metric) for metric in TIMED}
-    return {
-        metric: {"verdict": change.verdict, "said": describe(change)} for metric, change in found.items() if change
-    }
+    return {metric: {"verdict": change.verdict, "said": str(change)} for metric, change in found.items() if change}
 
 
 def repeat(bundle: Path, rows: HeldOut, settings: BenchSettings, *, apart: bool) -> dict[str, Any]:
@@ -76,8 +73,8 @@ def count(repeats: list[dict[str, Any]], which: str, metric: str) -> dict[str, i
     return {verdict: verdicts.count(verdict) for verdict in ("worse", "no difference shown", "better")}
 
 
-def main() -> None:
-    """Measures and writes."""
+def read_arguments() -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("data")
@@ -90,7 +87,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=usable_threads())
     parser.add_argument("--limit", type=int, default=40, help="held-out rows (default: 40)")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measures and writes."""
+    arguments = read_arguments()
     os.environ["PYTHONPATH"] = str(HERE)
     settings = BenchSettings(
         threads=arguments.threads,
@@ -112,7 +114,7 @@ def main() -> None:
     write_json(
         arguments.output,
         {
-            "environment": capture_environment(arguments.threads, usable_threads()),
+            "environment": capture_environment(arguments.threads),
             "settings": settings.to_json(),
             "apart": arguments.apart,
             "work": {"first": WORK, "slower": MORE_WORK, "same": WORK},

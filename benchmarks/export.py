@@ -28,7 +28,8 @@ from edgetext.bench.heldout import HeldOut, find_held_out
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.process import Worker
-from edgetext.measure.ratios import Ratio, paired_ratio
+from edgetext.measure.runner import PREDICTOR
+from edgetext.measure.stats import Ratio, paired_ratio
 from edgetext.measure.turns import shuffled_turns
 from edgetext.metrics.paired import paired_difference
 from edgetext.runtime.bundle import Bundle, open_bundle
@@ -36,7 +37,6 @@ from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 
 HERE = Path(__file__).resolve().parent
-PREDICTOR = "edgetext.bench.backends.edgetext_predictor:load"
 TEXTS, WARM_UP, BULK_TEXTS, BATCH = 60, 10, 768, 32
 OURS, OURS_BULK, OPTIMUM, OPTIMUM_BULK, OPENVINO, FLOOR = (
     "edgetext, latency",
@@ -72,7 +72,7 @@ class Program:
 
 
 def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
-    """Gives the programs, all over the same checkpoint."""
+    """Lists the programs, all over the same checkpoint."""
     latency, bulk, optimum = (open_bundle(path) for path in (arguments.latency, arguments.bulk, arguments.optimum))
     manifest = latency.manifest
     direct = {
@@ -124,7 +124,7 @@ def _window(texts: Sequence[str], number: int, count: int) -> list[str]:
 
 
 def ratios(found: Sequence[Program]) -> dict[str, dict[str, Ratio]]:
-    """Gives how many times faster ours is than each peer, and how many times the floor it takes."""
+    """Estimates how many times faster ours is than each peer, and how many times the floor it takes."""
     by_name = {program.name: program for program in found}
     ours, bulk, floor = by_name[OURS], by_name[OURS_BULK], by_name[FLOOR]
     peers = {OPTIMUM: (OPTIMUM, OPTIMUM_BULK), OPENVINO: (OPENVINO, OPENVINO)}
@@ -143,7 +143,7 @@ def ratios(found: Sequence[Program]) -> dict[str, dict[str, Ratio]]:
 
 
 def described(program: Program, rows: HeldOut, against: Sequence[str]) -> dict[str, Any]:
-    """Gives what is recorded of a program; its spec names folders of this machine and stays out."""
+    """Collects what is recorded of a program; its spec names folders of this machine and stays out."""
     names = sorted({example.label for example in rows.examples} | {*program.labels, *against})
     index = {name: place for place, name in enumerate(names)}
     expected = [index[example.label] for example in rows.examples]
@@ -160,7 +160,7 @@ def described(program: Program, rows: HeldOut, against: Sequence[str]) -> dict[s
 
 
 def fp32_labels(path: Path, rows: HeldOut, threads: int) -> list[str]:
-    """Gives the fp32 reference's label of each row."""
+    """Predicts the fp32 reference's label of each row."""
     spec = {"bundle": str(path.resolve()), "variant": "fp32", "threads": threads}
     with Worker(PREDICTOR, spec, threads=threads) as worker:
         worker.start("a text")
@@ -187,7 +187,7 @@ def main() -> None:
     reference = fp32_labels(arguments.latency, rows, arguments.threads)
     measure(found, rows, arguments.rounds, arguments.threads)
     value = {
-        "environment": capture_environment(arguments.threads, usable_threads()),
+        "environment": capture_environment(arguments.threads),
         "data": {"name": rows.name, "rows": len(rows.examples), "fingerprint": rows.fingerprint},
         "programs": [described(program, rows, reference) for program in found],
         "ratios": {

@@ -18,11 +18,11 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edgetext.bench.backends._tokens import Tokens
+from edgetext.bench.backends._graph import Tokens
 
 
 def products(model: str) -> list[tuple[int, int]]:
-    """Gives the shapes (inputs, outputs) of a graph's products with a constant matrix that see every token.
+    """Lists the shapes (inputs, outputs) of a graph's products with a constant matrix that see every token.
 
     The few that see a text only once, in the head, are ``Gemm`` and left out.
     """
@@ -32,7 +32,7 @@ def products(model: str) -> list[tuple[int, int]]:
 
 
 def floor_graph(shapes: Sequence[tuple[int, int]]) -> bytes:
-    """Gives a graph that does nothing but these products, ``uint8`` by ``int8``."""
+    """Makes a graph that does nothing but these products, ``uint8`` by ``int8``."""
     random = np.random.default_rng(0)
     widths = sorted({width for width, _ in shapes})
     weights = [
@@ -89,7 +89,7 @@ class Floor:
         return [self._label] * len(texts)
 
     def about(self) -> dict[str, Any]:
-        """Gives the multiplications of a token."""
+        """Counts the multiplications of a token."""
         return {"threads": self._threads, "macs_per_token": sum(width * count for width, count in self._shapes)}
 
     def close(self) -> None:

@@ -49,15 +49,10 @@ def measure(arguments: argparse.Namespace) -> None:
         label_column=arguments.label_column,
         limit=arguments.limit,
     )
-    settings = BenchSettings(rounds=arguments.rounds, batch=arguments.batch)
-    results = run_bench(
-        None,
-        arguments.checkpoint,
-        rows,
-        settings=settings,
-        backends=arguments.backends.split(","),
-        progress=Lines(),
+    settings = BenchSettings(
+        rounds=arguments.rounds, batch=arguments.batch, backends=tuple(arguments.backends.split(","))
     )
+    results = run_bench(None, arguments.checkpoint, rows, settings=settings, progress=Lines())
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_results(arguments.output, results)
     print(title(results))

@@ -44,7 +44,7 @@ print(json.dumps([
 
 
 def packages(bundle: Path) -> list[dict[str, Any]]:
-    """Gives name, version, bytes, and whether a prediction imports it, of each package; the largest first."""
+    """Lists name, version, bytes, and whether a prediction imports it, of each package; the largest first."""
     with tempfile.TemporaryDirectory() as place:
         venv.create(place, with_pip=True)
         python = str(Path(place, "Scripts" if sys.platform == "win32" else "bin", "python"))
@@ -57,7 +57,7 @@ def packages(bundle: Path) -> list[dict[str, Any]]:
 
 
 def bundle_bytes(bundle: Path) -> int:
-    """Gives the bytes of the files that one deployed variant needs: all but the other models."""
+    """Counts the bytes of the files that one deployed variant needs: all but the other models."""
     from edgetext.runtime.bundle import open_bundle
 
     manifest = open_bundle(bundle).manifest
@@ -77,7 +77,7 @@ def main() -> None:
     arguments = parser.parse_args()
     threads = usable_threads()
     document = {
-        "environment": capture_environment(threads, threads),
+        "environment": capture_environment(threads),
         "bundle_bytes": bundle_bytes(arguments.bundle),
         "packages": packages(arguments.bundle),
     }

@@ -19,14 +19,14 @@ import numpy as np
 from scipy.stats import DegenerateDataWarning, bootstrap
 
 from edgetext.files import write_json
-from edgetext.measure.ratios import paired_ratio
+from edgetext.measure.stats import paired_ratio
 
 TRUTH, TEXTS, RESAMPLES = 4.0, 60, 399
 Interval = tuple[float, float]
 
 
 def simulate(random: np.random.Generator, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gives the latencies of a slow and of a fast program, rounds x texts each, of the same texts."""
+    """Draws the latencies of a slow and of a fast program, rounds x texts each, of the same texts."""
     length = random.lognormal(0, 0.3, (rounds, TEXTS))
 
     def program(state: float) -> np.ndarray:
@@ -62,7 +62,7 @@ def of_scipy(slow: np.ndarray, fast: np.ndarray, random: np.random.Generator, me
 
 
 def coverage(rounds: int, runs: int, seed: int) -> dict[str, float]:
-    """Gives the share of runs whose interval holds the truth, for each kind."""
+    """Counts the share of runs whose interval holds the truth, for each kind."""
     random = np.random.default_rng(seed)
     hits = {"student_t": 0, "hierarchical_percentile": 0, "scipy_percentile": 0, "scipy_bca": 0}
     for _ in range(runs):

@@ -11,7 +11,7 @@ from typing import Any
 
 import openvino
 
-from edgetext.bench.backends._tokens import Tokens
+from edgetext.bench.backends._graph import Tokens
 
 
 class OpenVinoInt8:
@@ -34,11 +34,11 @@ class OpenVinoInt8:
         self._tokens = Tokens(spec["tokenizer"], spec["max_length"], inputs)
 
     def one(self, text: str) -> str:
-        """Gives the label of one text."""
+        """Labels one text."""
         return self._labels[int(self._one(self._tokens([text]))[0].argmax())]
 
     def many(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of many texts; for ``batch`` 1 one by one, else in batches of similar length."""
+        """Labels many texts; for ``batch`` 1 one by one, else in batches of similar length."""
         if batch == 1:
             return [self.one(text) for text in texts]
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
@@ -56,7 +56,7 @@ class OpenVinoInt8:
         return labels
 
     def about(self) -> dict[str, Any]:
-        """Gives threads and version."""
+        """Tells threads and version."""
         return {"threads": self._threads, "openvino": openvino.get_version()}
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from edgetext.files import write_json
 
 
 def compare_runs(runs: list[Results]) -> list[dict[str, Any]]:
-    """Gives each row's ratios, run by run, and how many times the largest of them is the smallest."""
+    """Lists each row's ratios, run by run, and how many times the largest of them is the smallest."""
     found = []
     for row in runs[0].rows:
         if row.status != MEASURED or row is baseline(runs[0].rows):

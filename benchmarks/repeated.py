@@ -16,13 +16,13 @@ class Repeated:
         self._predictor = Predictor(spec["bundle"], threads=spec["threads"])
 
     def one(self, text: str) -> str:
-        """Gives the label of one text."""
+        """Labels one text."""
         for _ in range(self._times - 1):
             self._predictor(text)
         return str(self._predictor(text).label)
 
     def many(self, texts: Sequence[str], batch: int) -> list[str]:  # noqa: ARG002 - as every runner has it
-        """Gives the labels of many texts, one by one."""
+        """Labels many texts, one by one."""
         return [self.one(text) for text in texts]
 
     def about(self) -> Mapping[str, Any]:

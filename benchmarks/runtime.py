@@ -31,7 +31,8 @@ from edgetext.data.load import load
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.process import Worker
-from edgetext.measure.ratios import typical_ratio
+from edgetext.measure.runner import PREDICTOR
+from edgetext.measure.stats import typical_ratio
 from edgetext.measure.turns import shuffled_turns
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.threads import usable_threads
@@ -76,7 +77,7 @@ class Program:
 
 
 def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
-    """Gives the programs, all over the same checkpoint."""
+    """Lists the programs, all over the same checkpoint."""
     bundle = open_bundle(arguments.bundle)
     manifest, variant = bundle.manifest, bundle.manifest.variant()
     shared = {"max_length": manifest.max_length, "threads": threads}
@@ -98,10 +99,8 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
     }
     torch = {**shared, "model": str(arguments.checkpoint.resolve()), "variant": "fp32"}
     return [
-        Program("edgetext", f"{BACKENDS}.edgetext_predictor:load", ours, (32,)),
-        Program(
-            "edgetext throughput", f"{BACKENDS}.edgetext_predictor:load", {**ours, "mode": "throughput"}, (32,)
-        ),
+        Program("edgetext", PREDICTOR, ours, (32,)),
+        Program("edgetext throughput", PREDICTOR, {**ours, "mode": "throughput"}, (32,)),
         Program("bare onnxruntime", f"{BACKENDS}.onnxruntime_bare:load", bare, (16,)),
         Program("optimum pipeline", f"{BACKENDS}.optimum_pipeline:load", optimum, (8, 32, 64)),
         Program("torch pipeline", f"{BACKENDS}.transformers_pipeline:load", torch, (32,)),
@@ -163,35 +162,35 @@ class Run:
 
 
 def _figures(program: Program) -> dict[str, Any]:
-    """Gives what is recorded of a program; its spec names folders of this machine and stays out."""
+    """Collects what is recorded of a program; its spec names folders of this machine and stays out."""
     kept = {name: value for name, value in vars(program).items() if name != "spec"}
     return {**kept, "first_ms": program.first_ms, "p50_ms": program.p50_ms, "texts_per_s": program.texts_per_s}
 
 
 def spread(ratios_of_runs: Sequence[float]) -> dict[str, float]:
-    """Gives the median of the runs' ratios, with the lowest and the highest."""
+    """Computes the median of the runs' ratios, with the lowest and the highest."""
     return {"median": median(ratios_of_runs), "low": min(ratios_of_runs), "high": max(ratios_of_runs)}
 
 
 def quotients(over: Sequence[float], under: Sequence[float]) -> list[float]:
-    """Gives a ratio a run."""
+    """Computes a ratio a run."""
     return [a / b for a, b in zip(over, under, strict=True)]
 
 
-def ratios(ours: Program, bulk: Program, others: Sequence[Program]) -> dict[str, Any]:
-    """Gives how many times faster ours is than each of the others; in bulk in the profile that is for it."""
+def ratios(ours: Program, others: Sequence[Program]) -> dict[str, Any]:
+    """Computes how many times faster ours, in its default profile, is than each of the others."""
     return {
         other.name: {
             "first prediction": spread(quotients(other.first_ms, ours.first_ms)),
             "p50": spread(list(map(typical_ratio, other.latency_ms, ours.latency_ms))),
-            "bulk": spread(quotients(bulk.texts_per_s, other.texts_per_s)),
+            "bulk": spread(quotients(ours.texts_per_s, other.texts_per_s)),
         }
         for other in others
     }
 
 
 def memory(bundle: Path, lines: int, profile: str) -> dict[str, float]:
-    """Gives the peak memory after a first prediction and after a stream, from a process that does nothing else."""
+    """Measures the peak memory after a first prediction and after a stream, in a process that does only that."""
     command = [sys.executable, str(HERE / "stream_memory.py"), str(bundle), str(lines), profile]
     found: dict[str, float] = json.loads(
         subprocess.run(command, check=True, capture_output=True, env=os.environ).stdout
@@ -215,14 +214,13 @@ def main() -> None:
     for number in range(arguments.runs):
         print(f"run {number + 1} of {arguments.runs}", file=sys.stderr)
         Run(measured, texts, threads, seed=number).measure()
-    ours, bulk, *others = measured
     value = {
-        "environment": capture_environment(threads, threads),
+        "environment": capture_environment(threads),
         "texts": len(texts),
         "programs": [_figures(program) for program in measured],
-        "ratios": ratios(ours, bulk, others),
+        "ratios": ratios(measured[0], measured[1:]),
         "alone": memory(arguments.bundle, 0, "latency"),
-        "stream": memory(arguments.bundle, arguments.lines, "throughput"),
+        "stream": memory(arguments.bundle, arguments.lines, "latency"),
     }
     write_json(arguments.output, value)
     for program in measured:

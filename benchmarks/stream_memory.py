@@ -10,7 +10,7 @@ import sys
 from itertools import cycle, islice
 
 from edgetext import Predictor
-from edgetext.measure.memory import peak_memory_bytes
+from edgetext.measure.usage import peak_memory_bytes
 
 TEXTS = ("A bowl of ramen", "How do I top up my card with another one?", "The road to the mountain was closed " * 3)
 

@@ -25,9 +25,9 @@ BAD_VALUES: dict[str, object] = {
     "missing": GONE, "null": None, "true": True, "negative": -1, "zero": 0, "huge": 10**30, "float": 1.5,
     "tiny": 5e-324, "largest": 1.7e308, "digits": 10**290, "NaN": float("nan"), "infinity": float("-inf"),
     "NaN as a text": "NaN", "empty text": "", "long text": "x" * 100_000, "climbing": "../../secret",
-    "absolute": "/etc/passwd", "NUL": "a\0b", "control": "\x1b]0;owned\x07\r\n\u202e\u0085", "surrogate": "\ud800",
-    "list": [], "list of null": [None], "list of numbers": [1, 2], "object": {}, "object of null": {"a": None},
-    "nested": nested(50), "nested deep": nested(900),
+    "absolute": "/etc/passwd", "drive": "C:\\x", "NUL": "a\0b", "control": "\x1b]0;owned\x07\r\n\u202e\u0085",
+    "surrogate": "\ud800", "list": [], "list of null": [None], "list of numbers": [1, 2],
+    "object": {}, "object of null": {"a": None}, "nested": nested(50), "nested deep": nested(900),
 }  # fmt: skip
 
 

@@ -21,8 +21,7 @@ from edgetext.errors import (
     OutputExistsError,
     WriteError,
 )
-from edgetext.lazy import hand_out
-from edgetext.quick_import import import_quickly
+from edgetext.lazy import hand_out, import_quickly
 
 if TYPE_CHECKING:
     from edgetext.runtime.prediction import Prediction

@@ -103,7 +103,7 @@ class SplitRecord:
     seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the record as plain JSON values."""
+        """Returns the record as plain JSON values."""
         return {
             "sources": [asdict(source) for source in self.sources],
             "parts": {name: {"source": part.source, "rows": list(part.rows)} for name, part in self.parts.items()},
@@ -192,7 +192,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_split(folder: Path) -> SplitRecord | None:
-    """Gives the split that lies in a checkpoint's folder, or ``None`` for a checkpoint that others made.
+    """Reads the split that lies in a checkpoint's folder, or ``None`` for a checkpoint that others made.
 
     Raises:
         ModelError: It is damaged.
@@ -239,6 +239,6 @@ def _max_length(path: Path, config: Mapping[str, Any], training: Mapping[str, An
 
 
 def _read_training(folder: Path) -> Training:
-    """Gives what is in ``training.json``, checked where others read it; nothing for a checkpoint of others."""
+    """Reads ``training.json``, checked where others read it; nothing for a checkpoint of others."""
     found = read_found(folder, TRAINING_FILE)
     return {} if found is None else read_part(Training, found, str(folder / TRAINING_FILE), error=ModelError)

@@ -23,13 +23,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+REGRESSION = 4
+"""Exit code of a command that found one, which is no error."""
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted: 128 and the number of SIGINT, which is what shells expect."""
+
 _IMPORTS = {  # by which a missing extra is told
     "train": ("torch", "transformers", "datasets", "evaluate", "sklearn"),
     "export": ("torch", "transformers", "onnx", "optimum"),
     "bench": ("psutil", "torch", "transformers"),
 }
-
-
 _LONGEST_LINE = 300
 
 

@@ -48,7 +48,7 @@ class Rule:
 
 
 def between(low: float, high: float) -> Rule:
-    """Gives the rule for a number in a range, both ends included."""
+    """Makes the rule for a number in a range, both ends included."""
     return Rule(f"be from {low:g} to {high:g}", lambda value: low <= value <= high)
 
 
@@ -91,7 +91,7 @@ def read_part(kind: type[_Part], value: object, where: str, *, error: type[Edget
 
 
 def write_part(part: Any) -> dict[str, Any]:
-    """Gives a dataclass as plain JSON values, with what is in its ``extra``."""
+    """Returns a dataclass as plain JSON values, with what is in its ``extra``."""
     values = {
         item.name: _plain(getattr(part, item.name))
         for item in fields(part)
@@ -102,7 +102,7 @@ def write_part(part: Any) -> dict[str, Any]:
 
 @cache
 def _reader(kind: Any) -> _Read:
-    """Gives what reads a value by an annotation, and raises ``_Wrong``."""
+    """Makes what reads a value by an annotation, and raises ``_Wrong``."""
     origin, inner = get_origin(kind), get_args(kind)
     if kind is Any:
         return lambda value: value

@@ -23,14 +23,13 @@ from edgetext.ours import Kind, bears_mark, why_not_ours
 from edgetext.stopping import undisturbed
 from edgetext.trouble import cannot_write, tell_failed_writes
 
-_CHUNK_BYTES = 1 << 20
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not hold us up either
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
 def new_folder(target: Path, kind: Kind, *, overwrite: bool = False) -> Iterator[Path]:
-    """Gives a folder to write into, which becomes ``target`` when the block ends without an error.
+    """Makes a folder to write into, which becomes ``target`` when the block ends without an error.
 
     The work is done in a hidden folder beside the target and renamed at the end, so that an interrupted command
     never leaves a half-written folder under the name that a later command would open.
@@ -170,7 +169,7 @@ def open_own(path: Path, *, write: bool = False) -> IO[bytes]:
 
 
 def open_to_all(folder: Path) -> None:
-    """Gives the files of a folder the mode of any new file: some libraries keep theirs to the user."""
+    """Sets the files of a folder to the mode of any new file: some libraries keep theirs to the user."""
     probe = _hidden(folder / "mode", "unfinished")
     with probe.open("xb") as stream:
         mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
@@ -181,16 +180,13 @@ def open_to_all(folder: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Gives the SHA-256 of a file as hexadecimal digits, reading a megabyte at a time."""
-    digest = hashlib.sha256()
+    """Computes the SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _hidden(target: Path, state: str) -> Path:
-    """Gives a name beside the target that does not exist and that nobody foresees."""
+    """Chooses a name beside the target that does not exist and that nobody foresees."""
     place = target.absolute()
     return place.with_name(f".{place.name[:40]}.{secrets.token_hex(8)}.{state}")
 

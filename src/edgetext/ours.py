@@ -79,7 +79,7 @@ PAGES = (b"# Bench", b"<title>Bench")
 
 
 def why_not_ours(folder: Path, kind: Kind) -> str | None:
-    """Gives the reason why a folder may not be replaced by one of a kind, if there is one.
+    """Finds the reason why a folder may not be replaced by one of a kind, if there is one.
 
     Args:
         folder: It exists.
@@ -114,7 +114,7 @@ def bears_mark(file: Path, marks: Sequence[bytes]) -> bool:
 
 
 def _stranger(folder: Path, kind: Kind) -> Path | None:
-    """Gives the first thing in a folder that is not of the kind; the folder itself if its mark is missing."""
+    """Finds the first thing in a folder that is not of the kind; the folder itself if its mark is missing."""
     entries = sorted(entry for entry in folder.iterdir() if entry.name not in _NO_WEIGHT)
     if entries and kind.mark is not None:
         name, text = kind.mark

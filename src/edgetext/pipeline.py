@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from edgetext.checkpoint import Checkpoint
     from edgetext.data.example import LabelledData, Split
     from edgetext.export.assembly import Exported
-    from edgetext.export.calibration import Calibration
 
 __all__ = [
     "SEARCH_SECONDS",
@@ -37,7 +36,6 @@ __all__ = [
     "TrainArguments",
     "bench",
     "export",
-    "read_calibration",
     "read_split",
     "run",
     "train",
@@ -56,14 +54,12 @@ class RunSettings:
         training: How it is trained; its ``seed`` also fixes the split.
         export: How the int8 model is searched for and judged.
         bench: How much is measured.
-        calibration: Labelled rows to calibrate static int8 on; training rows where ``None``.
     """
 
     base: str = MINILM
     training: TrainArguments = field(default_factory=TrainArguments)
     export: ExportSettings = field(default_factory=lambda: ExportSettings(search_seconds=SEARCH_SECONDS))
     bench: BenchSettings = field(default_factory=BenchSettings)
-    calibration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +177,6 @@ def export(
     progress: Progress | None = None,
     *,
     data: DataSettings | None = None,
-    calibration: Calibration | str | None = None,
     overwrite: bool = False,
 ) -> Exported:
     """Makes a bundle of a checkpoint, as ``edgetext export`` does.
@@ -193,8 +188,6 @@ def export(
         progress: Told of every step and of what the user should know.
         data: Rows for the gate, of which ``uri`` and the two columns count; by default the validation rows that the
             checkpoint names.
-        calibration: Labelled rows to calibrate static int8 on, or what ``read_calibration`` gave; by default
-            training rows.
         overwrite: Whether a bundle that is there may be replaced.
 
     Raises:
@@ -222,7 +215,6 @@ def export(
         rows.examples,
         output,
         settings,
-        calibration=read_calibration(calibration) if isinstance(calibration, str) else calibration,
         overwrite=overwrite,
         progress=progress,
     )
@@ -300,38 +292,25 @@ def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Pro
     return resolve_split(rows, validation, test, seed=seed)
 
 
-def read_calibration(uri: str) -> Calibration:
-    """Reads labelled rows and draws the texts to calibrate static int8 on.
-
-    Args:
-        uri: As ``DataSettings.uri``.
-
-    Raises:
-        DataError: They cannot be used.
-    """
-    from edgetext.data.load import load
-    from edgetext.export.calibration import MOST_TEXTS, Calibration, sample
-
-    found = load(uri)
-    texts = tuple(row.text for row in sample(found.examples, MOST_TEXTS))
-    return Calibration(texts, f"{found.name} (--calibration)")
-
-
 def _data_settings(data: DataSettings | Path | str) -> DataSettings:
     return data if isinstance(data, DataSettings) else DataSettings(str(data))
 
 
 def _parts(data: DataSettings | Path | str, output: Path, settings: RunSettings, progress: Progress) -> Run:
     """Makes the three parts, each whole or not at all; a part that is done outlives the failure of a later one."""
-    calibration = None if settings.calibration is None else read_calibration(settings.calibration)  # refused early
+    search = settings.export
+    if isinstance(search.calibration, str):
+        from edgetext.export.tuning import read_calibration
+
+        search = replace(search, calibration=read_calibration(search.calibration))  # refused before any training
     checkpoint = train(data, output / "checkpoint", settings.base, settings.training, progress)
-    exported = export(checkpoint.path, output / "bundle", settings.export, progress, calibration=calibration)
+    exported = export(checkpoint.path, output / "bundle", search, progress)
     results = bench(exported.path, checkpoint.path, output / "report", settings.bench, progress)
     return Run(output, checkpoint, exported, results)
 
 
 def _at(output: Path, made: Run) -> Run:
-    """Gives a run as it is at the place where it was put."""
+    """A run as it is at the place where it was put."""
     return replace(
         made,
         path=output,

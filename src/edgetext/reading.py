@@ -83,7 +83,7 @@ def irregular(mode: int) -> str:
 
 
 def read_bytes(path: Path, limit: int, *, error: type[EdgetextError] = InputError) -> bytes:
-    """Gives the content of a file; of one that is too large nothing is read.
+    """Reads a whole file; of one that is too large nothing is read.
 
     Args:
         path: The file.
@@ -105,7 +105,7 @@ def read_bytes(path: Path, limit: int, *, error: type[EdgetextError] = InputErro
 
 
 def read_json(path: Path, *, limit: int = MAX_JSON_BYTES, error: type[EdgetextError] = InputError) -> Any:
-    """Gives the value of a JSON file.
+    """Reads a JSON file.
 
     Args:
         path: The file, in UTF-8.
@@ -121,7 +121,7 @@ def read_json(path: Path, *, limit: int = MAX_JSON_BYTES, error: type[EdgetextEr
 def read_object(
     path: Path, *, limit: int = MAX_JSON_BYTES, error: type[EdgetextError] = InputError
 ) -> dict[str, Any]:
-    """Gives the value of a JSON file that must hold an object.
+    """Reads a JSON file that must hold an object.
 
     Raises:
         EdgetextError: As for ``read_json``, or it holds something else.
@@ -133,7 +133,7 @@ def read_object(
 
 
 def parse_json(content: bytes, name: str, *, error: type[EdgetextError] = InputError) -> Any:
-    """Gives the value of a JSON text: valid Unicode, finite numbers, and no deeper than can be walked.
+    """Parses a JSON text: valid Unicode, finite numbers, and no deeper than can be walked.
 
     Args:
         content: In UTF-8.
@@ -162,7 +162,7 @@ def parse_json(content: bytes, name: str, *, error: type[EdgetextError] = InputE
 
 
 def listed(names: Iterable[str]) -> str:
-    """Gives names that anybody may have chosen for a message of one line: line breaks escaped, long ones cut."""
+    """Lists names that anybody may have chosen for a message of one line: line breaks escaped, long ones cut."""
     shown = [repr(name)[1:-1][:_LONGEST_NAME] for name in names]
     more = len(shown) - _MOST_NAMES
     return ", ".join(shown[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

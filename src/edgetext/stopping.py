@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _USUAL = (signal.SIG_DFL, signal.default_int_handler)
@@ -44,8 +45,7 @@ def stop_as_interrupted() -> Iterator[Stopped]:
         stopped.number = number
         raise KeyboardInterrupt
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)} if _in_main() else {}
-    taken = {number: handler for number, handler in handlers.items() if handler in _USUAL}
+    taken = {number: handler for number, handler in _handlers().items() if handler in _USUAL}
     for number in taken:
         signal.signal(number, stop)
     try:
@@ -73,8 +73,7 @@ def undisturbed() -> Iterator[None]:
     The handlers are exchanged, since a signal that is only masked in this thread reaches another one.
     """
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)} if _in_main() else {}
-    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+    raising = {number: handler for number, handler in _handlers().items() if callable(handler)}
     for number in raising:
         signal.signal(number, lambda number, _: came.append(number))
     try:
@@ -84,6 +83,11 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+def _handlers() -> dict[int, Any]:
+    """Returns the handlers of the signals that end a program; none outside the main thread, which sets none."""
+    return {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)} if _in_main() else {}
 
 
 def _in_main() -> bool:

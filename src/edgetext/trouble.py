@@ -47,7 +47,7 @@ def tell_failed_writes(target: Path, needs: str = "") -> Iterator[None]:
 
 
 def failed_write(error: BaseException, target: Path, needs: str = "") -> str | None:
-    """Gives the sentence about a write that the system refused; ``None`` where the error is about something else.
+    """Writes the sentence about a write that the system refused; ``None`` where the error is about something else.
 
     Args:
         error: What was raised.
@@ -72,7 +72,7 @@ def is_failed_write(error: BaseException) -> bool:
 
 
 def cannot_write(place: Path, error: OSError) -> WriteError:
-    """Gives the error for a file or folder that cannot be made at all, such as for want of a permission.
+    """Makes the error for a file or folder that cannot be made at all, such as for want of a permission.
 
     Args:
         place: The folder in which it was to be made.
@@ -84,7 +84,7 @@ def cannot_write(place: Path, error: OSError) -> WriteError:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Gives an error and those that it was raised for: the number often stands in the first of them only."""
+    """Yields an error and those that it was raised for: the number often stands in the first of them only."""
     seen: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
@@ -113,7 +113,7 @@ def _is_hidden(error: BaseException, place: Path) -> bool:
 
 
 def _place(error: BaseException, target: Path) -> Path:
-    """Gives the folder whose disk it is about: the target's, or that of temporary files."""
+    """Finds the folder whose disk it is about: the target's, or that of temporary files."""
     import tempfile  # here and below: a program that is well starts without them
 
     folder = _existing(target.absolute())

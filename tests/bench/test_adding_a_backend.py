@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edgetext.bench.heldout import find_held_out
+from edgetext.bench.heldout import describe_data, find_held_out
 from edgetext.bench.plan import plan_rows
 from edgetext.bench.registry import BUNDLE, Backend
-from edgetext.bench.run import describe_data, measure_plans
+from edgetext.bench.run import measure_plans
 from edgetext.bench.settings import BenchSettings
 from edgetext.runtime.bundle import open_bundle
 

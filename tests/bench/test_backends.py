@@ -68,10 +68,10 @@ def test_every_backend_has_its_row(tiny_checkpoint, exported, tiny_rows):
 
 @pytest.mark.slow
 def test_the_backends_that_are_asked_for_by_name(tiny_checkpoint, exported):
-    names = ["torch-cpu", "tfidf-logreg", "optimum-pipeline", "openvino", "edgetext:throughput"]
-    results = run_bench(
-        exported, tiny_checkpoint.path, find_held_out(tiny_checkpoint), settings=SETTINGS, backends=names
-    )
+    names = ("torch-cpu", "tfidf-logreg", "optimum-pipeline", "openvino", "edgetext:throughput")
+    settings = replace(SETTINGS, backends=names)
+    results = run_bench(exported, tiny_checkpoint.path, find_held_out(tiny_checkpoint), settings=settings)
+    assert results.settings["backends"] == list(names)
     rows = {(row.backend, row.variant): row for row in results.rows}
     reference = rows["torch-cpu", "fp32"]
     for name in (("optimum-pipeline", "fp32"), ("edgetext", "fp32 throughput")):
@@ -90,9 +90,9 @@ def test_the_backends_that_are_asked_for_by_name(tiny_checkpoint, exported):
 
 
 def test_a_row_goes_through_the_scenarios_that_are_asked_for(tiny_checkpoint, exported):
-    settings = replace(SETTINGS, scenarios=("single_stream", "server"), scenario_seconds=0.2)
-    held_out, names = find_held_out(tiny_checkpoint), ["edgetext:throughput"]
-    row = run_bench(exported, None, held_out, settings=settings, backends=names).rows[0]
+    asked = {"scenarios": ("single_stream", "server"), "scenario_seconds": 0.2}
+    settings = replace(SETTINGS, backends=("edgetext:throughput",), **asked)
+    row = run_bench(exported, None, find_held_out(tiny_checkpoint), settings=settings).rows[0]
     assert row.scenarios["note"] == "not MLPerf-compliant durations"
     assert row.scenarios["single_stream"]["queries"] >= 64 and row.scenarios["server"]["tried"]
 
@@ -173,7 +173,7 @@ def test_weights_kept_in_half_precision_are_loaded_in_the_precision_of_the_row(t
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from edgetext.bench.backends._torch import load_model, weight_bytes
+    from edgetext.bench.backends.torch_direct import load_model, weight_bytes
 
     model = AutoModelForSequenceClassification.from_pretrained(tiny_base, num_labels=2).half()
     model.save_pretrained(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from edgetext.bench import cells
 from edgetext.bench.merge import merge
 from edgetext.bench.report import report_text, write_report
-from edgetext.bench.results import Estimate, read_results
+from edgetext.bench.results import Proportion, read_results
 from edgetext.bench.show import COLUMNS, remarks, table_rows, title
 from edgetext.errors import DataError, InputError
 
@@ -115,7 +115,7 @@ def test_numbers_have_about_three_digits(value, text):
 
 
 def test_a_difference_has_its_sign():
-    assert cells.points(Estimate(-0.0012, -0.0043, 0.0019)) == "-0.12 [-0.43, +0.19]"
+    assert cells.points(Proportion(-0.0012, -0.0043, 0.0019)) == "-0.12 [-0.43, +0.19]"
 
 
 def test_readers_need_the_standard_library_alone():

@@ -225,7 +225,7 @@ def test_a_bundle_of_other_labels_is_refused(tiny_bundle, tmp_path):
 
 def test_nothing_to_measure_is_refused(tiny_bundle):
     with pytest.raises(InputError, match="nothing to measure with torch-cpu: torch needs --baseline"):
-        run_bench(tiny_bundle, None, HELD_OUT, backends=["torch-cpu"])
+        run_bench(tiny_bundle, None, HELD_OUT, settings=BenchSettings(backends=("torch-cpu",)))
 
 
 @pytest.mark.parametrize("name", ["rounds", "slices", "batch", "latency_texts"])

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgetext.bench.changes import Change
-from edgetext.bench.compare import compare, regressions
-from edgetext.bench.limits import METRICS, Limit, read_limit
+from edgetext.bench.compare import METRICS, Change, Limit, compare, read_limit, regressions
 from edgetext.bench.results import Latency, Results, Throughput, read_results
 from edgetext.errors import DataError, InputError
 

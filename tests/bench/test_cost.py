@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from edgetext.bench.capacity import capacities, erlang_c, machines_shared, waits_longer
-from edgetext.bench.cost import cost_per_million, costs
+from edgetext.bench.cost import capacities, cost_per_million, costs, erlang_c, machines_shared, waits_longer
 from edgetext.bench.results import Latency, Row, Throughput
 from edgetext.errors import InputError
 

@@ -36,6 +36,20 @@ def test_what_is_written_is_what_was_read_unknown_fields_included(tmp_path):
     assert results.row("edgetext", "int8").extra == {"energy_j": 1.5}
 
 
+def test_a_file_from_before_rounds_and_slices_were_kept_is_read_to_its_values():
+    results = read_results(RECORDED.with_name("oldest.json"))
+    assert (results.run, results.data.rows, len(results.data.expected)) == ("", 400, 400)
+    assert (results.settings["starts"], results.settings["turn_seconds"]) == (2, 3.0)
+    row = results.row("edgetext", "int8")
+    assert (row.model_bytes, row.peak_memory_mb, row.first_prediction_ms) == (23114126, 140.3, 208.3)
+    assert len(row.predictions) == 400 and row.predictions[:6] == (1, 0, 1, 0, 1, 1)
+    assert (len(row.latency_ms.samples), row.latency_ms.rounds) == (300, ())
+    assert (row.throughput_per_s.slices, row.throughput_per_s.rounds) == ((), ())
+    assert (row.agreement, row.mcnemar_p, row.per_label, row.warm_up) == (None, None, {}, {})
+    assert speedup(results, row, results.row("torch-cpu", "fp32")) is None
+    assert results.to_json() == json.loads(RECORDED.with_name("oldest.json").read_text("utf-8"))
+
+
 def test_fields_that_are_no_longer_measured_are_kept_and_the_file_is_compared():
     file = RECORDED.with_name("calibrated.json")
     results = read_results(file)

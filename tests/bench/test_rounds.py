@@ -11,7 +11,7 @@ import pytest
 from edgetext.bench.cells import speedup as cell
 from edgetext.bench.results import Latency, Throughput, read_results, write_results
 from edgetext.bench.rounds import batch_ratios, latency_rounds, round_ratios, speedup
-from edgetext.measure.ratios import paired_ratio
+from edgetext.measure.stats import paired_ratio
 
 FILES = Path(__file__).parents[1] / "data" / "bench"
 RECORDED = read_results(FILES / "recorded.json")

@@ -10,18 +10,20 @@ import pytest
 from edgetext.bench.scenarios import (
     SCENARIOS,
     Known,
-    ScenarioSettings,
     choose_scenarios,
     run_scenarios,
     server,
     single_stream,
 )
+from edgetext.bench.settings import BenchSettings
 from edgetext.errors import InputError, MissingExtraError
 from edgetext.measure.loadgen import LoadTest, run_load_test
 from edgetext.measure.process import WorkerError
 
 TEXTS = [f"text {number}" for number in range(10)]
-SETTINGS = ScenarioSettings(seconds=0.3, p99_bound_ms=20.0, batch=4, seed=1)
+SETTINGS = BenchSettings(
+    scenarios=("offline", "single_stream"), scenario_seconds=0.3, p99_bound_ms=20.0, batch=4, seed=1
+)
 
 
 class Sleeper:
@@ -117,7 +119,7 @@ def test_a_scenario_that_fails_costs_itself_only():
             raise WorkerError("it ran out of memory")
         return {"percentiles_ms": {"99": 1.0}}
 
-    found = run_scenarios(("offline", "single_stream"), ask, Known(1.0, 1000.0), SETTINGS)
+    found = run_scenarios(ask, Known(1.0, 1000.0), SETTINGS)
     assert found["offline"] == {"status": "failed", "reason": "it ran out of memory"}
     assert found["single_stream"] == {"percentiles_ms": {"99": 1.0}}
     assert (found["seconds"], found["note"]) == (0.3, "not MLPerf-compliant durations")

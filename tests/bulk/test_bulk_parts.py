@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from edgetext.bulk.journal import Journal, Note
-from edgetext.bulk.parquet import make_parquet
-from edgetext.bulk.values import common_kind, csv_text, json_text, kind_of
-from edgetext.bulk.write import csv_line
-from edgetext.cli.rate import Rate, show_rate, time_words
+from edgetext.bulk.parquet import common_kind, kind_of, make_parquet
+from edgetext.bulk.write import csv_line, csv_text, json_text
+from edgetext.cli.console import Rate, show_rate, time_words
 from edgetext.errors import InputError, OutputExistsError
 
 
@@ -119,7 +118,7 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         def isatty(self) -> bool:
             return True
 
-    monkeypatch.setattr("edgetext.cli.rate.BAR_EVERY_S", 0.0)
+    monkeypatch.setattr("edgetext.cli.console.BAR_EVERY_S", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     terminal = Terminal()

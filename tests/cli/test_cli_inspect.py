@@ -15,7 +15,10 @@ def judged(tiny_bundle: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "judged"
     shutil.copytree(tiny_bundle, folder)
     document = json.loads((folder / "bundle.json").read_text("utf-8"))
-    document["variants"][1]["evaluation"] = {"verdict": "passed", "sentence": "int8 lost 0.1 points at most."}
+    document["variants"][1]["evaluation"] = {
+        "verdict": "passed",
+        "sentence": "passed: int8 lost 0.1 points at most.",
+    }
     document["provenance"] = {"base_model": "tiny", "libraries": {"onnxruntime": "1.32.0"}, "seed": 7}
     (folder / "bundle.json").write_text(json.dumps(document), "utf-8")
     return folder

@@ -336,23 +336,6 @@ def test_an_input_without_rows_gives_a_header(tiny_bundle: Path, tmp_path: Path)
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").num_rows == 0
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--resume", "a text"], "--resume is for files: give --input and --output too"),
-        (["--rejects", "r", "a text"], "--rejects is for files"),
-        (["-o", "out.parquet", "a text"], "Parquet is made from the input a second time: give --input"),
-        (["-i", "x.csv", "-o", "x.csv"], "--input, --output and --rejects must be different files"),
-    ],
-)
-def test_wrong_use_is_one_line(
-    tiny_bundle: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
-) -> None:
-    assert main(["predict", str(tiny_bundle), *words]) == 2
-    shown = capsys.readouterr().err
-    assert message in shown and shown.count("\n") == 1
-
-
 def test_a_file_that_is_no_parquet(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.parquet").write_bytes(b"PAR1 not really")
     assert predict(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.csv") == 2

@@ -22,7 +22,7 @@ def measure_little(patch, **less):
     whole = bench_run.run_bench
 
     def run_bench(*arguments, settings, **more):
-        return whole(*arguments, settings=replace(settings, rounds=1), **more, **less)
+        return whole(*arguments, settings=replace(settings, rounds=1, **less), **more)
 
     patch.setattr(bench_run, "run_bench", run_bench)
 
@@ -139,7 +139,7 @@ def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_r
 @pytest.mark.slow
 def test_a_run_replaces_a_run_as_a_whole(tiny_rows, tiny_base, tmp_path, capsys, monkeypatch):
     make_old_run(tmp_path / "out")
-    measure_little(monkeypatch, backends=["edgetext"])
+    measure_little(monkeypatch, backends=("edgetext",))
     words = ["run", str(tiny_rows), "--base", str(tiny_base), "-o", str(tmp_path / "out"), *WORDS, "--overwrite"]
     assert main(words) == 0
     assert f"predict {tmp_path / 'out' / 'bundle'}" in capsys.readouterr().out

@@ -17,12 +17,12 @@ import pytest
 from edgetext.cli.main import main
 from edgetext.data.example import Example
 from edgetext.errors import DataError, InputError, ModelError, OutputExistsError
-from edgetext.export import candidates, choosing, onnx_export, workshop
-from edgetext.export.calibration import Calibration
+from edgetext.export import onnx_export, search, workshop
 from edgetext.export.export import export_bundle
 from edgetext.export.schemes import registry
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import SchemeInput
 from edgetext.export.settings import ExportSettings
+from edgetext.export.tuning import CalibrationTexts
 from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.predictor import Predictor
 
@@ -228,7 +228,7 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_nothing(tiny_checkpoint, held_
     def full(*_):
         raise error
 
-    monkeypatch.setattr(candidates, "sha256", full)
+    monkeypatch.setattr(workshop, "sha256", full)
     with pytest.raises(InputError, match=r"no space left on the disk, at .*choose another --output"):
         export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", ExportSettings(schemes=FUSED))
     assert list(tmp_path.iterdir()) == []
@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_nothing(tiny_checkpoint, held_
 
 def test_an_empty_calibration_text_is_named_before_any_work(tiny_checkpoint, held_out, tmp_path, capsys):
     with pytest.raises(DataError, match=r"calibration text 2 of 3 \(mine\) is empty"):
-        Calibration(("a red car", " ", "fried rice"), "mine")
+        CalibrationTexts(("a red car", " ", "fried rice"), "mine")
     rows = tmp_path / "rows.csv"
     rows.write_text("text,label\na red car,not_food\n,food\n")
     words = ["export", str(tiny_checkpoint.path), "-o", str(tmp_path / "out"), "--calibration", str(rows)]
@@ -267,7 +267,7 @@ def test_an_interruption_leaves_nothing(tiny_checkpoint, held_out, tmp_path, mon
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(choosing, "judge", interrupted)
+    monkeypatch.setattr(search, "judge", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", ExportSettings(schemes=FUSED))
     assert list(tmp_path.iterdir()) == []
@@ -307,7 +307,7 @@ def test_a_label_that_the_model_does_not_know_is_named(tiny_checkpoint, held_out
 def test_a_graph_that_is_not_the_model_is_refused(tiny_checkpoint, held_out, tmp_path, monkeypatch):
     def wrong(checkpoint, folder):
         inputs = export_module_fp32(checkpoint, folder)
-        ruined(Source(folder, "bert", 64), folder / "other.onnx")
+        ruined(SchemeInput(folder, "bert", 64), folder / "other.onnx")
         shutil.move(folder / "other.onnx", folder / "model.onnx")
         return inputs
 

@@ -94,9 +94,9 @@ for name in sys.argv[4:]:
     (bundle / name).write_bytes(b"no pickle either")
 spec = {"model": checkpoint, "variant": "fp32", "max_length": 64, "threads": 1, "session": {}}
 bundled = {**spec, "bundle": str(bundle), "model": str(bundle / "onnx/model.onnx")}
-for name in ("torch_cpu", "transformers_pipeline", "optimum_pipeline"):
-    backend = import_module(f"edgetext.bench.backends.{name}")
-    assert backend.load(bundled if name == "optimum_pipeline" else spec).one("a bowl of ramen")
+for name in ("torch_direct", "transformers_pipeline"):
+    assert import_module(f"edgetext.bench.backends.{name}").load_on_cpu(spec).one("a bowl of ramen")
+assert import_module("edgetext.bench.backends.optimum_pipeline").load(bundled).one("a bowl of ramen")
 codes += [
     main(["train", rows, "--base", checkpoint, "-o", f"{out}/trained", "--epochs", "1"]),
     main(["tune", str(bundle), "-o", f"{out}/tuned", *small]),

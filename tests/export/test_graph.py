@@ -10,12 +10,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgetext.export.graph.biases import fold_biases
+from edgetext.export.graph.attention import join_projections, keep_first_token
 from edgetext.export.graph.embeddings import quantize_embeddings
-from edgetext.export.graph.first_token import keep_first_token
 from edgetext.export.graph.fusion import fuse
-from edgetext.export.graph.projections import join_projections
-from edgetext.export.graph.residuals import read_unquantized
+from edgetext.export.graph.qdq import fold_biases, read_unquantized
 from edgetext.export.graph.smoothing import largest_inputs, smooth
 from edgetext.export.onnx_export import export_fp32
 from edgetext.export.quiet import quiet

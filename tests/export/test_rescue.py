@@ -11,10 +11,8 @@ import onnx
 import pytest
 
 from edgetext.export.gate import judge
-from edgetext.export.rescue import Trial, rescue
-from edgetext.export.rescue_steps import rescue_table
-from edgetext.export.schemes.source import Source
-from edgetext.export.sensitivity import rank_harm, weighted_nodes
+from edgetext.export.rescue import Trial, rank_harm, rescue, weighted_nodes
+from edgetext.export.schemes.registry import SchemeInput
 from hard_model import answers
 from ruined import add_outliers
 
@@ -44,7 +42,7 @@ def source(hard_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ruined") / "graph"
     shutil.copytree(hard_model.folder, folder)
     add_outliers(folder / "model.onnx", (0, 1))
-    return Source(folder, "bert", 64)
+    return SchemeInput(folder, "bert", 64)
 
 
 def trial_of(hard_model, source, **options):
@@ -110,16 +108,14 @@ def test_every_look_is_allowed_for(rescued):
     assert all(step.verdict.comparisons >= len(found.steps) for step in found.steps)
 
 
-def test_the_table_shows_how(rescued):
+def test_the_record_shows_how(rescued):
     _, found = rescued
-    lines = rescue_table(found).splitlines()
-    assert len(lines) == 2 + len(found.steps)
-    assert lines[2].startswith("| none |")
-    assert lines[2].endswith("| failed |")
-    assert sum(line.endswith("| passed (kept) |") for line in lines) == 1
     told = found.to_json()
     assert json.loads(json.dumps(told)) == told
     assert told["kept"] == list(found.kept)
+    assert told["steps"][0]["kept"] == []
+    assert told["steps"][0]["verdict"] == "failed"
+    assert [step["verdict"] for step in told["steps"] if step["kept"] == told["kept"]] == ["passed"]
     assert [step["bytes"] for step in told["steps"]] == [step.bytes for step in found.steps]
     assert told["steps"][0]["bytes"] < next(step.bytes for step in found.steps if step.kept == found.kept)
 

@@ -8,8 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from edgetext.export.gate import judge
-from edgetext.export.schemes.registry import find_scheme
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import SchemeInput, find_scheme
 from hard_model import answers
 
 LAYER = "/bert/encoder/layer.1/"
@@ -61,7 +60,7 @@ def test_a_sabotaged_candidate_is_refused(hard_model, tmp_path, damage):
 
 
 def test_a_sound_int8_candidate_is_not_refused(hard_model, tmp_path):
-    source = Source(hard_model.folder, "bert", 64)
+    source = SchemeInput(hard_model.folder, "bert", 64)
     find_scheme("dynamic-int8").build(source, tmp_path / "int8.onnx")
     found = answers(hard_model.folder, tmp_path / "int8.onnx", hard_model.texts)
     assert np.abs(found - hard_model.reference).max() > 0

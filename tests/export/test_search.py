@@ -12,17 +12,16 @@ import onnx
 import pytest
 
 from edgetext.data.example import Example
-from edgetext.export import table
-from edgetext.export.calibration import find_calibration, sample
-from edgetext.export.candidates import Candidate
-from edgetext.export.choosing import planned_looks
 from edgetext.export.export import export_bundle
-from edgetext.export.halving import Timing, clearly_slower, compare, halve
 from edgetext.export.ranking import by_change, by_preference, rank_by_size
+from edgetext.export.record import table_columns
 from edgetext.export.schemes import registry
-from edgetext.export.schemes.source import SchemeNotApplicableError
+from edgetext.export.schemes.registry import SchemeNotApplicableError
+from edgetext.export.search import planned_looks
 from edgetext.export.settings import ExportSettings
-from edgetext.export.timing import Stopwatch
+from edgetext.export.timing import Stopwatch, Timing, compare, halve
+from edgetext.export.tuning import find_tuning, sample
+from edgetext.export.workshop import Candidate
 from edgetext.progress import Silent
 from edgetext.runtime.manifest import Variant
 
@@ -53,9 +52,8 @@ def test_what_a_round_shares_does_not_blur_the_comparison():
     found = halve("ab", measure({"a": 1.0, "b": 1.1}, []), finalists=4)
     assert found["b"].ratio.low == pytest.approx(1.1)
     assert found["b"].ratio.high == pytest.approx(1.1)
-    assert found["a"].estimate.value == pytest.approx((1 * 1.5 * 1 * 3) ** 0.25)
-    assert clearly_slower(found["b"], found["a"])
-    assert not clearly_slower(found["a"], found["b"])
+    assert found["a"].cost_ms.value == pytest.approx((1 * 1.5 * 1 * 3) ** 0.25)
+    assert compare(found["a"].rounds, found["b"].rounds).high < 1
 
 
 def test_a_candidate_that_cannot_be_timed_is_left_out():
@@ -70,7 +68,8 @@ def test_the_interval_is_students_on_the_logarithms():
     assert found.value == pytest.approx(2)
     assert found.low == pytest.approx(2 * math.exp(-spread), rel=1e-5)
     assert found.high == pytest.approx(2 * math.exp(spread), rel=1e-5)
-    assert compare([3.0], [2.0]).low == pytest.approx(1.5)
+    assert compare([3.0, 9.0], [2.0]).value == pytest.approx(1.5)  # of the rounds that both ran
+    assert not compare([3.0], [2.0]).shows_difference  # one round alone shows none
 
 
 def test_of_equals_the_registrys_first_goes_first():
@@ -129,14 +128,15 @@ def held_out(tiny_rows):
 
 
 def test_calibration_comes_from_training_rows_or_from_rows_set_aside(tiny_checkpoint, held_out):
-    training, left = find_calibration(tiny_checkpoint, held_out)
-    assert (len(training.texts), training.origin, len(left)) == (42, "training rows", 1200)
+    found = find_tuning(tiny_checkpoint, held_out)
+    assert (len(found.calibration.texts), len(found.examples)) == (42, 1200)
+    assert found.calibration.origin == "training rows"
     other = SimpleNamespace(split=None)
-    aside, left = find_calibration(other, held_out)
-    assert (len(aside.texts), len(left)) == (120, 1080)
-    assert aside.origin == "held-out rows that the gate does not see"
-    none, left = find_calibration(other, held_out[:60])
-    assert (none.texts, len(left)) == ((), 60)
+    aside = find_tuning(other, held_out)
+    assert (len(aside.calibration.texts), len(aside.examples)) == (120, 1080)
+    assert aside.calibration.origin == "held-out rows that the gate does not see"
+    none = find_tuning(other, held_out[:60])
+    assert (none.calibration.texts, len(none.examples)) == ((), 60)
 
 
 def copy(source, target, *, spoil=False, padding=0):
@@ -244,7 +244,7 @@ def test_candidates_are_timed_in_workers(tiny_checkpoint, held_out, tmp_path, sc
     assert [row.change for row in rows] == pytest.approx([0, 0], abs=1e-6)  # both answer as the reference does
     name = "p50_ms" if objective == "latency" else "texts_per_s"
     assert json.loads((made.path / "export.json").read_text("utf-8"))["rows"][1][name]["value"] > 0
-    assert ("p50 ms [95 %]" if objective == "latency" else "texts/s [95 %]") in table.columns(made.record)
+    assert ("p50 ms [95 %]" if objective == "latency" else "texts/s [95 %]") in table_columns(made.record)
 
 
 def test_a_model_that_does_not_load_is_told_and_the_others_are_timed(tiny_bundle, tmp_path):
@@ -261,7 +261,7 @@ def test_a_model_that_does_not_load_is_told_and_the_others_are_timed(tiny_bundle
 
 def test_a_timing_keeps_its_rounds():
     timing = Timing((1.0, 1.0), 2, compare([1.0, 1.0], [1.0, 1.0]))
-    assert (timing.estimate.low, timing.estimate.value, timing.estimate.high) == (1, 1, 1)
+    assert (timing.cost_ms.low, timing.cost_ms.value, timing.cost_ms.high) == (1, 1, 1)
 
 
 def test_the_documentation_names_every_scheme():

@@ -19,9 +19,8 @@ from edgetext.errors import InputError
 from edgetext.export.assembly import Exported
 from edgetext.export.export import export_bundle
 from edgetext.export.gate import judge
-from edgetext.export.settings import ExportSettings
+from edgetext.export.settings import DEFAULT_VOCABULARY, ExportSettings
 from edgetext.export.text_model import TEXT_FILE, open_text_model
-from edgetext.export.vocabulary import DEFAULT_SIZE
 from edgetext.runtime.predictor import Predictor
 from edgetext.task import SingleLabel
 
@@ -127,7 +126,7 @@ def test_a_trim_that_loses_too_much_is_refused_and_leaves_nothing(
     tiny_checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = [row for part in ("train", "validation", "test") for row in held_out(tiny_checkpoint.split, part)]
-    monkeypatch.setattr("edgetext.export.vocabulary.workshop.training_texts", lambda checkpoint: ("a",))
+    monkeypatch.setattr("edgetext.export.vocabulary.training_texts", lambda checkpoint: ("a",))
     settings = ExportSettings(schemes=SCHEMES, trim_vocabulary=1)
     with pytest.raises(InputError, match=r"--trim-vocabulary 1 alone loses \d+\.\d\d points of accuracy on \d+"):
         export_bundle(tiny_checkpoint, right, tmp_path / "bundle", settings)
@@ -138,7 +137,7 @@ def test_a_trim_that_loses_too_much_is_refused_and_leaves_nothing(
     ("words", "text_model", "size"),
     [
         ([], False, None),
-        (["--text-model", "--trim-vocabulary"], True, DEFAULT_SIZE),
+        (["--text-model", "--trim-vocabulary"], True, DEFAULT_VOCABULARY),
         (["--trim-vocabulary", "7000"], False, 7000),
     ],
 )

@@ -54,6 +54,7 @@ def test_the_bundle_keeps_the_texts_with_their_checksums(bundle, rows):
 
 
 def test_tuning_makes_a_whole_bundle_with_another_model(exported, bundle, tmp_path):
+    edit_manifest(bundle, lambda manifest: manifest.update(text_model={"file": "onnx/model_text.onnx"}))
     made = tune_bundle(bundle, tmp_path / "new", PLAIN)
     assert made.manifest.variant().scheme == "dynamic-int8"
     assert {path.relative_to(made.path) for path in made.path.rglob("*")} == {
@@ -63,6 +64,7 @@ def test_tuning_makes_a_whole_bundle_with_another_model(exported, bundle, tmp_pa
     assert made.manifest.provenance["command"] == "edgetext tune x"
     assert made.manifest.provenance["data"] == exported.manifest.provenance["data"]
     assert made.manifest.extra["tuning"] == exported.manifest.extra["tuning"]
+    assert "text_model" not in made.manifest.extra  # it was of the other model
     assert made.record.metrics == exported.record.metrics
     assert "macro F1" in (made.path / "README.md").read_text("utf-8")
     with Predictor(made.path) as classify:

@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from edgetext.errors import InputError, ModelError
-from edgetext.export.vocabulary.choose import choose_tokens
-from edgetext.export.vocabulary.graph import trim_graph
-from edgetext.export.vocabulary.tokenizer import trim_tokenizer
-from edgetext.export.vocabulary.trim import Trim, trim_vocabulary
+from edgetext.export.settings import ExportSettings
+from edgetext.export.vocabulary import Trim, choose_tokens, trim_graph, trim_tokenizer, trim_vocabulary
 
 TRAINING = ("a bowl of ramen with egg", "the old bridge in winter", "Fried rice, and a SALAD!")
 HELD_OUT = (*TRAINING, "a bicycle on the mountain street")
@@ -158,7 +156,7 @@ def test_other_tokenizers_are_refused_and_nothing_changes(exported: Path) -> Non
 
 def test_a_size_of_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="at least 1 token, found 0"):
-        choose_tokens(read(_TINY), TRAINING, size=0)
+        ExportSettings(trim_vocabulary=0)
 
 
 def test_a_table_that_is_used_elsewhere_is_refused(exported: Path) -> None:

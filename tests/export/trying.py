@@ -13,8 +13,7 @@ from tiny_tokenizers import CORPUS
 
 from edgetext.checkpoint import Checkpoint, open_checkpoint
 from edgetext.export.onnx_export import Agreement, check_logits, export_fp32
-from edgetext.export.schemes.registry import REFERENCE, SCHEMES, find_scheme
-from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+from edgetext.export.schemes.registry import REFERENCE, SCHEMES, SchemeInput, SchemeNotApplicableError, find_scheme
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
 
@@ -59,7 +58,7 @@ def try_architecture(architecture: Architecture, folder: Path) -> Tried:
         shutil.copy(graph / name, bundle / name)
     shutil.copy(graph / "model.onnx", bundle / "onnx/fp32.onnx")
     variants, skipped = [_variant(bundle, "fp32")], {}
-    source = Source(graph, checkpoint.model_type, checkpoint.max_length, CORPUS)
+    source = SchemeInput(graph, checkpoint.model_type, checkpoint.max_length, CORPUS)
     for name in SCHEMES:
         try:
             session = find_scheme(name).build(source, bundle / f"onnx/{name}.onnx")

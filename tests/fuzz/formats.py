@@ -19,7 +19,7 @@ from edgetext.bench.report import report_text
 from edgetext.bench.results import read_results
 from edgetext.bench.show import comparison_rows, remarks, table_rows, title
 from edgetext.bulk.journal import Journal
-from edgetext.bulk.read import open_rows
+from edgetext.bulk.records import open_rows
 from edgetext.checkpoint import open_checkpoint
 from edgetext.data.load import load
 from edgetext.export.record import read_metrics

@@ -97,7 +97,7 @@ def test_a_run_is_refused_as_a_whole(tiny_rows: Path, tiny_base: Path, tmp_path:
     with pytest.raises(ModelError, match="missing"):
         pipeline.run(rows, output, RunSettings(base="./missing"))
     with pytest.raises(DataError, match=r"texts\.csv"):
-        pipeline.run(rows, output, RunSettings(base=base, calibration="texts.csv"))
+        pipeline.run(rows, output, RunSettings(base=base, export=ExportSettings(calibration="texts.csv")))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
 
 

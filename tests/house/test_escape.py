@@ -20,7 +20,7 @@ from edgetext.cli.console import Console
 from edgetext.cli.main import main
 from edgetext.escape import code, json_text, markdown, spreadsheet, terminal, yaml
 from edgetext.export.card import write_card
-from edgetext.export.record import Record
+from edgetext.export.record import SearchRecord
 from edgetext.runtime.manifest import Manifest
 
 EVIL = (
@@ -121,7 +121,7 @@ def test_a_card_of_a_hostile_bundle_has_the_shape_of_a_good_one(tiny_bundle: Pat
         value["variants"][-1]["scheme"] = change(value["variants"][-1]["scheme"])
         figures = json.loads(json.dumps(metrics))
         figures["test"]["per_label"] = {change("a"): figures["test"]["per_label"]["a"]}
-        write_card(tmp_path, Manifest.from_json(value), Record("latency", (), "fp32", metrics=figures))
+        write_card(tmp_path, Manifest.from_json(value), SearchRecord("latency", (), "fp32", metrics=figures))
         cards.append((tmp_path / "README.md").read_text("utf-8"))
     front = [reader.safe_load(card.split("---\n")[1]) for card in cards]
     assert front[0] == {**front[1], "base_model": "owner/name"} and "base_model" not in front[1]

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgetext.bench.capacity import capacities
 from edgetext.bench.compare import compare
-from edgetext.bench.cost import costs
+from edgetext.bench.cost import capacities, costs
 from edgetext.bench.merge import merge
 from edgetext.bench.page.page import html
 from edgetext.bench.report import report_text

@@ -9,8 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from edgetext.bulk.read import open_rows, stream_of_lines
-from edgetext.bulk.records import Broken, Source, TextColumn
+from edgetext.bulk.records import Broken, OpenRows, TextColumn, open_rows, stream_of_lines
 from edgetext.data import lines as data_lines
 from edgetext.data.lines import Line, Lines
 from edgetext.data.load import load
@@ -22,7 +21,7 @@ PLAIN = "text,label\n" + "".join(f'"{text}",{label}\n' for text, label in ROWS)
 NOTED = "d.csv: the texts are taken from"
 
 
-def rows_of(source: Source) -> list[tuple[str, ...]]:
+def rows_of(source: OpenRows) -> list[tuple[str, ...]]:
     return [() if isinstance(row, Broken) else tuple(map(str, row.columns.values())) for row in source.records]
 
 

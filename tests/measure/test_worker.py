@@ -210,7 +210,7 @@ def test_training_is_no_part_of_a_cold_start(monkeypatch):
 
 
 def test_the_cost_names_what_the_runner_imported_and_the_energy_a_text(monkeypatch):
-    monkeypatch.setattr("edgetext.measure.energy.Energy.joules", lambda self: {"cpu": 6.0})
+    monkeypatch.setattr("edgetext.measure.usage.Energy.joules", lambda self: {"cpu": 6.0})
     session = Session()
     session._modules = frozenset(sys.modules) - {"pytest"}
     session.answer({"command": "start", "runner": "fake_runners:Length", "spec": {}, "text": "x"})

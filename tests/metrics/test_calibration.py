@@ -8,7 +8,6 @@ import pytest
 from edgetext.metrics import calibration
 from edgetext.task import MultiLabel, SingleLabel
 
-
 ONE = SingleLabel(("a", "b"))
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgetext.metrics.load import load_metric
-from edgetext.metrics.report import full_report, macro_f1_words, overall
+from edgetext.metrics.report import full_report, load_metric, macro_f1_words, overall
 
 RIGHT = [0, 0, 0, 1, 1, 2]
 GIVEN = [0, 0, 1, 1, 0, 2]

@@ -11,10 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mutations import BAD_VALUES, Place, changed, places
+
 INT8, FP32 = "onnx/model_quantized.onnx", "onnx/model.onnx"
 FILES = ("bundle.json", "config.json", "tokenizer.json", INT8, FP32)
 SEED = 20_260
 CUTS, FLIPS = 24, 40  # places in each file
+VALUES = {**BAD_VALUES, "many digits": 10**399}  # more than any float or reader has
 
 
 @dataclass(frozen=True)
@@ -26,23 +29,6 @@ class Damage:
     variant: str | None = None
 
 
-def _nested(depth: int) -> list[Any]:
-    value: list[Any] = []
-    for _ in range(depth):
-        value = [value]
-    return value
-
-
-GONE = object()
-VALUES: dict[str, object] = {
-    "missing": GONE, "null": None, "true": True, "negative": -1, "zero": 0, "huge": 10**30, "float": 1.5,
-    "NaN": float("nan"), "infinity": float("-inf"), "empty text": "", "long text": "x" * 5000,
-    "climbing": "../../secret", "absolute": "/etc/passwd", "drive": "C:\\x", "NUL": "a\0b", "newline": "a\nb",
-    "surrogate": "\ud800", "list": [], "list of null": [None], "object": {}, "object of null": {"a": None},
-    "many digits": 10**399, "nested": _nested(50), "nested deep": _nested(900),
-}  # fmt: skip
-
-
 def damages(bundle: Path) -> list[Damage]:
     """Gives all of them, for that bundle."""
     return [*_manifests(bundle), *_configs(bundle), *_files(bundle), *_swaps()]
@@ -50,9 +36,9 @@ def damages(bundle: Path) -> list[Damage]:
 
 def _manifests(bundle: Path) -> Iterator[Damage]:
     document = json.loads((bundle / "bundle.json").read_text("utf-8"))
-    for place in _places(document):
+    for place in places(document):
         for name, value in VALUES.items():
-            yield Damage(f"bundle.json {place}: {name}", partial(_set, "bundle.json", place, value))
+            yield Damage(f"bundle.json {place}: {name}", partial(_set, "bundle.json", document, place, value))
 
 
 def _configs(bundle: Path) -> Iterator[Damage]:
@@ -62,7 +48,8 @@ def _configs(bundle: Path) -> Iterator[Damage]:
     for field in names:
         document.setdefault(field, None)
         for name, value in VALUES.items():
-            yield Damage(f"config.json {field}: {name}", partial(_set_without_manifest, (field,), value))
+            do = partial(_set_without_manifest, document, (field,), value)
+            yield Damage(f"config.json {field}: {name}", do)
 
 
 def _files(bundle: Path) -> Iterator[Damage]:
@@ -96,31 +83,13 @@ def _swaps() -> Iterator[Damage]:
                 yield Damage(f"{first} and {second} swapped", partial(_swap, first, second))
 
 
-def _places(value: object, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Gives the way to every value in a JSON document, the containers included."""
-    if above:
-        yield above
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in entries:
-        yield from _places(inner, (*above, key))
+def _set(file: str, document: Any, place: Place, value: object, folder: Path) -> None:
+    _write(file, json.dumps(changed(document, place, value)).encode(), folder)
 
 
-def _set(file: str, place: tuple[str | int, ...], value: object, folder: Path) -> None:
-    document = json.loads((folder / file).read_text("utf-8"))
-    holder = document
-    for key in place[:-1]:
-        holder = holder[key]
-    if value is GONE:
-        if isinstance(holder, list) or place[-1] in holder:
-            del holder[place[-1]]
-    else:
-        holder[place[-1]] = value
-    (folder / file).write_text(json.dumps(document), "utf-8")
-
-
-def _set_without_manifest(place: tuple[str | int, ...], value: object, folder: Path) -> None:
+def _set_without_manifest(document: Any, place: Place, value: object, folder: Path) -> None:
     (folder / "bundle.json").unlink()
-    _set("config.json", place, value, folder)
+    _set("config.json", document, place, value, folder)
 
 
 def _cut(file: str, place: int, folder: Path) -> None:

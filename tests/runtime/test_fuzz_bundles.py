@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -42,7 +43,8 @@ def run(bundle: Path, first: int, count: int) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     while first < count:
         command = [sys.executable, str(CHILD), str(bundle), str(first), str(PROCESSES)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
+        paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # it imports what this one does
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500, env=paths)
         # Each line must be one of the child's: opening a bundle prints nothing.
         lines: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
         found |= {line["done"]: line["outcomes"] for line in lines if "done" in line}

@@ -58,7 +58,8 @@ classify = Predictor(sys.argv[1], profile=sys.argv[2], threads=3)
 closed = Predictor(sys.argv[1])
 closed.close()
 texts = ["a dog", "soup", "a bowl of ramen"] * 50
-expected = classify.predict(texts)
+for again in range(2):  # enough for a second session
+    expected = classify.predict(texts)
 stream = classify.stream(texts * 20, window=32)
 next(stream)
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from edgetext import InputError, Predictor
 from edgetext.runtime import long_texts
-from edgetext.runtime.averaging import average
+from edgetext.runtime.prediction import Scoring
 
 ROOM = 30  # tokens that fit between the two special ones of the tiny bundle
 STEP = ROOM - ROOM // 4
@@ -31,7 +31,7 @@ def run(predictor: Predictor, folder: Path, ids: list[int]) -> np.ndarray:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     whole = np.array([[tokenizer.token_to_id("[CLS]"), *ids, tokenizer.token_to_id("[SEP]")]])
     arrays = {"input_ids": whole, "attention_mask": np.ones_like(whole), "token_type_ids": np.zeros_like(whole)}
-    return predictor._engine._session.run(["logits"], arrays)[0][0]  # type: ignore[union-attr]
+    return predictor._scheduler.open().model._session.run(["logits"], arrays)[0][0]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -102,10 +102,11 @@ def test_windows_of_multi_label_average_each_label(tiny_bundle: Path, tmp_path: 
 
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_averaging_is_finite_and_exact(multi_label: bool) -> None:
+    scoring = Scoring(("a", "b", "c"), (0.5,) * 3 if multi_label else None)
     logits = np.array([[1e30, -1e30, 0], [-80, 90, 3], [0, 0, 0]], np.float32)
-    assert np.isfinite(average(logits, multi_label=multi_label)).all()
-    assert average(logits, multi_label=multi_label).dtype == np.float32
-    same = average(np.array([[1, 2, 3]] * 4, np.float32), multi_label=multi_label)
+    assert np.isfinite(scoring.average(logits)).all()
+    assert scoring.average(logits).dtype == np.float32
+    same = scoring.average(np.array([[1, 2, 3]] * 4, np.float32))
     np.testing.assert_allclose(same - same[0], [0, 1, 2], atol=1e-6)
 
 

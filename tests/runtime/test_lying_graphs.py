@@ -166,7 +166,7 @@ def test_the_same_weights_by_many_names_are_one_file(bundle: Callable[[bytes], P
 @pytest.mark.timeout(60)
 def test_a_graph_that_does_not_end_is_ended_by_the_bench(bundle: Callable[[bytes], Path]) -> None:
     spec = {"bundle": str(bundle(ENDLESS)), "variant": "int8", "max_length": 32, "threads": 1}
-    with Worker("edgetext.bench.backends.edgetext_predictor:load", spec, threads=1, timeout_s=4) as worker:
+    with Worker("edgetext.measure.predictor:load", spec, threads=1, timeout_s=4) as worker:
         with pytest.raises(WorkerError, match="did not answer to 'start' within 4 s and was stopped"):
             worker.start("a dog")
         assert worker._process is not None and worker._process.poll() is not None

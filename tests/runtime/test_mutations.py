@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
 from edgetext import InputError, Predictor
+from edgetext.cli.inspect import describe, lines
 from edgetext.export import tune
-from edgetext.export.assembly import Exported
+from edgetext.export.assembly import Exported, renewed
 from edgetext.export.card import write_card
-from edgetext.export.record import Record, read_metrics
+from edgetext.export.record import SearchRecord, read_metrics
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import check_held_out
 from edgetext.files import sha256
 from edgetext.runtime.bundle import open_bundle
-from edgetext.runtime.describe import describe, lines
 from edgetext.serve.demo import examples
 
 EXAMPLES = 150
@@ -125,9 +125,9 @@ def use(folder: Path, aside: Path) -> None:
     tune._check(bundle)
     tuning = tune._tuning(bundle, None)
     check_held_out(tuning.examples, bundle.manifest.labels, "bundle")
-    reference = tune._reference(bundle, settings)
+    reference = renewed(bundle.manifest, settings)
     metrics = read_metrics(bundle)
-    record = Record("latency", (), "fp32", metrics=metrics if isinstance(metrics, dict) else {})
+    record = SearchRecord("latency", (), "fp32", metrics=metrics if isinstance(metrics, dict) else {})
     write_card(aside, reference, record)
     assert all(isinstance(text, str) for text in Exported(aside, reference, record).examples)
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from edgetext.quick_import import import_quickly
+from edgetext.lazy import import_quickly
 
 SPY = "import gc, os\nseen = (os.environ.get('OPENBLAS_THREAD_TIMEOUT'), gc.isenabled())\n"
 TIMEOUT = "OPENBLAS_THREAD_TIMEOUT"

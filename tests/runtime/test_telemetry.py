@@ -26,7 +26,7 @@ WORKER = """
 import sys
 from edgetext.measure.process import Worker
 spec = {"bundle": sys.argv[1], "variant": "int8", "max_length": 32, "threads": 1}
-with Worker("edgetext.bench.backends.edgetext_predictor:load", spec, threads=1) as worker:
+with Worker("edgetext.measure.predictor:load", spec, threads=1) as worker:
     worker.start("a dog")
 """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,17 @@ import pytest
 
 
 @pytest.fixture(scope="package")
-def address(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bundle_with_examples(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives the tiny bundle with two texts to try."""
+    folder = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("examples") / "bundle")
+    document = json.loads((folder / "bundle.json").read_text("utf-8"))
+    document["examples"] = ["a slice of pizza", "the road to the mountain"]
+    (folder / "bundle.json").write_text(json.dumps(document), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="package")
+def address(bundle_with_examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Gives the address of a page served by the command, as a user would start it; it must leave nothing."""
     folder = tmp_path_factory.mktemp("demo")
     environment = {**os.environ, "TMPDIR": str(folder), "HOME": "/dev/null/none", "HF_HOME": "/dev/null/none"}
@@ -22,7 +34,7 @@ def address(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "-m",
         "edgetext",
         "demo",
-        str(tiny_bundle),
+        str(bundle_with_examples),
         "--no-browser",
         "--allow-host",
         "demo.example",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+EXAMPLES = ["a slice of pizza", "the road to the mountain"]  # of conftest
 PATIENCE_MS = 120_000  # a machine that is busy with other things takes its time to draw the page
 SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -75,9 +76,9 @@ def test_a_typed_caption_gets_its_label(page: tuple[Page, list[str]], classify: 
 
 def test_an_example_can_be_chosen(page: tuple[Page, list[str]]) -> None:
     shown, wrong = page
-    shown.get_by_text("A half-baked plan for the weekend").click()
+    shown.get_by_text(EXAMPLES[1]).click()
     shown.wait_for_selector("#status >> text=Predicted in")
-    assert shown.get_by_label("Text").input_value() == "A half-baked plan for the weekend"
+    assert shown.get_by_label("Text").input_value() == EXAMPLES[1]
     shown.get_by_label("Text").fill("")
     shown.wait_for_selector("#status >> text=Type a text")
     assert wrong == []
@@ -93,17 +94,17 @@ def test_an_answer_has_probabilities_and_the_time(classify: Predictor) -> None:
 def test_what_cannot_be_classified_is_a_sentence(classify: Predictor) -> None:
     assert answer(classify, "  ") == (
         None,
-        "<p class='status note' role='status'>Type a text, or choose an example.</p>",
+        "<p class='status note' role='status'>Type a text to see its label.</p>",
     )
     scores, line = answer(classify, "a \ud800 <b>")
     assert scores is None
     assert "class='status error'" in line and "is no valid Unicode" in line and "<b>" not in line
 
 
-def test_a_bundle_can_bring_its_examples(classify: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(examples(classify)) == 3
-    monkeypatch.setitem(classify.manifest.extra, "examples", ["a dog", 3, "a cat"])  # type: ignore[arg-type]
-    assert examples(classify) == ["a dog", "a cat"]
+def test_examples_are_those_of_the_bundle_or_none(classify: Predictor, bundle_with_examples: Path) -> None:
+    assert examples(classify) == []
+    with Predictor(bundle_with_examples) as other:
+        assert examples(other) == EXAMPLES
 
 
 def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgetext.bench.registry import BASELINES
-from edgetext.bench.results import MEASURED, Estimate, Row
+from edgetext.bench.results import MEASURED, Proportion, Row
 from edgetext.metrics.paired import count_pairs, mcnemar_exact, score_difference, wilson_interval
 
 
@@ -17,10 +17,6 @@ def with_differences(rows: Sequence[Row], expected: Sequence[int]) -> tuple[Row,
 
     These are the difference of the accuracies with its interval, the p-value of McNemar's exact test, and the share
     of equal answers.
-
-    Args:
-        rows: Rows with predictions.
-        expected: The true labels.
     """
     reference = baseline(rows)
     if reference is None:
@@ -29,7 +25,7 @@ def with_differences(rows: Sequence[Row], expected: Sequence[int]) -> tuple[Row,
 
 
 def baseline(rows: Sequence[Row]) -> Row | None:
-    """Gives the row that the others are compared with, if one was measured."""
+    """Finds the row that the others are compared with, if one was measured."""
     for wanted in BASELINES:
         for row in rows:
             if (row.backend, row.variant) == wanted and row.status == MEASURED:
@@ -37,15 +33,15 @@ def baseline(rows: Sequence[Row]) -> Row | None:
     return None
 
 
-def accuracy(predictions: Sequence[int], expected: Sequence[int]) -> Estimate:
-    """Gives the share of right labels with Wilson's 95 % interval."""
+def accuracy(predictions: Sequence[int], expected: Sequence[int]) -> Proportion:
+    """Estimates the share of right labels with Wilson's 95 % interval."""
     right = sum(right_answers(predictions, expected))
     interval = wilson_interval(right, len(expected))
-    return Estimate(right / len(expected), interval.low, interval.high)
+    return Proportion(right / len(expected), interval.low, interval.high)
 
 
 def per_label(predictions: Sequence[int], expected: Sequence[int], labels: Sequence[str]) -> dict[str, Any]:
-    """Gives ``rows``, ``recall`` and ``precision`` of each label; ``None`` for one that nothing can be said of.
+    """Counts ``rows``, ``recall`` and ``precision`` of each label; ``None`` for one that nothing can be said of.
 
     Args:
         predictions: Label indices, -1 for a label that is not among them.
@@ -67,13 +63,11 @@ def per_label(predictions: Sequence[int], expected: Sequence[int], labels: Seque
 def _compared(row: Row, reference: Row, expected: Sequence[int]) -> Row:
     counts = count_pairs(right_answers(reference.predictions, expected), right_answers(row.predictions, expected))
     found = score_difference(counts)
-    same = sum(right_answers(row.predictions, reference.predictions))
-    interval = wilson_interval(same, len(expected))
     return replace(
         row,
-        accuracy_difference=Estimate(found.value, found.low, found.high),
+        accuracy_difference=Proportion(found.value, found.low, found.high),
         mcnemar_p=mcnemar_exact(counts),
-        agreement=Estimate(same / len(expected), interval.low, interval.high),
+        agreement=accuracy(row.predictions, reference.predictions),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Estimate, Results, Row
+from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Proportion, Results, Row
 from edgetext.bench.rounds import speedup as paired_speedup
 from edgetext.measure.otherload import disturbs, others
-from edgetext.measure.ratios import Ratio
+from edgetext.measure.stats import Ratio
 
 ABSENT = "–"
 _NAMED = 10
@@ -19,22 +21,22 @@ def status_text(status: str, reason: str | None) -> str:
     return f"{word} ({reason})" if reason else word
 
 
-def percent(estimate: Estimate | None) -> str:
-    """Gives an accuracy with its interval, such as ``92.7 % [91.7, 93.6]``."""
+def percent(estimate: Proportion | None) -> str:
+    """Words an accuracy with its interval, such as ``92.7 % [91.7, 93.6]``."""
     if estimate is None:
         return ABSENT
     return f"{estimate.value:.1%}".replace("%", " %") + f" [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
 
 
-def points(estimate: Estimate | None) -> str:
-    """Gives a difference in percentage points with its interval, such as ``-0.10 [-0.42, +0.22]``."""
+def points(estimate: Proportion | None) -> str:
+    """Words a difference in percentage points with its interval, such as ``-0.10 [-0.42, +0.22]``."""
     if estimate is None:
         return ABSENT
     return f"{100 * estimate.value:+.2f} [{100 * estimate.low:+.2f}, {100 * estimate.high:+.2f}]"
 
 
 def number(value: float | None) -> str:
-    """Gives a number with about three digits that count."""
+    """Words a number with about three digits that count."""
     if value is None:
         return ABSENT
     decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
@@ -42,12 +44,12 @@ def number(value: float | None) -> str:
 
 
 def megabytes(value: int | None) -> str:
-    """Gives bytes as megabytes of 10^6."""
+    """Words bytes as megabytes of 10^6."""
     return ABSENT if value is None else number(value / 1e6)
 
 
 def difference(results: Results, row: Row) -> str:
-    """Gives the accuracy's difference from the baseline; the baseline itself is called so."""
+    """Words the accuracy's difference from the baseline; the baseline itself is called so."""
     reference = baseline(results.rows)
     if row is reference:
         return "baseline"
@@ -55,7 +57,7 @@ def difference(results: Results, row: Row) -> str:
 
 
 def speedup(results: Results, row: Row, reference: Row | None) -> str:
-    """Gives how many times sooner the row answers a text, such as ``10.9× [10.4, 11.4]``.
+    """Words how many times sooner the row answers a text, such as ``10.9× [10.4, 11.4]``.
 
     Without rounds in common it is the ratio of the two medians, and has no interval.
     """
@@ -66,7 +68,7 @@ def speedup(results: Results, row: Row, reference: Row | None) -> str:
 
 
 def times(ratio: Ratio) -> str:
-    """Gives a ratio with its interval; one whose interval holds 1 shows no difference, and says so."""
+    """Words a ratio with its interval; one whose interval holds 1 shows no difference, and says so."""
     if not ratio.bounded:
         return f"{number(ratio.value)}×"
     text = f"{number(ratio.value)}× [{number(ratio.low)}, {number(ratio.high)}]"
@@ -74,13 +76,13 @@ def times(ratio: Ratio) -> str:
 
 
 def tokenizing(row: Row) -> str:
-    """Gives how long the tokenizing of a text takes by itself, in milliseconds, where that can be told."""
+    """Words how long the tokenizing of a text takes by itself, in milliseconds, where that can be told."""
     p50 = row.tokenization_ms.get("p50")
     return f"{p50:.3f}" if isinstance(p50, int | float) else ABSENT
 
 
 def warnings(results: Results) -> list[str]:
-    """Gives what a reader must know before believing the figures: sentences, none where there is nothing."""
+    """Lists what a reader must know before believing the figures: sentences, none where there is nothing."""
     machines = [results.environment, *(row.environment for row in results.rows if row.environment)]
     found = [others(machine) for machine in machines if disturbs(machine)] + [_lacking(results.data)]
     return [sentence for sentence in dict.fromkeys(found) if sentence]
@@ -97,37 +99,30 @@ def _lacking(data: DataInfo) -> str:
 
 
 def figures(results: Results, row: Row) -> list[str]:
-    """Gives the figures of a row as text, in the order of ``FIGURES``; one without any says why in the first."""
+    """Words the figures of a row, in the order of ``FIGURES``; one without any says why in the first."""
     if row.status != MEASURED:
         return [status_text(row.status, row.reason), *[ABSENT] * (len(FIGURES) - 1)]
-    latency = row.latency_ms
-    return [
-        percent(row.accuracy),
-        difference(results, row),
-        number(latency.p50 if latency else None),
-        number(latency.p90 if latency else None),
-        number(latency.p99 if latency else None),
-        tokenizing(row),
-        number(row.throughput_per_s.value if row.throughput_per_s else None),
-        megabytes(row.model_bytes),
-        number(row.peak_memory_mb),
-        number(row.first_prediction_ms),
-        speedup(results, row, baseline(results.rows)),
-        speedup(results, row, results.row(*PIPELINE)),
-    ]
+    return [words(results, row) for words in _COLUMNS.values()]
 
 
-FIGURES = (
-    "accuracy [95 %]",
-    "difference, points [95 %]",
-    "p50 ms",
-    "p90 ms",
-    "p99 ms",
-    "tokenizing ms",
-    "texts/s",
-    "model MB",
-    "peak MB",
-    "first ms",
-    "faster than baseline",
-    "faster than pipeline",
-)
+def _latency(name: str) -> Callable[[Results, Row], str]:
+    return lambda _, row: number(getattr(row.latency_ms, name, None))
+
+
+_COLUMNS: dict[str, Callable[[Results, Row], str]] = {
+    "accuracy [95 %]": lambda _, row: percent(row.accuracy),
+    "difference, points [95 %]": difference,
+    "p50 ms": _latency("p50"),
+    "p90 ms": _latency("p90"),
+    "p99 ms": _latency("p99"),
+    "tokenizing ms": lambda _, row: tokenizing(row),
+    "texts/s": lambda _, row: number(getattr(row.throughput_per_s, "value", None)),
+    "model MB": lambda _, row: megabytes(row.model_bytes),
+    "peak MB": lambda _, row: number(row.peak_memory_mb),
+    "first ms": lambda _, row: number(row.first_prediction_ms),
+    "faster than baseline": lambda results, row: speedup(results, row, baseline(results.rows)),
+    "faster than pipeline": lambda results, row: speedup(results, row, results.row(*PIPELINE)),
+}
+"""Each figure's heading, and what it says of a row; a new figure is a line here."""
+
+FIGURES = tuple(_COLUMNS)

@@ -11,24 +11,11 @@ from typing import Any
 
 from edgetext.bench.accuracy import baseline
 from edgetext.bench.cells import ABSENT, warnings
-from edgetext.bench.results import MEASURED, Results, Row
+from edgetext.bench.results import MEASURED, Environment, Results, Row
 from edgetext.bench.rounds import latency_rounds
 from edgetext.measure.otherload import others
 
-_MACHINE = (
-    "cpu",
-    "isa",
-    "cores",
-    "usable_cores",
-    "threads",
-    "memory_gb",
-    "gpu",
-    "other_load_cores",
-    "os",
-    "python",
-    "date",
-    "git_revision",
-)
+_MACHINE = tuple(name for name in Environment.__annotations__ if name not in ("host", "libraries"))
 """What a report says of a machine, by the names of the environment."""
 
 
@@ -61,13 +48,13 @@ class Machine:
 
 
 def cautions(results: Results) -> list[str]:
-    """Gives what stands above the table: sentences, none where there is nothing to be careful with."""
+    """Lists what stands above the table: sentences, none where there is nothing to be careful with."""
     unfinished = [row for row in results.rows if row.status == MEASURED and row.reason]
-    return [*warnings(results), *(f"{row.backend} {row.variant} is {row.reason}." for row in unfinished)]
+    return [*warnings(results), *(f"{row.name} is {row.reason}." for row in unfinished)]
 
 
 def how(results: Results) -> Iterator[Fact]:
-    """Gives how each figure was measured."""
+    """Tells how each figure was measured."""
     yield from _how_timed(results)
     yield from _how_answered(results)
     yield Fact(
@@ -126,7 +113,7 @@ def _how_answered(results: Results) -> Iterator[Fact]:
     if reference := baseline(results.rows):
         yield Fact(
             "difference",
-            f"accuracy minus that of {reference.backend} {reference.variant} on the same texts, in percentage "
+            f"accuracy minus that of {reference.name} on the same texts, in percentage "
             "points, with the paired 95 % score interval (Tango 1998). The latency of the same row is what "
             '"faster than baseline" divides by.',
         )
@@ -139,7 +126,7 @@ def _how_answered(results: Results) -> Iterator[Fact]:
 
 
 def machines(results: Results) -> list[Machine]:
-    """Gives the machines of the rows."""
+    """Lists the machines of the rows."""
     return [
         Machine(
             host=said(environment.get("host")),
@@ -154,7 +141,7 @@ def machines(results: Results) -> list[Machine]:
 
 
 def environments(results: Results) -> list[Mapping[str, Any]]:
-    """Gives each machine once, in the order of the rows."""
+    """Lists each machine once, in the order of the rows."""
     found: list[Mapping[str, Any]] = []
     for row in results.rows:
         environment = row.environment or results.environment
@@ -164,7 +151,7 @@ def environments(results: Results) -> list[Mapping[str, Any]]:
 
 
 def said(value: Any) -> str:
-    """Gives an entry of the environment as text."""
+    """Words an entry of the environment as text."""
     if isinstance(value, Mapping):
         return ", ".join(str(entry) for entry in value.values())
     if isinstance(value, list):
@@ -178,7 +165,7 @@ def _samples(rows: Sequence[Row]) -> str:
 
 
 def _warm_up(results: Results) -> str:
-    """Gives how many texts the programs were warmed up with: found by the data, or set beforehand."""
+    """Tells how many texts the programs were warmed up with: found by the data, or set beforehand."""
     found = sorted({row.warm_up["texts"] for row in results.rows if "texts" in row.warm_up})
     if not found:
         return _setting(results.settings, "warm_up")
@@ -207,9 +194,7 @@ def _range(counts: Sequence[int]) -> str:
 def _fewer(results: Results) -> str:
     asked = results.settings.get("throughput_texts")
     found = [row for row in results.rows if row.throughput_per_s and row.throughput_per_s.texts != asked]
-    names = ", ".join(
-        f"{row.backend} {row.variant} {row.throughput_per_s.texts}" for row in found if row.throughput_per_s
-    )
+    names = ", ".join(f"{row.name} {row.throughput_per_s.texts}" for row in found if row.throughput_per_s)
     return f"Fewer for slow ones: {names}." if names else ""
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from edgetext.bench.results import DataInfo
 from edgetext.checkpoint import Checkpoint
-from edgetext.data.evaluation import EVERY_ROW, evaluation_rows
+from edgetext.data.evaluation import EVERY_ROW, check_labels, evaluation_rows
 from edgetext.data.example import Example
-from edgetext.errors import InputError
+from edgetext.errors import DataError, InputError
 
 _NOTES = {
     "test": "The test rows, by which nothing was chosen",
@@ -76,6 +78,24 @@ def find_held_out(
         )
         rows = HeldOut(found.name, found.examples, "; ".join((f"All rows of the file: {why}", *found.notes)))
     return rows if limit is None else _limited(rows, limit, seed)
+
+
+def describe_data(rows: HeldOut, labels: Sequence[str], owner: str) -> DataInfo:
+    """Describes the held-out rows without their texts.
+
+    Args:
+        rows: The rows.
+        labels: The labels that the models know, in the order of their indices.
+        owner: What to call the models in an error.
+
+    Raises:
+        DataError: There is no row, or one has a label that the models do not know.
+    """
+    if not rows.examples:
+        raise DataError(f"{rows.name}: there is no row to predict")
+    check_labels(rows.examples, labels, owner)
+    data = DataInfo(rows.name, rows.fingerprint, len(rows.examples), tuple(labels), note=rows.note)
+    return replace(data, expected=data.indices(example.label for example in rows.examples))
 
 
 def _limited(rows: HeldOut, limit: int, seed: int) -> HeldOut:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from edgetext.bench.merge import BESIDE
 from edgetext.bench.registry import BUNDLE, Backend
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError
@@ -50,12 +51,6 @@ def plan_rows(
 ) -> tuple[RowPlan, ...]:
     """Lists the rows that the given models allow, in the registry's order.
 
-    Args:
-        bundle: The ONNX models.
-        checkpoint: The baseline.
-        backends: The programs.
-        threads: Threads that each may use.
-
     Raises:
         BundleError: The bundle is not of a single-label task, or knows other labels than the checkpoint.
         IntegrityError: A model file is not the one that was exported.
@@ -81,6 +76,30 @@ def plan_rows(
     return tuple(rows)
 
 
+def plan_beside(other: Bundle, bundle: Bundle, backends: Sequence[Backend], threads: int) -> tuple[RowPlan, ...]:
+    """Lists the rows of another bundle that is measured in the same rounds, marked as such.
+
+    Two runs, one after the other, differ by what the machine did in between, which no number of rounds within them
+    can show. Rounds that both bundles had can be compared one by one (see ``bench.compare``); ``merge.split`` makes
+    a results file of each.
+
+    Args:
+        other: The bundle that is measured beside.
+        bundle: The one that the run is about.
+        backends: The programs; those that need no bundle have their rows already.
+        threads: Threads that each may use.
+
+    Raises:
+        BundleError: The two know different labels, or the other one is not of a single-label task.
+        IntegrityError: A model file is not the one that was exported.
+        InputError: Nothing is left to measure.
+    """
+    if set(other.manifest.labels) != set(bundle.manifest.labels):
+        raise BundleError(f"{other.path} and {bundle.path} know different labels: compare bundles of the same task")
+    plans = plan_rows(other, None, [backend for backend in backends if backend.source == BUNDLE], threads)
+    return tuple(replace(plan, about={**plan.about, BESIDE: True}, whose=BESIDE) for plan in plans)
+
+
 def _check_bundle(bundle: Bundle, checkpoint: Checkpoint | None) -> None:
     if bundle.manifest.task != "single_label":
         raise BundleError(
@@ -96,6 +115,7 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
     spec = {
         "model": str(checkpoint.path.resolve()),
         "variant": variant,
+        "labels": list(checkpoint.labels),
         "max_length": checkpoint.max_length,
         "threads": threads,
         "mode": backend.mode,

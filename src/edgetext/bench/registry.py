@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgetext.errors import InputError
+from edgetext.measure.runner import PREDICTOR
 
 CHECKPOINT = "checkpoint"
 BUNDLE = "bundle"
@@ -47,19 +48,20 @@ class Backend:
 
 
 _HERE = "edgetext.bench.backends"
+_TORCH, _PIPELINE = f"{_HERE}.torch_direct", f"{_HERE}.transformers_pipeline"
 
 BACKENDS = (
-    Backend("torch-cuda", f"{_HERE}.torch_cuda:load", CHECKPOINT, ("fp32", "fp16"), "cuda", 32),
-    Backend("torch-cuda", f"{_HERE}.torch_cuda:load", CHECKPOINT, ("bf16",), "cuda", 32, default=False),
+    Backend("torch-cuda", f"{_TORCH}:load_on_gpu", CHECKPOINT, ("fp32", "fp16"), "cuda", 32),
+    Backend("torch-cuda", f"{_TORCH}:load_on_gpu", CHECKPOINT, ("bf16",), "cuda", 32, default=False),
     Backend(
-        "torch-cuda", f"{_HERE}.torch_cuda:load", CHECKPOINT, ("fp32", "fp16"), "cuda", 32, "compile", default=False
+        "torch-cuda", f"{_TORCH}:load_on_gpu", CHECKPOINT, ("fp32", "fp16"), "cuda", 32, "compile", default=False
     ),
-    Backend("torch-cpu", f"{_HERE}.torch_cpu:load", CHECKPOINT, ("fp32", "bf16"), "cpu", 32),
-    Backend("torch-cpu", f"{_HERE}.torch_cpu:load", CHECKPOINT, ("fp32",), "cpu", 32, "compile", default=False),
-    Backend("transformers-pipeline", f"{_HERE}.transformers_pipeline:load", CHECKPOINT, ("fp32",), "cpu", 32),
+    Backend("torch-cpu", f"{_TORCH}:load_on_cpu", CHECKPOINT, ("fp32", "bf16"), "cpu", 32),
+    Backend("torch-cpu", f"{_TORCH}:load_on_cpu", CHECKPOINT, ("fp32",), "cpu", 32, "compile", default=False),
+    Backend("transformers-pipeline", f"{_PIPELINE}:load_on_cpu", CHECKPOINT, ("fp32",), "cpu", 32),
     Backend(
         "transformers-pipeline",
-        f"{_HERE}.transformers_pipeline_cuda:load",
+        f"{_PIPELINE}:load_on_gpu",
         CHECKPOINT,
         ("fp32", "fp16"),
         "cuda",
@@ -71,9 +73,9 @@ BACKENDS = (
     Backend("optimum-pipeline", f"{_HERE}.optimum_pipeline:load", BUNDLE, (), "cpu", 1, default=False),
     Backend("openvino", f"{_HERE}.openvino_direct:load", BUNDLE, ("fp32",), "cpu", 1, default=False),
     Backend("onnxruntime", f"{_HERE}.onnxruntime_bare:load", BUNDLE, (), "cpu", 1),
-    Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1),
-    Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1, "throughput", default=False),
-    Backend("edgetext", f"{_HERE}.edgetext_predictor:load", BUNDLE, (), "cpu", 1, "background", default=False),
+    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1),
+    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "throughput", default=False),
+    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "background", default=False),
 )
 
 ALL = "all"
@@ -83,11 +85,11 @@ BASELINES = (("torch-cpu", "fp32"), ("torch-cuda", "fp32"))
 """What accuracy and speed are compared with: the first of these that was measured."""
 
 
-def choose_backends(names: Sequence[str] | None) -> tuple[Backend, ...]:
-    """Gives the backends of those names, in the registry's order.
+def choose_backends(names: Sequence[str]) -> tuple[Backend, ...]:
+    """Finds the backends of those names, in the registry's order.
 
     Args:
-        names: Names, or ``name:mode``; ``all`` asks for every backend, ``None`` for those of the default bench.
+        names: Names, or ``name:mode``; ``all`` asks for every backend, none for those of the default bench.
 
     Raises:
         InputError: A name is not in the registry.

@@ -17,12 +17,7 @@ _LEAST = 3
 
 
 def write_report(folder: Path, results: Results) -> None:
-    """Writes ``results.json``, ``report.md`` and, where jinja2 is installed, ``report.html``.
-
-    Args:
-        folder: Where to; it exists.
-        results: What was measured.
-    """
+    """Writes ``results.json``, ``report.md`` and, where jinja2 is installed, ``report.html``."""
     write_results(folder / RESULTS_FILE, results)
     write_atomically(folder / REPORT_FILE, report_text(results).encode("utf-8"))
     if find_spec("jinja2"):  # a GPU machine may have what is measured and nothing else
@@ -32,11 +27,7 @@ def write_report(folder: Path, results: Results) -> None:
 
 
 def report_text(results: Results) -> str:
-    """Gives the report as Markdown.
-
-    Args:
-        results: What was measured, or read from a file.
-    """
+    """Writes the report as Markdown text."""
     sections = (
         _head(results),
         table_lines(results),
@@ -61,7 +52,7 @@ def _head(results: Results) -> Iterator[str]:
 
 
 def table_lines(results: Results) -> Iterator[str]:
-    """Gives the lines of the table alone, a row a backend and variant."""
+    """Yields the lines of the table alone, a row a backend and variant."""
     merged = any(row.environment for row in results.rows)
     columns = ["backend", "variant", "device", "threads", *FIGURES, *(["machine"] if merged else [])]
     yield _line(columns)
@@ -72,7 +63,7 @@ def table_lines(results: Results) -> Iterator[str]:
 
 
 def _answers(results: Results) -> Iterator[str]:
-    """Gives how the answers differ from the baseline's; nothing where no row says."""
+    """Tells how the answers differ from the baseline's; nothing where no row says."""
     rows = [row for row in results.rows if row.agreement is not None]
     if not rows:
         return

@@ -1,20 +1,21 @@
 """The results file, ``results.json``, schema version 1: raw samples, predictions, and what they were measured on.
 
-Measuring writes it once; every reader works from it alone. Fields of newer versions are kept as they are. The
-annotations here are the schema (see ``edgetext.fields``): what is read fits them, so that no reader looks again.
+Measuring writes it once; every reader works from it alone. Fields of newer versions are kept as they are, in
+``extra``. The annotations here are the schema (see ``edgetext.fields``): what is read fits them, so that no reader
+looks again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from edgetext.bench.settings import BenchSettings
-from edgetext.errors import InputError
+from edgetext.errors import DataError, InputError
 from edgetext.fields import (
     LATER,
     NOT_EMPTY,
@@ -46,7 +47,7 @@ Rounds = tuple[Annotated[int, between(1, 1e9)], ...]
 
 
 class Environment(TypedDict, total=False):
-    """What readers print of a machine; see ``measure.environment``."""
+    """What readers print of a machine, in that order; see ``measure.environment``."""
 
     host: str
     cpu: str | None
@@ -60,8 +61,8 @@ class Environment(TypedDict, total=False):
     os: str | None
     python: str | None
     libraries: Mapping[str, str]
-    git_revision: str | None
     date: str | None
+    git_revision: str | None
 
 
 class _OlderSettings(TypedDict, total=False):
@@ -114,7 +115,7 @@ class Offline(TypedDict, total=False):
     per_s: Amount
 
 
-class Server(TypedDict, total=False):
+class ServerScenario(TypedDict, total=False):
     """Of LoadGen's scenario; no rate where none that was tried kept the bound."""
 
     rate_per_s: Positive | None
@@ -128,7 +129,7 @@ class Scenarios(TypedDict, total=False):
     note: str
     single_stream: SingleStream
     offline: Offline
-    server: Server
+    server: ServerScenario
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,6 @@ class Latency:
         p99: Ninety-nine in a hundred samples are at or below it.
         samples: One a timed text, in the order in which they were timed.
         rounds: How many of the samples are each round's; empty in a file from before rounds were kept.
-        extra: Fields of newer versions.
     """
 
     p50: Positive
@@ -167,7 +167,6 @@ class Throughput:
         samples: Texts per second, one number a round: the median of its slices.
         slices: Texts per second, one number a slice, in the order in which they were timed; empty in older files.
         rounds: How many of the slices are each round's.
-        extra: Fields of newer versions.
     """
 
     value: Positive
@@ -183,16 +182,16 @@ class Throughput:
         return _uncut(self.rounds, self.slices, "slices")
 
 
-_Proportion = Annotated[float, between(-1, 1)]
+_FromMinusOne = Annotated[float, between(-1, 1)]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Proportion:
     """A proportion, or a difference of two, with its 95 % interval."""
 
-    value: _Proportion
-    low: _Proportion
-    high: _Proportion
+    value: _FromMinusOne
+    low: _FromMinusOne
+    high: _FromMinusOne
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def disagreement(self) -> str:
@@ -201,7 +200,7 @@ class Estimate:
         return "" if inside else f"{self.value:g} is not within [{self.low:g}, {self.high:g}]"
 
 
-ShareEstimate = Annotated[Estimate, Rule("be from 0 to 1", lambda found: found.low >= 0)]
+_ShareOf = Annotated[Proportion, Rule("be from 0 to 1", lambda found: found.low >= 0)]
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,6 @@ class DataInfo:
         labels: The label names that ``expected`` and the rows' ``predictions`` index.
         expected: The true labels, in order, as indices.
         note: Where the rows come from, and what a reader must know about them.
-        extra: Fields of newer versions.
     """
 
     name: str
@@ -226,10 +224,10 @@ class DataInfo:
     note: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def same_rows(self, other: DataInfo) -> bool:
-        """Says whether these are the same rows with the same labels, so that answers can be compared."""
-        mine, others = ((data.fingerprint, data.labels, data.expected) for data in (self, other))
-        return mine == others
+    def indices(self, labels: Iterable[str]) -> tuple[int, ...]:
+        """Finds the index of each label, -1 for one that is not among the data's."""
+        index = {label: number for number, label in enumerate(self.labels)}
+        return tuple(index.get(label, -1) for label in labels)
 
     def disagreement(self) -> str:
         """Says where the true labels are not those of the rows."""
@@ -267,7 +265,6 @@ class Row:
         warm_up: How the warm-up was found: ``texts`` before each turn, ``passes_ms`` over the same few texts.
         tokenization_ms: ``p50`` and ``samples`` of tokenizing a text by itself; empty where that cannot be told.
         scenarios: What other ways of asking showed, by name.
-        extra: Fields of newer versions, and of older ones that had more.
     """
 
     backend: str
@@ -278,21 +275,26 @@ class Row:
     reason: str | None = None
     latency_ms: Latency | None = None
     throughput_per_s: Throughput | None = None
-    accuracy: ShareEstimate | None = None
-    accuracy_difference: Estimate | None = None
+    accuracy: _ShareOf | None = None
+    accuracy_difference: Proportion | None = None
     model_bytes: Count | None = None
     peak_memory_mb: Amount | None = None
     first_prediction_ms: Amount | None = None
     predictions: tuple[Annotated[int, between(-1, 1e9)], ...] = ()
     about: Annotated[Mapping[str, Any], About] = field(default_factory=dict)
     environment: Annotated[Mapping[str, Any], Environment] | None = None
-    agreement: ShareEstimate | None = field(default=None, metadata=LATER)
+    agreement: _ShareOf | None = field(default=None, metadata=LATER)
     mcnemar_p: Share | None = field(default=None, metadata=LATER)
     per_label: Mapping[str, LabelFigures] = field(default_factory=dict, metadata=LATER)
     warm_up: Annotated[Mapping[str, Any], WarmUp] = field(default_factory=dict, metadata=LATER)
     tokenization_ms: Annotated[Mapping[str, Any], Tokenization] = field(default_factory=dict, metadata=LATER)
     scenarios: Annotated[Mapping[str, Any], Scenarios] = field(default_factory=dict, metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What readers call it: backend and variant."""
+        return f"{self.backend} {self.variant}"
 
     def disagreement(self) -> str:
         """Says what a row that was measured lacks."""
@@ -310,7 +312,6 @@ class Results:
         settings: How much was measured (see ``bench.settings``).
         rows: One a backend and variant.
         run: Which run it was: files with the same name here were measured in the same rounds. Empty where unknown.
-        extra: Fields of newer versions.
     """
 
     environment: Annotated[Mapping[str, Any], Environment]
@@ -330,16 +331,16 @@ class Results:
         return ""
 
     def row(self, backend: str, variant: str) -> Row | None:
-        """Gives the first measured row of that name, if there is one."""
+        """Finds the first measured row of that name, if there is one."""
         wanted = (backend, variant, MEASURED)
         return next((row for row in self.rows if (row.backend, row.variant, row.status) == wanted), None)
 
     def environment_of(self, row: Row) -> Mapping[str, Any]:
-        """Gives the machine that a row was measured on."""
+        """Finds the machine that a row was measured on."""
         return self.environment if row.environment is None else row.environment
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the results as plain JSON values, unknown fields included."""
+        """Turns the results into plain JSON values, unknown fields included."""
         return {
             "schema_version": SCHEMA_VERSION,
             **({"run": self.run} if self.run else {}),
@@ -376,6 +377,25 @@ def read_results(path: Path) -> Results:
     if not file.exists():
         raise InputError(f"{file} is not there: give a {RESULTS_FILE} that 'edgetext bench' wrote")
     return Results.from_json(read_object(file, limit=MAX_RECORD_BYTES), str(file))
+
+
+def check_same_rows(one: tuple[str, Results], other: tuple[str, Results], to: str) -> None:
+    """Refuses two results whose answers cannot be compared, since their rows or labels are not the same.
+
+    Args:
+        one: What to call it in the error, and the results.
+        other: The same of the other one.
+        to: What was to be done with them.
+
+    Raises:
+        DataError: They did not predict the same rows.
+    """
+    (name, mine), (other_name, others) = ((name, results.data) for name, results in (one, other))
+    if (mine.fingerprint, mine.labels, mine.expected) != (others.fingerprint, others.labels, others.expected):
+        raise DataError(
+            f"{other_name} and {name} were measured on different rows ({others.rows} of {others.name}, "
+            f"{mine.rows} of {mine.name}): {to} results of the same data and labels"
+        )
 
 
 def write_results(path: Path, results: Results) -> None:

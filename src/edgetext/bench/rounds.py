@@ -7,30 +7,24 @@ from itertools import accumulate, pairwise
 from statistics import median
 
 from edgetext.bench.results import Results, Row
-from edgetext.measure.percentiles import percentiles
-from edgetext.measure.ratios import Ratio, mean_ratio, typical_ratio
+from edgetext.measure.stats import Ratio, mean_ratio, percentiles, typical_ratio
 
 Rounds = Sequence[Sequence[float]]
 """Durations of the same row, one sequence a round, each with at least one."""
 
 
 def latency_rounds(row: Row) -> Rounds:
-    """Gives the samples of each round, in milliseconds; none for a row of a file that does not keep rounds."""
+    """Lists the samples of each round, in milliseconds; none for a row of a file that does not keep rounds."""
     return _cut(row.latency_ms.samples, row.latency_ms.rounds) if row.latency_ms else []
 
 
 def latency_figures(row: Row, name: str) -> list[float]:
-    """Gives a percentile of each round, in milliseconds.
-
-    Args:
-        row: Any row.
-        name: ``p50``, ``p90`` or ``p99``.
-    """
+    """Finds ``p50``, ``p90`` or ``p99`` of each round, in milliseconds."""
     return [float(getattr(percentiles(samples), name)) for samples in latency_rounds(row)]
 
 
 def round_ratios(over: Rounds, under: Rounds) -> list[float]:
-    """Gives, for each round that two rows had in common, how many times longer the first one took.
+    """Lists, for each round that two rows had in common, how many times longer the first one took.
 
     Where both timed the same texts it is the median of the texts' own ratios; where time cut one short, the ratio
     of the medians.
@@ -46,11 +40,7 @@ def round_ratios(over: Rounds, under: Rounds) -> list[float]:
 
 
 def batch_ratios(row: Row, other: Row) -> list[float]:
-    """Gives, for each round that two rows of a run had in common, how many times longer batches took the first one.
-
-    Args:
-        row: Any row.
-        other: Another of the same run.
+    """Lists, for each round that two rows of a run had in common, how many times longer batches took the first.
 
     Returns:
         The median of the slices' own ratios, one a round; none where a file keeps no slices, or where the slices of
@@ -63,15 +53,10 @@ def batch_ratios(row: Row, other: Row) -> list[float]:
 
 
 def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
-    """Gives how many times sooner a row answers the typical text than the reference, by the rounds that both had.
+    """Estimates how many times sooner a row answers the typical text than the reference, by their common rounds.
 
     In each round both were timed on the same texts. Rows of different machines, and those of a file without rounds,
     have no rounds in common: then there is no ratio with an interval.
-
-    Args:
-        results: Where both are from.
-        row: The faster one, as a rule.
-        reference: What it is compared with.
 
     Returns:
         The ratio with its 95 % interval.

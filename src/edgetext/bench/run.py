@@ -8,23 +8,19 @@ from pathlib import Path
 from uuid import uuid4
 
 from edgetext.bench.accuracy import with_differences
-from edgetext.bench.beside import plan_beside
-from edgetext.bench.heldout import HeldOut
-from edgetext.bench.measuring import Measurement
-from edgetext.bench.plan import RowPlan, plan_rows
+from edgetext.bench.heldout import HeldOut, describe_data
+from edgetext.bench.measurement import Measurement, make_row
+from edgetext.bench.plan import RowPlan, plan_beside, plan_rows
 from edgetext.bench.registry import choose_backends
 from edgetext.bench.results import MEASURED, DataInfo, Results
-from edgetext.bench.rows import make_row
+from edgetext.bench.schedule import Schedule
 from edgetext.bench.settings import BenchSettings
-from edgetext.bench.turns import Turns
 from edgetext.checkpoint import open_checkpoint
-from edgetext.data.evaluation import check_labels
-from edgetext.errors import DataError
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.bundle import open_bundle
-from edgetext.runtime.threads import cpu_quota, usable_threads
+from edgetext.runtime.threads import usable_threads
 
 
 class BenchInterrupted(KeyboardInterrupt):
@@ -46,7 +42,6 @@ def run_bench(
     *,
     beside: Path | str | None = None,
     settings: BenchSettings | None = None,
-    backends: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Measures a bundle and its baseline.
@@ -55,9 +50,8 @@ def run_bench(
         bundle: The bundle; ``None`` leaves its rows out.
         baseline: The checkpoint it was exported from; ``None`` leaves the torch rows out.
         rows: The held-out rows that every backend predicts (see ``heldout.find_held_out``).
-        beside: Another bundle, to be measured in the same rounds; ``beside.split`` gives the two apart.
-        settings: How much is measured.
-        backends: Names from the registry; all by default.
+        beside: Another bundle, to be measured in the same rounds; ``merge.split`` parts the two.
+        settings: How much is measured, and with which backends.
         progress: Told of each step, and of each row that could not be measured.
 
     Raises:
@@ -68,7 +62,7 @@ def run_bench(
     settings = replace(settings, threads=settings.threads or usable_threads())
     opened = open_bundle(bundle) if bundle else None
     checkpoint = open_checkpoint(Path(baseline)) if baseline else None
-    chosen = choose_backends(backends)
+    chosen = choose_backends(settings.backends)
     plans = plan_rows(opened, checkpoint, chosen, settings.threads)
     if opened and beside:
         plans += plan_beside(open_bundle(beside), opened, chosen, settings.threads)
@@ -84,23 +78,16 @@ def measure_plans(
     settings: BenchSettings,
     progress: Progress | None = None,
 ) -> Results:
-    """Measures rows that are already planned.
-
-    Args:
-        plans: What is measured.
-        rows: The held-out rows.
-        data: Their description (see ``describe_data``).
-        settings: How much is measured; ``threads`` is above 0.
-        progress: Told of each step, and of each row that could not be measured.
+    """Measures rows that are already planned, over held-out rows and their description; ``threads`` is above 0.
 
     Raises:
         BenchInterrupted: Ctrl-C came after at least one row had a turn; it holds what there is.
     """
     measured = [Measurement(plan, settings) for plan in plans]
-    environment = capture_environment(settings.threads, usable_threads(), cpu_quota())
+    environment = capture_environment(settings.threads)
     others = OtherLoad()
-    turns = Turns(measured, [example.text for example in rows.examples], settings, progress or Silent())
-    whole = turns.run()
+    schedule = Schedule(measured, [example.text for example in rows.examples], settings, progress or Silent())
+    whole = schedule.run()
     found = [make_row(one, data) for one in measured]
     results = Results(
         environment={**environment, "other_load_cores": others.cores()},
@@ -114,28 +101,3 @@ def measure_plans(
     if any(row.status == MEASURED for row in found):
         raise BenchInterrupted(results)
     raise KeyboardInterrupt
-
-
-def describe_data(rows: HeldOut, labels: Sequence[str], owner: str) -> DataInfo:
-    """Describes the held-out rows without their texts.
-
-    Args:
-        rows: The rows.
-        labels: The labels that the models know, in the order of their indices.
-        owner: What to call the models in an error.
-
-    Raises:
-        DataError: There is no row, or one has a label that the models do not know.
-    """
-    if not rows.examples:
-        raise DataError(f"{rows.name}: there is no row to predict")
-    check_labels(rows.examples, labels, owner)
-    index = {label: number for number, label in enumerate(labels)}
-    return DataInfo(
-        name=rows.name,
-        fingerprint=rows.fingerprint,
-        rows=len(rows.examples),
-        labels=tuple(labels),
-        expected=tuple(index[example.label] for example in rows.examples),
-        note=rows.note,
-    )

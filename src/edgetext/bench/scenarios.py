@@ -11,11 +11,12 @@ To add one: a function like theirs, and its entry in ``SCENARIOS``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from edgetext.bench.settings import BenchSettings
 from edgetext.errors import InputError, MissingExtraError
 from edgetext.measure.loadgen import LoadTest
 from edgetext.measure.process import WorkerError
@@ -27,23 +28,6 @@ _HEADROOM = 2.0  # LoadGen makes its queries beforehand, by what it expects: too
 
 Ask = Callable[[LoadTest], dict[str, Any]]
 """Has the worker run one LoadGen test, and gives what came out (see ``measure.loadgen.run_load_test``)."""
-
-
-@dataclass(frozen=True)
-class ScenarioSettings:
-    """How the scenarios are run.
-
-    Attributes:
-        seconds: How long LoadGen asks in one test. MLPerf's rules want ten minutes.
-        p99_bound_ms: Latency that 99 in 100 queries of ``server`` must keep.
-        batch: Texts in a batch of ``offline``.
-        seed: LoadGen's.
-    """
-
-    seconds: float
-    p99_bound_ms: float
-    batch: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -59,20 +43,20 @@ class Known:
     per_s: float
 
 
-def single_stream(ask: Ask, known: Known, settings: ScenarioSettings) -> dict[str, Any]:
-    """Runs the scenario, which lasts for ``settings.seconds``."""
+def single_stream(ask: Ask, known: Known, settings: BenchSettings) -> dict[str, Any]:
+    """Runs the scenario, which lasts for ``settings.scenario_seconds``."""
     expected = _HEADROOM * 1000 / known.mean_ms
-    return ask(LoadTest("single_stream", settings.seconds, expected, seed=settings.seed))
+    return ask(LoadTest("single_stream", settings.scenario_seconds, expected, seed=settings.seed))
 
 
-def offline(ask: Ask, known: Known, settings: ScenarioSettings) -> dict[str, Any]:
+def offline(ask: Ask, known: Known, settings: BenchSettings) -> dict[str, Any]:
     """Runs the scenario, in batches of ``settings.batch``."""
-    found = ask(LoadTest("offline", settings.seconds, known.per_s, settings.batch, seed=settings.seed))
+    found = ask(LoadTest("offline", settings.scenario_seconds, known.per_s, settings.batch, seed=settings.seed))
     return {"per_s": found["per_s"], "queries": found["queries"], "batch": settings.batch}
 
 
-def server(ask: Ask, known: Known, settings: ScenarioSettings) -> dict[str, Any]:
-    """Runs the scenario, trying each rate for ``settings.seconds``.
+def server(ask: Ask, known: Known, settings: BenchSettings) -> dict[str, Any]:
+    """Runs the scenario, trying each rate for ``settings.scenario_seconds``.
 
     Returns:
         ``rate_per_s`` (``None`` where no rate that was tried kept the bound), ``p99_bound_ms``, ``at`` (what
@@ -83,7 +67,10 @@ def server(ask: Ask, known: Known, settings: ScenarioSettings) -> dict[str, Any]
     tried = []
     for _ in range(STEPS):
         rate = (low + high) / 2
-        found = ask(LoadTest("server", settings.seconds, rate, bound_ms=settings.p99_bound_ms, seed=settings.seed))
+        test = LoadTest(
+            "server", settings.scenario_seconds, rate, bound_ms=settings.p99_bound_ms, seed=settings.seed
+        )
+        found = ask(test)
         p99 = found["percentiles_ms"]["99"]
         tried.append({"rate_per_s": round(rate, 3), "p99_ms": p99})
         if p99 <= settings.p99_bound_ms:
@@ -94,7 +81,7 @@ def server(ask: Ask, known: Known, settings: ScenarioSettings) -> dict[str, Any]
     return {"rate_per_s": rate_found, "p99_bound_ms": settings.p99_bound_ms, "at": best, "tried": tried}
 
 
-SCENARIOS: dict[str, Callable[[Ask, Known, ScenarioSettings], dict[str, Any]]] = {
+SCENARIOS: dict[str, Callable[[Ask, Known, BenchSettings], dict[str, Any]]] = {
     "single_stream": single_stream,
     "offline": offline,
     "server": server,
@@ -119,20 +106,14 @@ def choose_scenarios(words: str | None) -> tuple[str, ...]:
     return names
 
 
-def run_scenarios(names: Sequence[str], ask: Ask, known: Known, settings: ScenarioSettings) -> dict[str, Any]:
-    """Puts a row through scenarios.
-
-    Args:
-        names: Of the scenarios.
-        ask: Runs a LoadGen test in the row's worker.
-        known: What the turns have shown of the row.
-        settings: How long, and under which bound.
+def run_scenarios(ask: Ask, known: Known, settings: BenchSettings) -> dict[str, Any]:
+    """Puts a row through the scenarios that the settings ask for.
 
     Returns:
         What each scenario found, by name, as JSON values; ``reason`` in place of it where one failed.
     """
-    found: dict[str, Any] = {"seconds": settings.seconds, "note": DURATION}
-    for name in names:
+    found: dict[str, Any] = {"seconds": settings.scenario_seconds, "note": DURATION}
+    for name in settings.scenarios:
         try:
             found[name] = SCENARIOS[name](ask, known, settings)
         except WorkerError as error:

@@ -17,9 +17,10 @@ class BenchSettings:
 
     Attributes:
         threads: Threads that every program may use; 0 for the cores that this process may use.
+        backends: Names from ``bench.registry``; none for those of the default bench.
         rounds: How often each row has its turn, each in a process of its own; with ``within`` at least so often.
         within: Percent to either side that the widest interval of a ratio may have at the end (see
-            ``bench.precision``); ``None`` for the rounds as they are.
+            ``bench.schedule``); ``None`` for the rounds as they are.
         max_rounds: Where ``within`` gives up.
         slices: Into how many slices a turn is cut; in a round the slices of all rows alternate.
         latency_texts: Texts timed one by one in a turn, dealt over its slices.
@@ -27,7 +28,7 @@ class BenchSettings:
             ``turn_seconds``.
         batch: Texts in a batch.
         warm_up: Texts predicted untimed at the head of a slice; before a turn's first as many more as each program
-            was seen to need (see ``measure.warmup``).
+            was seen to need (see ``measure.turns``).
         turn_seconds: About how long either half of a turn may last, all of its slices together.
         timeout_s: How long a program may take for one request before it is given up, in seconds.
         seed: Of the order of turns, and of the rows that a limit leaves.
@@ -37,6 +38,7 @@ class BenchSettings:
     """
 
     threads: int = 0
+    backends: tuple[str, ...] = ()
     rounds: int = 5
     within: float | None = None
     max_rounds: int = 100
@@ -80,5 +82,5 @@ class BenchSettings:
         return self.rounds if self.within is None else self.max_rounds
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the settings as plain JSON values."""
-        return {**asdict(self), "scenarios": list(self.scenarios)}
+        """Turns the settings into plain JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

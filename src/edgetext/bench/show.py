@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from edgetext.bench.cells import ABSENT, FIGURES, figures, status_text, warnings
-from edgetext.bench.changes import Change
-from edgetext.bench.compare import Comparison
-from edgetext.bench.limits import METRICS
+from edgetext.bench.compare import METRICS, Change, Comparison
 from edgetext.bench.results import MEASURED, Results, Row
 
 _LEFT_OUT = ("tokenizing ms", "p90 ms", "faster than baseline")
 _SHOWN = tuple(index for index, name in enumerate(FIGURES) if name not in _LEFT_OUT)
 COLUMNS = ("backend", *(FIGURES[index] for index in _SHOWN))
-
-
 COMPARED = ("row", *METRICS)
 
 
 def title(results: Results) -> str:
-    """Gives the line above the table: the machine and the data."""
+    """Writes the line above the table: the machine and the data."""
     data, count = results.data, results.environment.get("threads")
     threads = f"{count} thread{'' if count == 1 else 's'}"
     return f"{results.environment.get('host')}, {threads}; {data.rows} rows of {data.name}"
 
 
 def table_rows(results: Results) -> list[list[str]]:
-    """Gives one row a backend and variant for ``COLUMNS``; one without figures says so in the first.
-
-    Args:
-        results: What was measured.
-    """
+    """Lists one row a backend and variant for ``COLUMNS``; one without figures says so in the first."""
     return [[_name(row), *_cells(results, row)] for row in results.rows]
 
 
 def remarks(results: Results) -> list[str]:
-    """Gives the sentences below the table: why rows have no figures or not all, and whether the machine was busy.
-
-    Args:
-        results: What was measured.
-    """
+    """Lists the sentences below the table: why rows lack figures, and whether the machine was busy."""
     reasons = [
         f"{_name(row)}: {row.reason if row.status == MEASURED else status_text(row.status, row.reason)}"
         for row in results.rows
@@ -47,11 +35,7 @@ def remarks(results: Results) -> list[str]:
 
 
 def comparison_rows(comparison: Comparison) -> list[list[str]]:
-    """Gives one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows.
-
-    Args:
-        comparison: Two runs.
-    """
+    """Lists one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows."""
     return [[pair.name, *(_change(pair.change(metric)) for metric in METRICS)] for pair in comparison.pairs]
 
 
@@ -73,4 +57,4 @@ def _cells(results: Results, row: Row) -> list[str]:
 
 def _name(row: Row) -> str:
     where = f" @ {row.environment.get('host')}" if row.environment else ""
-    return f"{row.backend} {row.variant}{where}"
+    return f"{row.name}{where}"

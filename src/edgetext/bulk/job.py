@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetext.bulk import fingerprint
-from edgetext.bulk.convert import write_parquet
-from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note
-from edgetext.bulk.read import open_rows
-from edgetext.bulk.records import Broken, Record, Source, TextColumn
-from edgetext.bulk.values import json_text
-from edgetext.bulk.write import csv_header, csv_row, json_row, numbered_row, refuse_taken, reject_line
+from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note, bundle_identity, input_identity, refuse_other_job
+from edgetext.bulk.parquet import write_parquet
+from edgetext.bulk.records import Broken, OpenRows, Record, TextColumn
+from edgetext.bulk.rows import TextRow, classify_rows
+from edgetext.bulk.write import csv_header, csv_row, json_row, json_text, numbered_row, refuse_taken
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.runtime.predictor import Predictor
-from edgetext.runtime.rows import Row, classify_rows
 from edgetext.trouble import tell_failed_writes
 
 CHUNK_ROWS = 4096
@@ -82,31 +79,25 @@ def rows_kept(output: Path) -> int:
     return note.read if note else 0
 
 
-def predict_file(classify: Predictor, job: FileJob, report: Report) -> Outcome:
-    """Classifies the rows of a file into another one.
+def predict_rows(classify: Predictor, source: OpenRows, job: FileJob, report: Report) -> Outcome:
+    """Classifies open rows into a file.
 
     Args:
         classify: The predictor.
-        job: What to do; ``input`` is given.
-        report: Called with the rows done, how much of the input is read, and its size (see ``Source``).
+        source: The rows: those of ``job.input``, or of elsewhere where that is ``None``.
+        job: What to do.
+        report: Called with the rows done, how much of the input is read, and its size (see ``OpenRows``).
 
     Raises:
         InputError: The input cannot be used, a row is broken, or an earlier run was about something else.
         OutputExistsError: An earlier run left something, and neither ``resume`` nor ``overwrite`` is set.
     """
-    assert job.input is not None
-    with open_rows(job.input, TextColumn(job.text_column, classify.manifest.text_column)) as source:
-        return predict_source(classify, source, job, report)
-
-
-def predict_source(classify: Predictor, source: Source, job: FileJob, report: Report) -> Outcome:
-    """Does the same for rows from anywhere; see ``predict_file``."""
     refuse_taken(source.columns or (), job.kind)
     journal = Journal(job.output, job.rejects)
     try:
         note = _start(journal, job, _identity(classify, job))
         if not note.placing:
-            _work(_Work(classify, source, job, journal, note, report), keep=job.input is not None)
+            _work(_Run(classify, source, job, journal, note, report), keep=job.input is not None)
         with tell_failed_writes(job.output, NEEDS):
             journal.place(note)
     finally:
@@ -114,7 +105,7 @@ def predict_source(classify: Predictor, source: Source, job: FileJob, report: Re
     return Outcome(note.read - note.rejected, note.rejected)
 
 
-def _work(work: _Work, *, keep: bool) -> None:
+def _work(work: _Run, *, keep: bool) -> None:
     """Runs it, and removes what it left if it fails with nothing that a later run could go on from."""
     try:
         with tell_failed_writes(work.journal.output, NEEDS):
@@ -129,11 +120,11 @@ def _work(work: _Work, *, keep: bool) -> None:
         raise
 
 
-class _Work:
+class _Run:
     """One run, from where its note says."""
 
     def __init__(
-        self, classify: Predictor, source: Source, job: FileJob, journal: Journal, note: Note, report: Report
+        self, classify: Predictor, source: OpenRows, job: FileJob, journal: Journal, note: Note, report: Report
     ) -> None:
         self._classify = classify
         self._source = source
@@ -168,9 +159,9 @@ class _Work:
             self.note.columns = tuple(columns)
             self.journal.write("output", csv_header(columns, spreadsheet=self._job.spreadsheet))
 
-    def _chunks(self) -> Iterator[tuple[int, list[Row]]]:
-        """Gives how many records were taken, and the good rows among them."""
-        taken, characters, chunk = 0, 0, list[Row]()
+    def _chunks(self) -> Iterator[tuple[int, list[TextRow]]]:
+        """Yields how many records were taken, and the good rows among them."""
+        taken, characters, chunk = 0, 0, list[TextRow]()
         for record in self._source.records:
             taken += 1
             characters += _characters(record)
@@ -183,21 +174,21 @@ class _Work:
         if taken:
             yield taken, chunk
 
-    def _checked(self, record: Record) -> Row | None:
-        """Gives a row that can be written; sets it aside, or stops the run, if it is broken."""
-        if isinstance(record, Row):
+    def _checked(self, record: Record) -> TextRow | None:
+        """Returns a row that can be written; sets it aside, or stops the run, if it is broken."""
+        if isinstance(record, TextRow):
             refuse_taken(record.columns, self._job.kind)
             record = self._fitting(record)
-        if isinstance(record, Row):
+        if isinstance(record, TextRow):
             return record
         if self._job.rejects is None:
             hint = "; --rejects FILE sets such rows aside" if self._job.input else ""
             raise InputError(record.sentence(self._source.name) + hint)
-        self.journal.write("rejects", reject_line(record))
+        self.journal.write("rejects", record.json_line())
         self.note.rejected += 1
         return None
 
-    def _fitting(self, row: Row) -> Record:
+    def _fitting(self, row: TextRow) -> Record:
         """Refuses a row whose columns the header of CSV lacks; the first row of JSON Lines makes the header."""
         if self._job.kind != ".csv":
             return row
@@ -210,13 +201,13 @@ class _Work:
         reason = f"the first row has no column {more!r}, and CSV has the same columns in every row"
         return Broken(row.number, reason, json_text(row.columns))
 
-    def _classify_chunk(self, chunk: list[Row], before: float, after: float) -> None:
+    def _classify_chunk(self, chunk: list[TextRow], before: float, after: float) -> None:
         begun = self.note.read - self.note.rejected
         for done, (row, prediction) in enumerate(classify_rows(self._classify, chunk, self._job.top_k), 1):
             self.journal.write("output", self._line(row, prediction))
             self._report(begun + done, before + (after - before) * done / len(chunk), self._source.size)
 
-    def _line(self, row: Row, prediction: Any) -> str:
+    def _line(self, row: TextRow, prediction: Any) -> str:
         if self._job.kind == ".csv":
             return csv_row(row, prediction, self.note.columns or (), spreadsheet=self._job.spreadsheet)
         return json_row(row, prediction) if self._job.kind == ".jsonl" else numbered_row(row, prediction)
@@ -224,7 +215,7 @@ class _Work:
     def _finish(self) -> None:
         if self._job.input is None:
             return
-        if fingerprint.of_input(self._job.input) != self.note.job["input"]:
+        if input_identity(self._job.input) != self.note.job["input"]:
             raise InputError(f"{self._job.input} has changed since the run began: {BEGIN_AGAIN}")
         if self._job.kind == ".parquet":
             column = TextColumn(self._job.text_column, self._classify.manifest.text_column)
@@ -247,15 +238,15 @@ def _identity(classify: Predictor, job: FileJob) -> dict[str, Any]:
         "for-spreadsheets": job.spreadsheet or None,
         "rejects": str(job.rejects.absolute()) if job.rejects else None,
     }
-    source = fingerprint.of_input(job.input) if job.input else None
-    return {"input": source, "bundle": fingerprint.of_bundle(classify), "options": options}
+    source = input_identity(job.input) if job.input else None
+    return {"input": source, "bundle": bundle_identity(classify), "options": options}
 
 
 def _start(journal: Journal, job: FileJob, identity: dict[str, Any]) -> Note:
     """Begins, or goes on."""
     old = journal.note() if job.resume or not job.overwrite else None
     if old and job.resume:
-        fingerprint.refuse_other_job(old.job, identity, journal.side)
+        refuse_other_job(old.job, identity, journal.side)
         old.job = identity
         if not old.placing:
             journal.go_on(old)

@@ -7,24 +7,30 @@ the note gives is cut off when the work goes on, so that a process killed at any
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import IO, Annotated, Any, TypedDict
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypedDict
 
 from edgetext.errors import InputError, OutputExistsError
 from edgetext.fields import Count, read_part
-from edgetext.files import open_own, write_json
+from edgetext.files import open_own, sha256, write_json
 from edgetext.reading import MAX_RECORD_BYTES, parse_json
+
+if TYPE_CHECKING:
+    from edgetext.runtime.predictor import Predictor
 
 FORMAT_VERSION = 1
 BEGIN_AGAIN = "begin again with --overwrite, without --resume"
+_HEAD_BYTES = 1 << 20
 
 
 class Job(TypedDict, total=False):
-    """What must be the same when the work goes on; see ``bulk.fingerprint``."""
+    """What must be the same when the work goes on: input, bundle, and the options that decide the answers."""
 
     input: Mapping[str, Any] | None
     bundle: Mapping[str, Any]
@@ -69,7 +75,6 @@ class Journal:
     """
 
     def __init__(self, output: Path, rejects: Path | None) -> None:
-        """See the class for the arguments."""
         self.output = output
         self.targets = {"output": output, **({"rejects": rejects} if rejects else {})}
         self._note_file = side_file(output).with_suffix(".unfinished.json")
@@ -88,7 +93,7 @@ class Journal:
         return self.side.with_name(f"{self.side.name}.parquet")
 
     def note(self) -> Note | None:
-        """Gives the note of an earlier run, if there is one.
+        """Reads the note of an earlier run, if there is one.
 
         Raises:
             InputError: It is damaged.
@@ -151,7 +156,7 @@ class Journal:
         self.discard()
 
     def leftover(self) -> Path | None:
-        """Gives a side file of an earlier run, if there is one."""
+        """Finds a side file of an earlier run, if there is one."""
         return next((path for path in (self._note_file, self.side) if os.path.lexists(path)), None)
 
     def discard(self) -> None:
@@ -176,7 +181,7 @@ class Journal:
 
 
 def side_file(target: Path) -> Path:
-    """Gives the name that a target has while it is unfinished."""
+    """Names the file that stands for a target while it is unfinished."""
     return target.with_name(f".{target.name}.unfinished")
 
 
@@ -190,3 +195,46 @@ def _lock(stream: IO[bytes], side: Path) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise OutputExistsError(f"{side} is being written by another run: wait for it to end") from None
+
+
+def input_identity(path: Path) -> dict[str, Any]:
+    """Returns size, time of the last change, and SHA-256 of the first megabyte: cheap, whatever the size."""
+    try:
+        facts = path.stat()
+        with path.open("rb") as stream:
+            head = hashlib.sha256(stream.read(_HEAD_BYTES)).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    return {"bytes": facts.st_size, "mtime_ns": facts.st_mtime_ns, "head_sha256": head}
+
+
+def bundle_identity(classify: Predictor) -> dict[str, str]:
+    """Returns the model's name and SHA-256, and a digest of all else that the answers depend on."""
+    manifest, variant = classify.manifest, classify.variant
+    tokenizer = manifest.files.get("tokenizer.json") or sha256(classify.path / "tokenizer.json")
+    rest = [manifest.task, manifest.labels, manifest.thresholds, manifest.max_length, tokenizer]
+    digest = hashlib.sha256(json.dumps(rest).encode()).hexdigest()
+    return {
+        "variant": variant.name,
+        "sha256": variant.sha256 or sha256(classify.path / variant.file),
+        "rest_sha256": digest,
+    }
+
+
+def refuse_other_job(old: Mapping[str, Any], new: Mapping[str, Any], side: Path) -> None:
+    """Raises if a run that is to go on was begun with something else.
+
+    Raises:
+        InputError: It was; the message names the first difference.
+    """
+    for part in ("input", "bundle"):
+        if old.get(part) != new[part]:
+            raise InputError(f"{side} was begun with another {part}, or it has changed: {BEGIN_AGAIN}")
+    before, now = old.get("options", {}), new["options"]
+    for name, value in now.items():
+        began = before.get(name)
+        if began != value and not (name == "rejects" and began is None):
+            said = "without it" if began is None else "with it" if began is True else f"with {began}"
+            raise InputError(
+                f"--{name} differs from the run that is to go on, which was begun {said}: give the same"
+            )

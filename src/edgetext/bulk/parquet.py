@@ -1,18 +1,41 @@
-"""Parquet out, a few thousand rows at a time; needs the extra ``parquet``."""
+"""Parquet out: the columns of an input and the side file of its predictions, a few thousand rows at a time."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from edgetext.bulk.values import json_text
+from edgetext.bulk.records import TextColumn, open_rows
+from edgetext.bulk.rows import TextRow
+from edgetext.bulk.write import json_text
 from edgetext.data.parquet import column_batches, open_columns
 from edgetext.errors import needs_extra
 
 _BATCH_ROWS = 4096
+KINDS = ("bool", "int", "float", "text", "json")
+_INT64 = 1 << 63
+
+
+def write_parquet(source: Path, column: TextColumn, predictions: Path, target: Path) -> None:
+    """Writes the columns of the input with those of the predictions after them.
+
+    The types of a Parquet input are kept. Columns of CSV are text; those of JSON Lines are whole numbers, numbers,
+    booleans or text where all values are, and else JSON as text.
+
+    Args:
+        source: The input; it is read again.
+        column: Which of its columns holds the text.
+        predictions: The number of each classified row and what is added to it, as JSON Lines.
+        target: The file to write.
+    """
+    if source.suffix.lower() == ".parquet":
+        extend_parquet(source, target, _added(predictions))
+    else:
+        make_parquet(target, _kinds(source, column, predictions), _joined(source, column, predictions))
 
 
 def extend_parquet(source: Path, target: Path, added: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
@@ -35,7 +58,7 @@ def extend_parquet(source: Path, target: Path, added: Iterable[tuple[int, Mappin
 def _matched(
     batches: Iterable[Any], added: Iterator[tuple[int, Mapping[str, Any]]]
 ) -> Iterator[tuple[Any, list[Mapping[str, Any]]]]:
-    """Gives those rows of each batch that were classified, with what is added to them."""
+    """Yields those rows of each batch that were classified, with what is added to them."""
     import pyarrow
 
     read, wanted = 0, next(added, None)
@@ -87,6 +110,24 @@ def check_parquet() -> None:
         import pyarrow.parquet  # noqa: F401
 
 
+def kind_of(value: Any) -> str:
+    """Finds the first of ``KINDS`` that holds the value; the value is not ``None``."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int" if -_INT64 <= value < _INT64 else "json"
+    if isinstance(value, float):
+        return "float"
+    return "text" if isinstance(value, str) else "json"
+
+
+def common_kind(first: str, second: str) -> str:
+    """Finds the kind that holds values of both: whole numbers fit among floats, all else only as JSON."""
+    if first == second:
+        return first
+    return "float" if {first, second} == {"int", "float"} else "json"
+
+
 def _cells(row: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
     return {name: _cell(value, kinds.get(name, "")) for name, value in row.items()}
 
@@ -129,3 +170,38 @@ def _writer(target: Path, schema: Any) -> Iterator[Any]:
     target.unlink(missing_ok=True)  # of an earlier attempt; "x" writes through no link
     with target.open("xb") as stream, ParquetWriter(stream, schema) as writer:
         yield writer
+
+
+def _added(predictions: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    with predictions.open(encoding="utf-8") as stream:
+        for line in stream:
+            number, values = json.loads(line)
+            yield number, values
+
+
+def _rows(source: Path, column: TextColumn, predictions: Path) -> Iterator[tuple[TextRow, Mapping[str, Any]]]:
+    """Pairs the rows that were classified with what is added to them."""
+    with open_rows(source, column) as rows:
+        added = _added(predictions)
+        wanted = next(added, None)
+        for record in rows.records:
+            if wanted is not None and isinstance(record, TextRow) and record.number == wanted[0]:
+                yield record, wanted[1]
+                wanted = next(added, None)
+
+
+def _joined(source: Path, column: TextColumn, predictions: Path) -> Iterator[Mapping[str, Any]]:
+    for row, values in _rows(source, column, predictions):
+        yield {**row.columns, **values}
+
+
+def _kinds(source: Path, column: TextColumn, predictions: Path) -> dict[str, str]:
+    """Finds for each column, in order, the kind that holds all its values; text where there are none."""
+    with open_rows(source, column) as rows:
+        found: dict[str, str] = dict.fromkeys(rows.columns or (), "")
+    for row, _ in _rows(source, column, predictions):
+        for name, value in row.columns.items():
+            kind = "" if value is None else kind_of(value)
+            known = found.get(name, "")
+            found[name] = common_kind(known, kind) if known and kind else known or kind
+    return {name: kind or "text" for name, kind in found.items()}

@@ -1,17 +1,21 @@
-"""What is classified: rows with a text, and rows that are broken, from an open file of rows."""
+"""Opens what is classified: rows with a text, and rows that are broken, of a file or a stream."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
-from edgetext.bulk.values import json_text
+from edgetext.bulk.rows import TextRow
+from edgetext.bulk.write import json_text
 from edgetext.data.columns import list_columns, usual_text_column
+from edgetext.data.read import open_stream, open_table
 from edgetext.data.table import OpenTable, place
 from edgetext.errors import InputError
-from edgetext.runtime.pairs import explain
-from edgetext.runtime.rows import Row
+from edgetext.runtime.pairs import explain, is_unicode
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,18 @@ class Broken:
         """Says it about the input that goes by that name."""
         return f"{name}: {place(self.number, self.line)}: {self.reason}"
 
+    def json_line(self) -> str:
+        """Returns ``row``, ``line`` (of a file that has lines), ``reason`` and ``raw`` as a line of JSON."""
+        line = {} if self.line is None else {"line": self.line}
+        value = {"row": self.number, **line, "reason": self.reason, "raw": self.raw}
+        return json.dumps(value, ensure_ascii=not is_unicode(f"{self.reason}{self.raw}")) + "\n"
 
-Record = Row | Broken
+
+Record = TextRow | Broken
 
 
 @dataclass(frozen=True)
-class Source:
+class OpenRows:
     """An input that is open.
 
     Attributes:
@@ -97,7 +107,51 @@ class Source:
     columns: tuple[str, ...] | None = None
 
 
-def make_source(table: OpenTable, column: TextColumn, note: Callable[[str], None]) -> Source:
+def _untold(_: str) -> None:
+    """Takes a note that nobody asked for."""
+
+
+@contextmanager
+def open_rows(
+    path: Path, column: TextColumn | None = None, note: Callable[[str], None] = _untold
+) -> Iterator[OpenRows]:
+    """Opens a file of texts; it is never in memory as a whole.
+
+    Args:
+        path: A ``.txt`` (a text a line), ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
+        column: Which column holds the text; found by its usual names if not given.
+        note: Is told, a sentence each, what a user should know of how the file is read.
+
+    Raises:
+        InputError: The file is missing, of another kind, or has no column for the text.
+        MissingExtraError: It is Parquet, and pyarrow is not installed.
+    """
+    with open_table(path) as table:
+        yield _rows_of(table, column or TextColumn(), note)
+
+
+def stream_of_lines(stream: IO[bytes], name: str, note: Callable[[str], None] = _untold) -> OpenRows:
+    """Opens the lines of a stream, a text each.
+
+    Raises:
+        InputError: It is no text.
+    """
+    return _rows_of(open_stream(stream, name), TextColumn(), note)
+
+
+def good_rows(source: OpenRows) -> Iterator[TextRow]:
+    """Yields the rows up to the first broken one.
+
+    Raises:
+        InputError: A row is broken; the message names it.
+    """
+    for record in source.records:
+        if isinstance(record, Broken):
+            raise InputError(record.sentence(source.name))
+        yield record
+
+
+def _rows_of(table: OpenTable, column: TextColumn, note: Callable[[str], None]) -> OpenRows:
     """Makes the rows of an open file ones to classify.
 
     The column is chosen by the header, or by the first row that has columns where there is no header.
@@ -114,7 +168,7 @@ def make_source(table: OpenTable, column: TextColumn, note: Callable[[str], None
         note(f"{table.name}: {found}")
     chosen = column.choose(table.name, table.columns, note) if table.columns else None
     records = _records(table, column, chosen, note)
-    return Source(table.name, records, table.size, table.position, table.columns)
+    return OpenRows(table.name, records, table.size, table.position, table.columns)
 
 
 def _records(
@@ -127,26 +181,18 @@ def _records(
         if reason:
             yield Broken(record.row, reason, table.raw(), record.line)
         else:
-            yield Row(record.values[chosen or ""], record.values, record.row)
+            yield TextRow(record.values[chosen or ""], record.values, record.row)
 
 
 def _fault(table: OpenTable, values: Mapping[str, Any], chosen: str | None) -> str:
     if chosen is None or chosen not in values:
         return f"the column {chosen!r} is missing" if chosen else "the object is empty"
     text = values[chosen]
-    if not isinstance(text, str) or not _is_unicode(text):
+    if not isinstance(text, str) or not is_unicode(text):
         return explain(text, "the text")
     if not text.strip() and table.format != "plain":  # there the answers stay in step with the lines
         return "the text is empty"
     if table.format != "json" or "\\u" not in table.raw():  # only an escape brings half of a pair into a file
         return ""
-    bad = next((column for column, value in values.items() if not _is_unicode(json_text([column, value]))), None)
+    bad = next((column for column, value in values.items() if not is_unicode(json_text([column, value]))), None)
     return "" if bad is None else f"the column {bad!a} is no valid Unicode"
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,22 +1,22 @@
-"""Predictions as lines of a file: CSV or JSON Lines, the columns of the input first."""
+"""Predictions as lines of a file: CSV or JSON Lines, the columns of the input first, whatever values they hold."""
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgetext.bulk.records import Broken
-from edgetext.bulk.values import csv_text, json_text
+from edgetext.bulk.rows import TextRow
 from edgetext.errors import InputError
 from edgetext.escape import spreadsheet as defused
 from edgetext.files import refuse_file
 from edgetext.ours import PREDICTIONS, REJECTS
 from edgetext.runtime.prediction import Prediction
-from edgetext.runtime.rows import Row
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 ADDED_TO_CSV = ("predicted_label", "predicted_score")
@@ -24,7 +24,7 @@ ADDED = (*ADDED_TO_CSV, "predicted_scores")
 
 
 def added(prediction: Prediction) -> dict[str, Any]:
-    """Gives the columns that a prediction adds; for multi label the label is a list with commas."""
+    """Returns the columns that a prediction adds; for multi label the label is a list with commas."""
     return {
         "predicted_label": ",".join(prediction.labels),
         "predicted_score": prediction.score,
@@ -33,36 +33,29 @@ def added(prediction: Prediction) -> dict[str, Any]:
 
 
 def csv_header(columns: Sequence[str], *, spreadsheet: bool = False) -> str:
-    """Gives the first line of the CSV file; see ``csv_line``."""
+    """Returns the first line of the CSV file; see ``csv_line``."""
     return csv_line([*columns, *ADDED_TO_CSV], spreadsheet=spreadsheet)
 
 
-def csv_row(row: Row, prediction: Prediction, columns: Sequence[str], *, spreadsheet: bool = False) -> str:
-    """Gives the line of one row; a column that it lacks is empty. See ``csv_line``."""
+def csv_row(row: TextRow, prediction: Prediction, columns: Sequence[str], *, spreadsheet: bool = False) -> str:
+    """Returns the line of one row; a column that it lacks is empty. See ``csv_line``."""
     values = added(prediction)
     cells = (*(row.columns.get(name) for name in columns), *(values[name] for name in ADDED_TO_CSV))
     return csv_line(cells, spreadsheet=spreadsheet)
 
 
-def json_row(row: Row, prediction: Prediction) -> str:
-    """Gives the line of one row."""
+def json_row(row: TextRow, prediction: Prediction) -> str:
+    """Returns the line of one row."""
     return json_text({**row.columns, **added(prediction)}) + "\n"
 
 
-def numbered_row(row: Row, prediction: Prediction) -> str:
-    """Gives the number of a row and what is added to it, for the side file of Parquet."""
+def numbered_row(row: TextRow, prediction: Prediction) -> str:
+    """Returns the number of a row and what is added to it, for the side file of Parquet."""
     return json.dumps([row.number, added(prediction)], ensure_ascii=False) + "\n"
 
 
-def reject_line(broken: Broken) -> str:
-    """Gives ``row``, ``line`` (of a file that has lines), ``reason`` and ``raw`` of a row that was set aside."""
-    line = {} if broken.line is None else {"line": broken.line}
-    value = {"row": broken.number, **line, "reason": broken.reason, "raw": broken.raw}
-    return json.dumps(value, ensure_ascii=not _is_unicode(broken)) + "\n"
-
-
 def csv_line(values: Iterable[Any], *, spreadsheet: bool = False) -> str:
-    """Gives one line of CSV, ended by a line feed.
+    """Returns one line of CSV, ended by a line feed.
 
     Args:
         values: The cells.
@@ -76,6 +69,39 @@ def csv_line(values: Iterable[Any], *, spreadsheet: bool = False) -> str:
     stream = io.StringIO()
     csv.writer(stream, quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL, lineterminator="\n").writerow(cells)
     return stream.getvalue()
+
+
+def json_text(value: Any) -> str:
+    """Returns JSON on one line; what JSON lacks becomes text (dates, decimals), base64 (bytes) or null (NaN)."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(plain(value), ensure_ascii=False)
+
+
+def csv_text(value: Any) -> str:
+    """Returns a string as it is, nothing for a missing value, and JSON for the rest."""
+    if isinstance(value, str):
+        return value
+    value = plain(value)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """Returns a value made only of what JSON has."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def refuse_taken(columns: Iterable[str] | Mapping[str, Any], suffix: str) -> None:
@@ -103,11 +129,3 @@ def check_suffix(target: Path) -> None:
     """
     if target.suffix.lower() not in SUFFIXES:
         raise InputError(f"{target} has the suffix {target.suffix!r}: expected one of {', '.join(SUFFIXES)}")
-
-
-def _is_unicode(broken: Broken) -> bool:
-    try:
-        f"{broken.reason}{broken.raw}".encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.cli.bench_compare import add_compare_arguments, print_comparison
-from edgetext.cli.bench_scenarios import add_scenario_arguments, print_costs, scenario_settings
-from edgetext.errors import InputError, WriteError
+from edgetext.cli.arguments import add_labelled_rows, settings_of
+from edgetext.cli.bench_scenarios import add_scenario_arguments, checked_scenarios, print_costs
+from edgetext.errors import INTERRUPTED, REGRESSION, EdgetextError, InputError, WriteError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
+    from edgetext.bench.settings import BenchSettings
     from edgetext.cli.console import Console
 
-INTERRUPTED = 130  # see cli.main
 BESIDE = "beside"
 USAGE = """edgetext bench BUNDLE [--baseline CHECKPOINT] [--data DATA] -o DIR [options]
        edgetext bench show FILE
@@ -39,12 +39,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline", type=Path, metavar="CHECKPOINT", help="what it was exported from, for torch rows"
     )
-    parser.add_argument("--data", help="labelled text; default: the held-out rows of the baseline's split")
-    parser.add_argument("--text-column", metavar="NAME", help="the column with the text")
-    parser.add_argument("--label-column", metavar="NAME", help="the column with the label")
+    add_labelled_rows(parser, "labelled text (default: the held-out rows of the baseline's split)")
     parser.add_argument("-o", "--output", type=Path, help="folder for results and report; file for readers")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --output")
-    parser.add_argument("--backends", metavar="A,B", help="only these; all for every one (default: the short list)")
+    parser.add_argument(
+        "--backends",
+        type=lambda words: tuple(words.split(",")) if words else (),
+        default=(),
+        metavar="A,B",
+        help="only these; all for every one (default: the short list)",
+    )
+    _add_amounts(parser)
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="OLD",
+        help="measure the bundle OLD in the same rounds, into DIR/beside, and compare the two",
+    )
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="METRIC>N%",
+        help="compare: exit code 4 when a row got worse by more, with certainty; may be given several times",
+    )
+    add_scenario_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+
+
+def _add_amounts(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say how much is measured."""
     parser.add_argument("--limit", type=int, metavar="N", help="predict so many rows, drawn at random")
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="for every program (default: usable cores)"
@@ -68,10 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="texts in a batch (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of turns and of --limit (default: 0)")
-    parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one request (default: 600)")
-    add_compare_arguments(parser)
-    add_scenario_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+    parser.add_argument(
+        "--timeout", dest="timeout_s", type=float, default=600.0, metavar="S", help="for one request (default: 600)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,79 +110,85 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
-    from edgetext.bench.beside import split
-    from edgetext.bench.heldout import find_held_out
-    from edgetext.bench.limits import read_limit
-    from edgetext.bench.registry import choose_backends
-    from edgetext.bench.report import write_report
-    from edgetext.bench.run import BenchInterrupted, run_bench
-    from edgetext.bench.settings import BenchSettings
-    from edgetext.checkpoint import open_checkpoint
-    from edgetext.cli.console import open_console
+    from edgetext.bench.merge import split
+    from edgetext.bench.run import BenchInterrupted
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
-    from edgetext.runtime.bundle import open_bundle
 
-    if arguments.output is None:
-        raise InputError("say where the results go: -o DIR")
-    for text in arguments.fail_if:  # before minutes are spent
-        read_limit(text)
-    settings = BenchSettings(
-        threads=arguments.threads,
-        rounds=arguments.rounds,
-        within=arguments.within,
-        max_rounds=arguments.max_rounds,
-        slices=arguments.slices,
-        batch=arguments.batch,
-        seed=arguments.seed,
-        timeout_s=arguments.timeout,
-        **scenario_settings(arguments),
-    )
-    names = arguments.backends.split(",") if arguments.backends else None
-    choose_backends(names)
-    for path in filter(None, (bundle, arguments.beside)):
-        open_bundle(path)
+    settings = _checked_settings(arguments, bundle)
     with new_folder(arguments.output, REPORT, overwrite=arguments.overwrite) as folder:
-        rows = find_held_out(
-            open_checkpoint(arguments.baseline) if arguments.baseline else None,
-            arguments.data,
-            text_column=arguments.text_column,
-            label_column=arguments.label_column,
-            limit=arguments.limit,
-            seed=arguments.seed,
-        )
-        with open_console().progress() as progress:
-            try:
-                results = run_bench(
-                    bundle,
-                    arguments.baseline,
-                    rows,
-                    beside=arguments.beside,
-                    settings=settings,
-                    backends=names,
-                    progress=progress,
-                )
-                code = 0
-            except BenchInterrupted as interrupted:
-                results, code = interrupted.results, INTERRUPTED
-        results, other = split(results)
         try:
-            write_report(folder, results)
-            if arguments.beside:
-                (folder / BESIDE).mkdir()
-                write_report(folder / BESIDE, other)
-        except WriteError:  # what took minutes to measure is shown at least
-            _print(arguments, results)
-            raise
+            measured, code = _measured(arguments, bundle, settings), 0
+        except BenchInterrupted as interrupted:
+            measured, code = interrupted.results, INTERRUPTED
+        results, other = split(measured)
+        _write(arguments, folder, results, other)
     if not (arguments.json and arguments.beside):  # one JSON document at a time: then it is the comparison
         _print(arguments, results)
     written = sorted(path.name for path in arguments.output.iterdir())
     print(terminal("written: " + ", ".join(f"{arguments.output}/{name}" for name in written)), file=sys.stderr)
     if arguments.beside and not code:
-        code = print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+        code = _print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
     if not code:
         refuse_unmeasured(results)
     return code
+
+
+def _checked_settings(arguments: argparse.Namespace, bundle: Path) -> BenchSettings:
+    """Refuses what cannot work before minutes are spent on it."""
+    from edgetext.bench.compare import read_limit
+    from edgetext.bench.registry import choose_backends
+    from edgetext.bench.settings import BenchSettings
+    from edgetext.runtime.bundle import open_bundle
+
+    if arguments.output is None:
+        raise InputError("say where the results go: -o DIR")
+    for text in arguments.fail_if:
+        read_limit(text)
+    settings = settings_of(BenchSettings, arguments, scenarios=checked_scenarios(arguments))
+    choose_backends(arguments.backends)
+    for path in filter(None, (bundle, arguments.beside)):
+        open_bundle(path)
+    return settings
+
+
+def _measured(arguments: argparse.Namespace, bundle: Path, settings: BenchSettings) -> Results:
+    from edgetext.bench.heldout import find_held_out
+    from edgetext.bench.run import run_bench
+    from edgetext.checkpoint import open_checkpoint
+    from edgetext.cli.console import open_console
+
+    rows = find_held_out(
+        open_checkpoint(arguments.baseline) if arguments.baseline else None,
+        arguments.data,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        limit=arguments.limit,
+        seed=arguments.seed,
+    )
+    with open_console().progress() as progress:
+        return run_bench(
+            bundle,
+            arguments.baseline,
+            rows,
+            beside=arguments.beside,
+            settings=settings,
+            progress=progress,
+        )
+
+
+def _write(arguments: argparse.Namespace, folder: Path, results: Results, other: Results) -> None:
+    """Writes the report; what took minutes to measure is shown at least, where that is refused."""
+    from edgetext.bench.report import write_report
+
+    try:
+        write_report(folder, results)
+        if arguments.beside:
+            (folder / BESIDE).mkdir()
+            write_report(folder / BESIDE, other)
+    except WriteError:
+        _print(arguments, results)
+        raise
 
 
 def _show(arguments: argparse.Namespace, files: list[Path]) -> int:
@@ -209,7 +238,7 @@ def _compare(arguments: argparse.Namespace, files: list[Path]) -> int:
     if len(files) != 2:
         raise InputError(f"compare takes two results files, the old one and the new one, found {len(files)}")
     old, new = (read_results(file) for file in files)
-    return print_comparison(arguments, old, new, (str(files[0]), str(files[1])))
+    return _print_comparison(arguments, old, new, (str(files[0]), str(files[1])))
 
 
 _READERS: dict[str, Callable[[argparse.Namespace, list[Path]], int]] = {
@@ -245,7 +274,6 @@ def refuse_unmeasured(results: Results) -> None:
         EdgetextError: No row was measured.
     """
     from edgetext.bench.results import MEASURED
-    from edgetext.errors import EdgetextError
 
     if any(row.status == MEASURED for row in results.rows):
         return
@@ -259,6 +287,36 @@ def _print(arguments: argparse.Namespace, results: Results) -> None:
     print_results(results, open_console(), as_json=arguments.json)
     if not arguments.json:
         print_costs(arguments, results, open_console())
+
+
+def _print_comparison(arguments: argparse.Namespace, old: Results, new: Results, names: tuple[str, str]) -> int:
+    """Prints what got worse, and gives the exit code.
+
+    Raises:
+        DataError: They predicted different rows.
+        InputError: They cannot be compared, or a limit cannot be read.
+        EdgetextError: No row was measured in both.
+    """
+    from edgetext.bench.compare import compare, read_limit, regressions
+    from edgetext.bench.show import COMPARED, comparison_rows
+    from edgetext.cli.console import open_console
+
+    limits = [read_limit(text) for text in arguments.fail_if]
+    comparison = compare(old, new, names)
+    found = regressions(comparison, limits)
+    console = open_console()
+    if arguments.json:
+        console.say_json({**comparison.to_json(), "regressions": found})
+    else:
+        title = f"{names[1]} against {names[0]}: percent worse [95 %], accuracy in points; * shows a difference"
+        console.table(title, list(COMPARED), comparison_rows(comparison))
+        for sentence in (*comparison.notes, *comparison.lost):
+            console.say(sentence)
+        for sentence in found:
+            console.say(f"regression: {sentence}")
+    if not (found or comparison.pairs):
+        raise EdgetextError(f"no row was measured in both {names[0]} and {names[1]}: nothing was compared")
+    return REGRESSION if found else 0
 
 
 def _only(files: list[Path]) -> Path:

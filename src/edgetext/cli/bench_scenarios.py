@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgetext.errors import InputError
 
 if TYPE_CHECKING:
-    from edgetext.bench.capacity import Capacity
-    from edgetext.bench.cost import Cost
+    from edgetext.bench.cost import Capacity, Cost
     from edgetext.bench.results import Results
     from edgetext.cli.console import Console
 
@@ -24,6 +23,7 @@ def add_scenario_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--duration",
+        dest="scenario_seconds",
         type=float,
         default=3.0,
         metavar="S",
@@ -31,6 +31,7 @@ def add_scenario_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--p99-bound",
+        dest="p99_bound_ms",
         type=float,
         default=50.0,
         metavar="MS",
@@ -46,15 +47,14 @@ def add_scenario_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def scenario_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Gives the fields of ``BenchSettings`` that the flags set.
+def checked_scenarios(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Returns the scenarios that were asked for, before minutes are spent on what cannot be printed in the end.
 
     Raises:
         InputError: There is no scenario of that name, or the tables that are asked for cannot come of the figures.
         MissingExtraError: LoadGen is not installed.
     """
-    from edgetext.bench.capacity import check_loads
-    from edgetext.bench.cost import cost_per_million
+    from edgetext.bench.cost import check_loads, cost_per_million
     from edgetext.bench.scenarios import choose_scenarios
 
     scenarios = choose_scenarios(arguments.scenarios)
@@ -64,11 +64,7 @@ def scenario_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         check_loads(_numbers(arguments.requests_per_s))
         if not {"single_stream", "server"} <= {*scenarios}:
             raise InputError("--requests-per-s needs --scenarios single_stream,server")
-    return {
-        "scenarios": scenarios,
-        "scenario_seconds": arguments.duration,
-        "p99_bound_ms": arguments.p99_bound,
-    }
+    return scenarios
 
 
 def print_costs(arguments: argparse.Namespace, results: Results, console: Console) -> None:
@@ -84,7 +80,7 @@ def print_costs(arguments: argparse.Namespace, results: Results, console: Consol
         title = f"A million predictions at {arguments.price_per_hour:g} an hour"
         console.table(title, ["", "in batches", "one by one", "installed MB", "joules a text"], _cost_rows(found))
     if arguments.requests_per_s is not None:
-        from edgetext.bench.capacity import capacities
+        from edgetext.bench.cost import capacities
 
         table = _capacity_rows(capacities(results.rows, _numbers(arguments.requests_per_s)))
         console.table("Machines", ["", "requests/s", "p99 ms", "dealt at random", "one line, Erlang C"], table)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from socket import socket
 
+from edgetext.cli.arguments import add_bundle, add_variant
 from edgetext.escape import terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle, or a Hugging Face ONNX folder")
+    add_bundle(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860 on)")
     parser.add_argument(
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a name that the page may be opened under, such as that of a proxy; may be given several times",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in the browser")
-    parser.add_argument("--variant", metavar="NAME", help="model of the bundle, such as int8 or fp32")
+    add_variant(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

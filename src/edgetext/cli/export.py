@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from edgetext.export.objective import DEFAULT_SEARCH_SECONDS, OBJECTIVES
-from edgetext.export.vocabulary import DEFAULT_SIZE
+from edgetext.cli.arguments import add_labelled_rows, settings_of
+from edgetext.cli.train import data_settings
+from edgetext.export.settings import DEFAULT_SEARCH_SECONDS, DEFAULT_VOCABULARY, OBJECTIVES
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -36,11 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint", type=Path, metavar="CHECKPOINT", help="the folder that 'edgetext train' wrote"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="the folder to write")
-    parser.add_argument(
-        "--data", help="labelled rows for the gate (default: the validation rows that the checkpoint names)"
-    )
-    parser.add_argument("--text-column", metavar="NAME", help="the column of --data with the text")
-    parser.add_argument("--label-column", metavar="NAME", help="the column of --data with the label")
+    add_labelled_rows(parser, "labelled rows for the gate (default: the validation rows that the checkpoint names)")
     add_export_arguments(parser)
     parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which schemes there are, and end")
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
@@ -62,7 +58,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         "--trim-vocabulary",
         type=int,
         nargs="?",
-        const=DEFAULT_SIZE,
+        const=DEFAULT_VOCABULARY,
         metavar="TOKENS",
         help="drop tokens that the training texts do not have, down to so many (%(const)s if no number follows)",
     )
@@ -102,12 +98,9 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exports, prints what was written, and says so when the gate refused."""
     from edgetext.cli.console import open_console
-    from edgetext.pipeline import DataSettings, export
+    from edgetext.pipeline import export
 
     settings = export_settings(arguments)
-    data = None
-    if arguments.data is not None:
-        data = DataSettings(arguments.data, arguments.text_column, arguments.label_column)
     console = open_console()
     with console.progress() as progress:
         exported = export(
@@ -115,8 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.output,
             settings,
             progress,
-            data=data,
-            calibration=arguments.calibration,
+            data=data_settings(arguments) if arguments.data is not None else None,
             overwrite=arguments.overwrite,
         )
     show(exported, console, as_json=arguments.json)
@@ -125,27 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def export_settings(arguments: argparse.Namespace) -> ExportSettings:
-    """Gives the settings of a command line that has ``add_export_arguments``."""
-    return replace(
-        settings_from(arguments), text_model=arguments.text_model, trim_vocabulary=arguments.trim_vocabulary
-    )
-
-
-def settings_from(arguments: argparse.Namespace) -> ExportSettings:
-    """Gives the settings of a command line that has ``add_search_arguments``."""
-    from edgetext.export.schemes.registry import SCHEMES
+    """Returns the settings of a command line that has ``add_search_arguments``."""
     from edgetext.export.settings import ExportSettings
 
-    return ExportSettings(
-        max_drop=arguments.max_drop,
-        schemes=(arguments.scheme,) if arguments.scheme else tuple(SCHEMES),
-        strict=arguments.strict,
-        examples=arguments.examples,
-        texts=arguments.texts,
-        objective=arguments.objective,
-        search_seconds=arguments.search_seconds,
-        command=shlex.join(["edgetext", *sys.argv[1:]]),
-    )
+    chosen = {"schemes": (arguments.scheme,)} if arguments.scheme else {}
+    return settings_of(ExportSettings, arguments, command=shlex.join(["edgetext", *sys.argv[1:]]), **chosen)
 
 
 def show(exported: Exported, console: Console, *, as_json: bool) -> None:
@@ -159,13 +135,13 @@ def show(exported: Exported, console: Console, *, as_json: bool) -> None:
 
 def show_search(exported: Exported, console: Console) -> None:
     """Prints the table of the search, if there was one, with its remarks."""
-    from edgetext.export import table
+    from edgetext.export.record import table_cells, table_columns, table_remarks, table_title
 
     record = exported.record
     if len(record.rows) <= 2:  # the reference and the one scheme that was asked for
         return
-    console.table(table.title(record), list(table.columns(record)), table.cells(record))
-    for remark in table.remarks(record):
+    console.table(table_title(record), list(table_columns(record)), table_cells(record))
+    for remark in table_remarks(record):
         console.say(remark)
     console.say("")
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from edgetext import __version__
 from edgetext.cli.streams import cannot_print, drop_the_rest, open_streams, print_anything
-from edgetext.errors import EdgetextError
+from edgetext.errors import INTERRUPTED, EdgetextError, InputError
 from edgetext.escape import terminal
 from edgetext.stopping import stop_as_interrupted
 from edgetext.trouble import failed_write, is_failed_write
@@ -34,8 +34,6 @@ COMMANDS = {
     "demo": "a page to try a bundle in the browser",
 }
 
-INTERRUPTED = 130  # 128 + SIGINT, what shells expect
-WRONG = 2
 STOPS_WITH_ITS_READER = "predict"  # its answers may have no end; the others have more to do than to print
 
 
@@ -72,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
         sentence = _system_error(error)
         if sentence is None:
             raise
-        return _fail(arguments, sentence, WRONG)
+        return _fail(arguments, sentence, InputError.exit_code)
 
 
 def _fail(arguments: argparse.Namespace, sentence: str, code: int) -> int:
@@ -81,7 +79,7 @@ def _fail(arguments: argparse.Namespace, sentence: str, code: int) -> int:
 
 
 def _system_error(error: Exception) -> str | None:
-    """Gives the sentence for what the system refused; ``None`` for what is a fault of this program."""
+    """Finds the sentence for what the system refused; ``None`` for what is a fault of this program."""
     refused = cannot_print(sys.stdout)
     if refused is not None:
         return refused
@@ -103,14 +101,14 @@ def entry() -> NoReturn:
     except SystemExit as left:  # --help, --version, wrong words
         code = left.code
     refused = cannot_print(sys.stdout)  # else Python says so when it ends, in a traceback
-    if refused is not None and code != WRONG:  # which has said it
+    if refused is not None and code != InputError.exit_code:  # which has said it
         print(f"edgetext: error: {refused}", file=sys.stderr)
-        code = code or WRONG
+        code = code or InputError.exit_code
     raise SystemExit(code)
 
 
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """Gives the parser of all commands; only the one that ``words`` names knows its own options."""
+    """Makes the parser of all commands; only the one that ``words`` names knows its own options."""
     parser = argparse.ArgumentParser(
         prog="edgetext",
         description="Labelled text in, a small classifier for plain CPUs out, and what int8 cost it.",

@@ -9,20 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgetext.cli.native import native_errors_aside
-from edgetext.errors import InputError
+from edgetext.cli.arguments import add_bundle, add_variant, settings_of
+from edgetext.cli.streams import native_errors_aside
+from edgetext.errors import INTERRUPTED, InputError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
-    from edgetext.bulk.records import Source
+    from edgetext.bulk.records import OpenRows
+    from edgetext.bulk.rows import TextRow
     from edgetext.runtime.predictor import Predictor
-    from edgetext.runtime.rows import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     _allow_options_before_texts(parser)
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle, or a Hugging Face ONNX folder")
+    add_bundle(parser)
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts; without any, the lines of stdin")
     _add_file_arguments(parser)
     parser.add_argument("--text-column", metavar="NAME", help="column of the input that holds the text")
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--variant", metavar="NAME", help="model of the bundle, such as int8 or fp32")
+    add_variant(parser)
     parser.add_argument(
         "--profile",
         choices=["latency", "throughput", "background"],
@@ -170,12 +171,11 @@ def _open(arguments: argparse.Namespace) -> Predictor:
 
 
 @contextmanager
-def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Source]:
-    from edgetext.bulk.read import open_rows, stream_of_lines
-    from edgetext.bulk.records import Source, TextColumn
+def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[OpenRows]:
+    from edgetext.bulk.records import OpenRows, TextColumn, open_rows, stream_of_lines
 
     if arguments.texts:
-        yield Source("the command line", _given(arguments), 0, lambda: 0, ("text",))
+        yield OpenRows("the command line", _given(arguments), 0, lambda: 0, ("text",))
     elif arguments.input:
         column = TextColumn(arguments.text_column, classify.manifest.text_column)
         with open_rows(arguments.input, column, _note) as source:
@@ -186,21 +186,21 @@ def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Sour
 
 
 @contextmanager
-def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[Row]]:
-    """Gives the rows to answer on the terminal; what reads files is not loaded for texts that stand there."""
+def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[TextRow]]:
+    """Opens the rows to answer on the terminal; what reads files is not loaded for texts that stand there."""
     if arguments.texts:
         yield _given(arguments)
         return
-    from edgetext.bulk.read import good_rows
+    from edgetext.bulk.records import good_rows
 
     with _source(classify, arguments) as source:
         yield good_rows(source)
 
 
-def _given(arguments: argparse.Namespace) -> Iterator[Row]:
-    from edgetext.runtime.rows import Row
+def _given(arguments: argparse.Namespace) -> Iterator[TextRow]:
+    from edgetext.bulk.rows import TextRow
 
-    return (Row(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
+    return (TextRow(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
 
 
 def _note(sentence: str) -> None:
@@ -216,9 +216,9 @@ def _explain_typing() -> None:
 
 
 def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
-    from edgetext.runtime.answers import json_line, plain_line
+    from edgetext.bulk.rows import classify_rows
+    from edgetext.cli.answers import json_line, plain_line
     from edgetext.runtime.batching import WINDOW_TEXTS
-    from edgetext.runtime.rows import classify_rows
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
     window = 1 if typed else WINDOW_TEXTS
@@ -229,15 +229,13 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
 
 
 def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
-    from edgetext.bulk.job import FileJob, predict_source
-    from edgetext.cli.main import INTERRUPTED
-    from edgetext.cli.rate import show_rate
+    from edgetext.bulk.job import FileJob, predict_rows
+    from edgetext.cli.console import show_rate
 
-    names = ("output", "input", "rejects", "text_column", "top_k", "resume", "overwrite", "spreadsheet")
-    job = FileJob(**{name: getattr(arguments, name) for name in names})
+    job = settings_of(FileJob, arguments)
     try:
         with _source(classify, arguments) as source, show_rate() as report:
-            outcome = predict_source(classify, source, job, report)
+            outcome = predict_rows(classify, source, job, report)
     except KeyboardInterrupt:
         print(f"\nedgetext predict: interrupted{_kept(job.output)}", file=sys.stderr)
         return INTERRUPTED

@@ -79,7 +79,6 @@ def _settings(arguments: argparse.Namespace) -> pipeline.RunSettings:
         training=training_settings(arguments),
         export=export_settings(arguments),
         bench=pipeline.BenchSettings(threads=arguments.threads),
-        calibration=arguments.calibration,
     )
 
 
@@ -100,14 +99,14 @@ def _show(arguments: argparse.Namespace, console: Console, made: pipeline.Run) -
 
 
 def _name(data: str) -> str:
-    """Gives a folder's name for the data: the file's without its ending, or the last part of a Hub name."""
+    """Chooses a folder's name for the data: the file's without its ending, or the last part of a Hub name."""
     if data.startswith(("hub:", "builtin:")):
         return data.partition(":")[2].partition("@")[0].rpartition("/")[2].replace(":", "_")
     return Path(data).stem
 
 
 def _program() -> str:
-    """Gives what a user must type to run edgetext from here."""
+    """Tells what a user must type to run edgetext from here."""
     if shutil.which("edgetext"):
         return "edgetext"
     script = Path(sys.argv[0])

@@ -1,16 +1,19 @@
-"""The standard streams of the program: closed ones, readers that leave, and a full disk behind them."""
+"""The standard streams of the program: closed ones, readers that leave, a full disk, words of native code."""
 
 from __future__ import annotations
 
 import codecs
-import contextlib
+import faulthandler
 import io
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 _JSON_ESCAPES = "edgetext-json"
+_STDERR = 2
 
 
 class _Steady(io.FileIO):
@@ -92,13 +95,43 @@ def cannot_print(stream: TextIO) -> str | None:
 
 def drop_the_rest(stream: TextIO) -> None:
     """Sends what is and will be printed nowhere."""
-    with contextlib.suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):
         _to_nothing(stream.fileno())
         stream.flush()
 
 
+@contextmanager
+def native_errors_aside() -> Iterator[None]:
+    """Keeps what native code writes to descriptor 2 off the terminal; Python's own ``sys.stderr`` still gets there.
+
+    The Rust of tokenizers writes two lines before it gives up on a text, which cannot be told otherwise, and raises
+    an exception that says the same. Only a program that owns its process may do this, so that it stands here and
+    not in the runtime. Whoever looks for a crash (``python -X faulthandler``) sees everything.
+    """
+    try:
+        kept = -1 if faulthandler.is_enabled() or sys.stderr is None else os.dup(_STDERR)
+    except OSError:  # closed
+        kept = -1
+    if kept < 0:
+        yield
+        return
+    before = sys.stderr
+    before.flush()
+    _to_nothing(_STDERR)
+    if _is_descriptor(before):
+        sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1, encoding=before.encoding, errors=before.errors)
+    try:
+        yield
+    finally:
+        if sys.stderr is not before:
+            sys.stderr.close()
+            sys.stderr = before
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+
+
 def _text(raw: io.FileIO, present: TextIO | None = None, errors: str = "strict") -> TextIO:
-    """Gives a stream of text as Python itself makes it, in the encoding of the one that is there."""
+    """Makes a stream of text as Python itself makes it, in the encoding of the one that is there."""
     kind = io.BufferedReader if raw.readable() else io.BufferedWriter
     return io.TextIOWrapper(
         kind(raw),
@@ -106,6 +139,14 @@ def _text(raw: io.FileIO, present: TextIO | None = None, errors: str = "strict")
         errors=getattr(present, "errors", None) or errors,
         line_buffering=raw.isatty() or raw.fileno() == 2 or getattr(present, "write_through", False),  # python -u
     )
+
+
+def _is_descriptor(stream: object) -> bool:
+    """Tells whether a stream writes to descriptor 2, and not to where a test or an app has turned it."""
+    try:
+        return bool(stream.fileno() == _STDERR)  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def _to_nothing(number: int) -> None:

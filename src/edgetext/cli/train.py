@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgetext.cli.arguments import settings_of
+
 if TYPE_CHECKING:
     from edgetext.checkpoint import Checkpoint
     from edgetext.cli.console import Console
@@ -118,36 +120,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def data_settings(arguments: argparse.Namespace) -> DataSettings:
-    """Gives the settings of a command line that has ``data`` and ``add_data_arguments``."""
+    """Returns the settings of a command line that has ``data`` and columns."""
     from edgetext.data.settings import DataSettings
 
-    return DataSettings(
-        uri=arguments.data,
-        text_column=arguments.text_column,
-        label_column=arguments.label_column,
-        split_column=arguments.split_column,
-        validation=arguments.validation,
-        test=arguments.test,
-        drop_invalid=arguments.drop_invalid,
-    )
+    return settings_of(DataSettings, arguments, uri=arguments.data)
 
 
 def training_settings(arguments: argparse.Namespace) -> TrainArguments:
-    """Gives the settings of a command line that has ``add_training_arguments``."""
+    """Returns the settings of a command line that has ``add_training_arguments``."""
     from edgetext.train.arguments import TrainArguments
 
-    return TrainArguments(
-        epochs=arguments.epochs,
-        learning_rate=arguments.learning_rate,
-        batch_size=arguments.batch_size,
-        max_length=arguments.max_length,
-        bf16=arguments.bf16,
-        seed=arguments.seed,
-    )
+    return settings_of(TrainArguments, arguments)
 
 
 def summary(checkpoint: Checkpoint) -> dict[str, object]:
-    """Gives what ``--json`` prints."""
+    """Collects what ``--json`` prints."""
     metrics = checkpoint.training["metrics"]
     return {
         "checkpoint": str(checkpoint.path),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgetext.cli.export import add_search_arguments, refuse_without_int8, settings_from, show
+from edgetext.cli.arguments import add_labelled_rows
+from edgetext.cli.export import add_search_arguments, export_settings, refuse_without_int8, show
 from edgetext.errors import InputError
 
 
@@ -13,9 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's words."""
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder that 'edgetext export' wrote")
     parser.add_argument("-o", "--output", type=Path, metavar="NEW", help="the folder to write")
-    parser.add_argument("--data", help="labelled rows for the gate (default: those that the bundle keeps)")
-    parser.add_argument("--text-column", metavar="NAME", help="the column of --data with the text")
-    parser.add_argument("--label-column", metavar="NAME", help="the column of --data with the label")
+    add_labelled_rows(parser, "labelled rows for the gate (default: those that the bundle keeps)")
     add_search_arguments(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the output folder, or without -o the bundle itself"
@@ -31,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.output is None and not arguments.overwrite:
         raise InputError("say where the tuned bundle goes: -o NEW, or --overwrite to replace BUNDLE itself")
-    settings = settings_from(arguments)
+    settings = export_settings(arguments)
     rows = None
     if arguments.data is not None:
         rows = load(arguments.data, text_column=arguments.text_column, label_column=arguments.label_column).examples

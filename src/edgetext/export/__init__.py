@@ -8,14 +8,14 @@ from edgetext.lazy import hand_out
 
 if TYPE_CHECKING:
     from edgetext.export.assembly import Exported
-    from edgetext.export.calibration import Calibration
     from edgetext.export.export import export_bundle
     from edgetext.export.settings import ExportSettings
+    from edgetext.export.tuning import CalibrationTexts
 else:
     __getattr__ = hand_out(
         __name__,
         {
-            "Calibration": "edgetext.export.calibration",
+            "CalibrationTexts": "edgetext.export.tuning",
             "ExportSettings": "edgetext.export.settings",
             "Exported": "edgetext.export.assembly",
             "export_bundle": "edgetext.export.export",
@@ -23,7 +23,7 @@ else:
     )
 
 __all__ = [
-    "Calibration",
+    "CalibrationTexts",
     "ExportSettings",
     "Exported",
     "export_bundle",

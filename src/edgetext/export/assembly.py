@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from edgetext import __version__
 from edgetext.checkpoint import Metrics
-from edgetext.export.candidates import FP32, FP32_FILE, INT8_FILE, Workshop
 from edgetext.export.card import write_card
 from edgetext.export.drift import with_batch_effect
-from edgetext.export.onnx_export import Agreement
-from edgetext.export.record import Record, write_record
-from edgetext.export.search import Found, search
+from edgetext.export.record import SearchRecord, write_record
+from edgetext.export.search import search
+from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import MANIFEST_FIELD, Tuning, write_tuning
-from edgetext.export.workshop import TOKENIZER_FILES
+from edgetext.export.workshop import FP32, TOKENIZER_FILES, Workshop
+from edgetext.measure.environment import library_versions
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
 
-_DEMO_EXAMPLES = 4
+_FP32_FILE = "onnx/model.onnx"
+_INT8_FILE = "onnx/model_quantized.onnx"  # the name that transformers.js and Optimum expect
+_EXAMPLES_FIELD, _DEMO_EXAMPLES = "examples", 4
+_LIBRARIES = (
+    "edgetext",
+    "torch",
+    "transformers",
+    "optimum",
+    "optimum-onnx",
+    "onnx",
+    "onnxruntime",
+    "tokenizers",
+    "numpy",
+)
 
 
 @dataclass(frozen=True)
@@ -29,18 +44,16 @@ class Exported:
         path: The folder.
         manifest: What ``bundle.json`` says.
         record: What ``export.json`` says: every scheme that was tried, and what came of it.
-        agreement: How far the fp32 graph is from torch; ``None`` where no torch model was at hand.
     """
 
     path: Path
     manifest: Manifest
-    record: Record
-    agreement: Agreement | None = None
+    record: SearchRecord
 
     @property
     def examples(self) -> tuple[str, ...]:
         """The held-out texts that the manifest keeps for the demo page."""
-        return tuple(self.manifest.extra.get("examples", ()))
+        return tuple(self.manifest.extra.get(_EXAMPLES_FIELD, ()))
 
     @property
     def refused(self) -> bool:
@@ -57,43 +70,63 @@ def search_into(folder: Path, shop: Workshop, tuning: Tuning, metrics: Metrics, 
         tuning: The texts that it was set up with.
         metrics: Of the torch checkpoint, for the record.
         keep: Whether texts go into the bundle.
-
-    Raises:
-        InputError: What was given cannot be used.
     """
-    found = search(shop)
+    best, record = search(shop)
     about = {"texts": len(tuning.calibration.texts), "origin": tuning.calibration.origin}
-    record = replace(found.record, calibration=about, metrics=metrics)
-    manifest = _assemble(folder, shop, found, tuning if keep else None)
+    record = replace(record, calibration=about, metrics=metrics)
+    manifest = _assemble(folder, shop, best, tuning if keep else None)
     write_record(folder, record)
     write_card(folder, manifest, record)
     return Exported(folder, with_batch_effect(folder, manifest, shop.texts), record)
 
 
-def _assemble(folder: Path, shop: Workshop, found: Found, tuning: Tuning | None) -> Manifest:
-    """Fills the bundle's folder from the workshop, and gives the manifest as written."""
+def renewed(manifest: Manifest, settings: ExportSettings) -> Manifest:
+    """Says in a manifest what runs now, and leaves out what a bundle of before does not hand on.
+
+    Args:
+        manifest: Of the workshop.
+        settings: Example texts of a bundle of before stay in it where the user wants some.
+    """
+    dropped = {MANIFEST_FIELD, "text_model"}  # the file of the latter was made of another model
+    dropped |= set() if settings.texts and settings.examples else {_EXAMPLES_FIELD}
+    here_and_now = {
+        "libraries": library_versions(_LIBRARIES),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": settings.command,
+    }
+    return replace(
+        manifest,
+        provenance={**manifest.provenance, **here_and_now},
+        created_with=f"edgetext {__version__}",
+        extra={name: value for name, value in manifest.extra.items() if name not in dropped},
+    )
+
+
+def _assemble(folder: Path, shop: Workshop, best: Variant | None, tuning: Tuning | None) -> Manifest:
+    """Fills the bundle's folder from the workshop; the manifest comes back as written."""
     (folder / "onnx").mkdir()
     for name in TOKENIZER_FILES:
         if (shop.folder / name).is_file():
             shutil.copyfile(shop.folder / name, folder / name)
-    variants = [_placed(folder, shop.folder, shop.manifest.variant(FP32), FP32, FP32_FILE)]
-    if found.best is not None:
-        variants.append(_placed(folder, shop.folder, found.best, *_place(found.best)))
+    variants = [_placed(folder, shop.folder, shop.manifest.variant(FP32), FP32, _FP32_FILE)]
+    if best is not None:
+        variants.append(_placed(folder, shop.folder, best, *_place(best)))
     shutil.rmtree(shop.folder)
-    extra = dict(shop.manifest.extra)
+    manifest = renewed(shop.manifest, shop.settings)
+    extra = dict(manifest.extra)
     if tuning is not None:
         if shop.settings.examples:
-            extra["examples"] = [example.text for example in tuning.examples[:_DEMO_EXAMPLES]]
+            extra[_EXAMPLES_FIELD] = [example.text for example in tuning.examples[:_DEMO_EXAMPLES]]
         extra[MANIFEST_FIELD] = write_tuning(folder, tuning)
-    manifest = replace(shop.manifest, variants=tuple(variants), default_variant=variants[-1].name, extra=extra)
+    manifest = replace(manifest, variants=tuple(variants), default_variant=variants[-1].name, extra=extra)
     return write_manifest(folder, manifest)
 
 
 def _place(best: Variant) -> tuple[str, str]:
-    """Gives the name and the file of the chosen model."""
-    if best.precision == "fp32":
+    """The name and the file of the chosen model."""
+    if best.precision == FP32:
         return best.scheme, f"onnx/model_{best.scheme.replace('-', '_')}.onnx"
-    return best.precision, INT8_FILE
+    return best.precision, _INT8_FILE
 
 
 def _placed(folder: Path, workshop: Path, variant: Variant, name: str, file: str) -> Variant:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.escape import code, markdown, yaml
-from edgetext.export import table
-from edgetext.export.record import Record
+from edgetext.export.record import SearchRecord, table_cells, table_columns, table_remarks
 from edgetext.files import write_atomically
 from edgetext.metrics.report import macro_f1_words
 from edgetext.runtime.manifest import Manifest, Variant
@@ -19,7 +18,7 @@ _NAMED_LABELS = 20
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
-def write_card(folder: Path, manifest: Manifest, record: Record) -> None:
+def write_card(folder: Path, manifest: Manifest, record: SearchRecord) -> None:
     """Writes the card into the bundle's folder."""
     sections = [
         _front_matter(manifest),
@@ -78,12 +77,12 @@ def _cost(default: Variant) -> str:
     return f"The default against fp32: {markdown(str(default.evaluation['sentence']))}.{rescued}"
 
 
-def _search(record: Record) -> str:
+def _search(record: SearchRecord) -> str:
     if not record.rows:
         return ""
     environment = record.environment
-    rows = [[markdown(cell) for cell in row] for row in table.cells(record)]
-    remarks = [f"- {markdown(remark)}" for remark in table.remarks(record)]
+    rows = [[markdown(cell) for cell in row] for row in table_cells(record)]
+    remarks = [f"- {markdown(remark)}" for remark in table_remarks(record)]
     return "\n".join(
         [
             "## The search",
@@ -94,7 +93,7 @@ def _search(record: Record) -> str:
             f"{str(environment.get('date'))[:10]}. `export.json` has all of it; `edgetext tune` repeats it on "
             "another machine.",
             "",
-            *_table(table.columns(record), rows),
+            *_table(table_columns(record), rows),
             *(["", *remarks] if remarks else []),
         ]
     )
@@ -120,7 +119,7 @@ def _label_rows(per_label: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _share(value: object) -> str:
-    """Gives a share; a dash where there is none, or no number: a bundle that is tuned may be written by anybody."""
+    """A share; a dash where there is none, or no number: a bundle that is tuned may be written by anybody."""
     return f"{value:.3f}" if isinstance(value, int | float) else "–"
 
 
@@ -144,5 +143,5 @@ def _base_model(manifest: Manifest) -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Gives the lines of a table; the cells are Markdown already."""
+    """The lines of a table; the cells are Markdown already."""
     return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *(f"| {' | '.join(row)} |" for row in rows)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgetext.errors import InputError
-from edgetext.export.calibration import sample
+from edgetext.export.tuning import sample
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.predictor import Predictor
 
@@ -47,7 +47,7 @@ class BatchEffect:
     labels_flipped: float
 
     def to_json(self) -> dict[str, Any]:
-        """Gives it as plain JSON values."""
+        """The effect as plain JSON values."""
         return asdict(self)
 
 
@@ -117,7 +117,7 @@ def _probabilities(classify: Predictor, texts: Sequence[str], batch: int) -> Flo
 
 
 def _decided(probabilities: FloatArray, manifest: Manifest) -> NDArray[Any]:
-    """Gives the class index, or for multi label which labels reach their thresholds; a row a text."""
+    """The class index, or for multi label which labels reach their thresholds; a row a text."""
     if manifest.thresholds is None:
         best: NDArray[np.intp] = probabilities.argmax(axis=1)[:, None]
         return best

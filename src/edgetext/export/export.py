@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from edgetext.checkpoint import Checkpoint
 from edgetext.data.example import Example
-from edgetext.export.calibration import Calibration, find_calibration
 from edgetext.export.settings import ExportSettings
-from edgetext.export.tuning import Tuning, check_held_out
+from edgetext.export.tuning import Tuning, check_held_out, find_tuning, read_calibration
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
@@ -26,7 +25,6 @@ def export_bundle(
     output: Path | str,
     settings: ExportSettings | None = None,
     *,
-    calibration: Calibration | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
@@ -37,13 +35,12 @@ def export_bundle(
         held_out: Labelled texts that the model was not trained on; the gate decides on them.
         output: The folder to write; it appears whole or not at all.
         settings: What the user chose.
-        calibration: Texts for schemes that fix the activations' scales; by default training rows of the checkpoint.
         overwrite: Whether a folder that is there may be replaced.
         progress: Told of each step.
 
     Raises:
         InputError: There is no held-out text.
-        DataError: A label of the texts is unknown to the model, or a calibration text is empty.
+        DataError: A label of the texts is unknown to the model, or the calibration rows cannot be used.
         ModelError: The architecture cannot be exported, or the tokenizer cannot be trimmed or put into a text model
             where that was asked for.
         OutputExistsError: The output folder is taken.
@@ -53,9 +50,10 @@ def export_bundle(
     output = Path(output)
     refuse_existing(output, BUNDLE, overwrite=overwrite)
     check_held_out(held_out, checkpoint.labels, str(checkpoint.path))
-    if calibration is None:
-        calibration, held_out = find_calibration(checkpoint, held_out)
-    tuning = Tuning(calibration, tuple(held_out))
+    calibration = settings.calibration
+    if isinstance(calibration, str):
+        calibration = read_calibration(calibration)
+    tuning = Tuning(calibration, tuple(held_out)) if calibration else find_tuning(checkpoint, held_out)
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
         exported = _export_into(folder, checkpoint, tuning, settings, progress)
     return replace(exported, path=output)
@@ -66,17 +64,20 @@ def _export_into(
 ) -> Exported:
     """Does the work; torch and Optimum, whose import takes seconds, come in here, when all else is checked."""
     from edgetext.export.assembly import search_into
-    from edgetext.export.text.wanted import check_tokenizer, with_text_model
-    from edgetext.export.vocabulary.workshop import training_texts, trim_workshop
     from edgetext.export.workshop import from_checkpoint
 
-    shop, agreement = from_checkpoint(folder, checkpoint, tuning, settings, progress)
+    shop = from_checkpoint(folder, checkpoint, tuning, settings, progress)
     if settings.text_model:
-        check_tokenizer(shop.folder)
+        from edgetext.export.text_graph import tokenizing_graph
+
+        tokenizing_graph(shop.folder)  # a tokenizer without an operator is refused before a search is spent on it
     if settings.trim_vocabulary is not None:
+        from edgetext.export.vocabulary import training_texts, trim_workshop
+
         shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
     exported = search_into(folder, shop, tuning, checkpoint.training.get("metrics", {}), keep=settings.texts)
-    manifest = exported.manifest
     if settings.text_model:
-        manifest = with_text_model(folder, manifest, shop.texts, progress)
-    return replace(exported, manifest=manifest, agreement=agreement)
+        from edgetext.export.text_model import with_text_model
+
+        exported = replace(exported, manifest=with_text_model(folder, exported.manifest, shop.texts, progress))
+    return exported

@@ -133,7 +133,7 @@ def _cannot_export(model_type: str, said: str) -> str:
 
 
 def _network(checkpoint: Checkpoint, room: Path) -> Any:
-    """Gives the classifier as torch runs it, once its tokenizer fits it and all of its weights are numbers."""
+    """Loads the classifier as torch runs it, once its tokenizer fits it and all of its weights are numbers."""
     source = _source(checkpoint, room)
     network = load_classifier(source, extra="export", dtype=torch.float32).eval()
     tokenizer = load_tokenizer(source, extra="export")

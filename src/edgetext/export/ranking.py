@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from edgetext.export.candidates import FP32, Candidate, Workshop
-from edgetext.export.halving import Estimate, Timing, clearly_slower, compare, halve
-from edgetext.export.record import Row, Status
-from edgetext.export.timing import Stopwatch
+from edgetext.export.record import SchemeOutcome, Status
+from edgetext.export.timing import Stopwatch, Timing, compare, halve
+from edgetext.export.workshop import FP32, Candidate, Workshop, changes, open_with
+from edgetext.measure.stats import mean_ratio
 from edgetext.runtime.threads import usable_threads
 
 FINALISTS = 4
@@ -30,7 +30,7 @@ class Ranking:
     """
 
     order: tuple[str, ...]
-    rows: Mapping[str, Row]
+    rows: Mapping[str, SchemeOutcome]
     fp32_is_as_fast: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -56,7 +56,7 @@ def rank_by_size(reference_bytes: int, candidates: Sequence[Candidate]) -> Ranki
     """
     size = {candidate.scheme: candidate.variant.bytes for candidate in candidates}
     order = by_preference(sorted(size, key=lambda name: size[name]), list(size), partial(_clearly_larger, size))
-    rows = {FP32: Row(FP32, "reference", "the graph as exported", reference_bytes)}
+    rows = {FP32: SchemeOutcome(FP32, "reference", "the graph as exported", reference_bytes)}
     for candidate in candidates:
         times = candidate.variant.bytes / min(size.values())
         status: Status = "larger" if times > _SAME_SIZE else "not_judged"
@@ -83,7 +83,7 @@ def by_preference(
 
 
 def _rank_by_time(shop: Workshop, candidates: Sequence[Candidate], until: float) -> Ranking:
-    shop.open([candidate.variant for candidate in candidates])
+    open_with(shop, [candidate.variant for candidate in candidates])
     watch = Stopwatch(
         bundle=shop.folder,
         objective=shop.settings.objective,
@@ -97,12 +97,12 @@ def _rank_by_time(shop: Workshop, candidates: Sequence[Candidate], until: float)
     timings = halve(names, watch, FINALISTS)
     last = max((timing.rung for timing in timings.values()), default=0)
     finalists = [name for name, timing in timings.items() if timing.rung == last]
-    changes = shop.changes(finalists)
-    preferred = by_change(candidates, changes)
-    order = by_preference(finalists, preferred, lambda one, other: clearly_slower(timings[one], timings[other]))
+    change = changes(shop, finalists)
+    preferred = by_change(candidates, change)
+    order = by_preference(finalists, preferred, partial(_clearly_slower, timings))
     rows = {FP32: _reference_row(shop, watch, timings, finalists)}
     rows |= {one.scheme: _timed_row(one, timings.get(one.scheme), watch) for one in candidates}
-    rows |= {name: replace(rows[name], change=change) for name, change in changes.items()}
+    rows |= {name: replace(rows[name], change=value) for name, value in change.items()}
     as_fast = {name for name in finalists if _no_faster(timings[name], watch.reference_rounds)}
     return Ranking(order, rows, frozenset(as_fast))
 
@@ -118,35 +118,34 @@ def by_change(candidates: Sequence[Candidate], changes: Mapping[str, float]) -> 
 
 def _reference_row(
     shop: Workshop, watch: Stopwatch, timings: Mapping[str, Timing], finalists: Sequence[str]
-) -> Row:
+) -> SchemeOutcome:
     size = shop.manifest.variant(FP32).bytes
     if not watch.reference_rounds or not finalists:
-        return Row(FP32, "reference", watch.failed.get(FP32, "the graph as exported"), size)
+        return SchemeOutcome(FP32, "reference", watch.failed.get(FP32, "the graph as exported"), size)
     fastest = timings[finalists[0]]
     against = compare(watch.reference_rounds, fastest.rounds)
-    cost = Timing(watch.reference_rounds, fastest.rung, against).estimate
-    return Row(FP32, "reference", "the graph as exported", size, cost, against, fastest.rung)
+    cost = mean_ratio(watch.reference_rounds)
+    return SchemeOutcome(FP32, "reference", "the graph as exported", size, cost, against, fastest.rung)
 
 
-def _timed_row(candidate: Candidate, timing: Timing | None, watch: Stopwatch) -> Row:
+def _timed_row(candidate: Candidate, timing: Timing | None, watch: Stopwatch) -> SchemeOutcome:
     row = _row(candidate)
     if timing is None:
         return row.became("failed", f"it could not be timed: {watch.failed[candidate.scheme]}")
     times = timing.ratio
-    return Row(
-        scheme=row.scheme,
-        status="slower" if times.low > 1 else "not_judged",
-        reason=f"{_times(times)} the time of the fastest, over {len(timing.rounds)} rounds",
-        bytes=row.bytes,
-        cost_ms=timing.estimate,
-        ratio=times,
-        rung=timing.rung,
-        build_seconds=row.build_seconds,
-    )
+    factor = f"{times.value:.2f} times ({times.low:.2f} to {times.high:.2f})"
+    reason = f"{factor} the time of the fastest, over {len(timing.rounds)} rounds"
+    row = row.became("slower" if times.low > 1 else "not_judged", reason)
+    return replace(row, cost_ms=timing.cost_ms, ratio=times, rung=timing.rung)
 
 
-def _row(candidate: Candidate) -> Row:
-    return Row(candidate.scheme, "not_judged", bytes=candidate.variant.bytes, build_seconds=candidate.build_seconds)
+def _row(candidate: Candidate) -> SchemeOutcome:
+    size, seconds = candidate.variant.bytes, candidate.build_seconds
+    return SchemeOutcome(candidate.scheme, "not_judged", bytes=size, build_seconds=seconds)
+
+
+def _clearly_slower(timings: Mapping[str, Timing], one: str, other: str) -> bool:
+    return compare(timings[one].rounds, timings[other].rounds).low > 1
 
 
 def _clearly_larger(size: Mapping[str, int], one: str, other: str) -> bool:
@@ -155,7 +154,3 @@ def _clearly_larger(size: Mapping[str, int], one: str, other: str) -> bool:
 
 def _no_faster(timing: Timing, reference: Sequence[float]) -> bool:
     return bool(reference) and compare(timing.rounds, reference).high >= 1
-
-
-def _times(ratio: Estimate) -> str:
-    return f"{ratio.value:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})"

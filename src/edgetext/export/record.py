@@ -1,4 +1,7 @@
-"""What a search leaves behind: ``export.json``, a row for each scheme, with what came of it and why."""
+"""What a search leaves behind: a row for each scheme, with what came of it and why.
+
+``export.json`` keeps it all; the terminal and the model card show the same table of it.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,17 @@ from typing import Any, Literal
 
 from edgetext.checkpoint import Metrics
 from edgetext.errors import BundleError
-from edgetext.export.halving import Estimate
-from edgetext.export.verdict import Verdict
+from edgetext.export.gate import Verdict
 from edgetext.fields import read_part
 from edgetext.files import write_json
+from edgetext.measure.stats import Ratio
 from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle
 
 RECORD_FILE = "export.json"
 SCHEMA_VERSION = 1
+_ABSENT = "–"
+_GIVEN_REASON = ("failed", "not_applicable")  # one remark names all that were not tried
 
 Status = Literal[
     "reference",
@@ -34,7 +39,7 @@ Status = Literal[
 
 
 @dataclass(frozen=True)
-class Row:
+class SchemeOutcome:
     """What came of one scheme.
 
     Attributes:
@@ -51,27 +56,27 @@ class Row:
         rung: The last rung of the halving that it reached; 0 for none.
         build_seconds: How long it took to build.
         verdict: What the gate said; ``None`` where it was not asked.
-        change: How much it changes the fp32 model's probabilities (``Workshop.changes``); ``None`` where it was not
-            among the fastest.
+        change: How much it changes the fp32 model's probabilities (``workshop.changes``); ``None`` where it was
+            not among the fastest.
     """
 
     scheme: str
     status: Status
     reason: str = ""
     bytes: int | None = None
-    cost_ms: Estimate | None = None
-    ratio: Estimate | None = None
+    cost_ms: Ratio | None = None
+    ratio: Ratio | None = None
     rung: int = 0
     build_seconds: float | None = None
     verdict: Verdict | None = None
     change: float | None = None
 
-    def became(self, status: Status, reason: str) -> Row:
-        """Gives the row with another outcome."""
+    def became(self, status: Status, reason: str) -> SchemeOutcome:
+        """The same row with another outcome."""
         return replace(self, status=status, reason=reason)
 
     def to_json(self, objective: str) -> dict[str, Any]:
-        """Gives the row as JSON values; in bulk the time is told as texts per second."""
+        """The row as JSON values; in bulk the time is told as texts per second."""
         return {
             "scheme": self.scheme,
             "status": self.status,
@@ -87,7 +92,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Record:
+class SearchRecord:
     """A whole search.
 
     Attributes:
@@ -104,7 +109,7 @@ class Record:
     """
 
     objective: str
-    rows: tuple[Row, ...]
+    rows: tuple[SchemeOutcome, ...]
     chosen: str
     remarks: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -114,8 +119,8 @@ class Record:
     rescue: Mapping[str, Any] | None = None
     metrics: Metrics = field(default_factory=dict)
 
-    def row(self, scheme: str) -> Row:
-        """Gives the row of a scheme.
+    def row(self, scheme: str) -> SchemeOutcome:
+        """Finds the row of a scheme.
 
         Raises:
             KeyError: It has none.
@@ -126,7 +131,7 @@ class Record:
         raise KeyError(scheme)
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the record as JSON values."""
+        """The record as JSON values."""
         return {
             "schema_version": SCHEMA_VERSION,
             "objective": self.objective,
@@ -142,13 +147,13 @@ class Record:
         }
 
 
-def write_record(folder: Path, record: Record) -> None:
+def write_record(folder: Path, record: SearchRecord) -> None:
     """Writes ``export.json`` into a bundle."""
     write_json(folder / RECORD_FILE, record.to_json())
 
 
 def read_metrics(bundle: Bundle) -> Metrics:
-    """Gives the torch checkpoint's figures from the record in a bundle; none where there is no record.
+    """Reads the torch checkpoint's figures from the record in a bundle; none where there is no record.
 
     Raises:
         BundleError: The record is damaged.
@@ -166,18 +171,79 @@ class _Kept:
     metrics: Metrics = field(default_factory=dict)
 
 
-def rate(cost_ms: Estimate) -> Estimate:
-    """Gives texts per second for milliseconds a text."""
-    return Estimate(1000 / cost_ms.value, 1000 / cost_ms.high, 1000 / cost_ms.low)
+def _rate(cost_ms: Ratio) -> Ratio:
+    """Turns milliseconds a text into texts per second."""
+    return Ratio(1000 / cost_ms.value, 1000 / cost_ms.high, 1000 / cost_ms.low, cost_ms.rounds)
 
 
-def _time(cost_ms: Estimate | None, objective: str) -> dict[str, Any]:
+def table_columns(record: SearchRecord) -> tuple[str, ...]:
+    """The heads of the columns; a search by size has no times."""
+    times = {"latency": ("p50 ms [95 %]",), "throughput": ("texts/s [95 %]",)}.get(record.objective, ())
+    return ("scheme", "outcome", *times, "MB", f"{_metric(record)} lost, points")
+
+
+def table_cells(record: SearchRecord) -> list[list[str]]:
+    """The cells of each scheme, the reference first."""
+    return [_cells(record, row) for row in record.rows]
+
+
+def table_remarks(record: SearchRecord) -> list[str]:
+    """The sentences below the table: why schemes are out that have no figures, and what else matters."""
+    reasons = [f"{row.scheme}: {row.reason}" for row in record.rows if row.status in _GIVEN_REASON]
+    return [*reasons, *record.remarks]
+
+
+def table_title(record: SearchRecord) -> str:
+    """The line above the table: what was looked for, where, and how long it took."""
+    environment = record.environment
+    return (
+        f"search for {record.objective} on {environment.get('host')}, {environment.get('threads')} threads, "
+        f"{record.seconds.get('total', 0):.0f} s"
+    )
+
+
+def _cells(record: SearchRecord, row: SchemeOutcome) -> list[str]:
+    times = [] if record.objective == "size" else [_time_cell(row.cost_ms, record.objective)]
+    size = _ABSENT if row.bytes is None else f"{row.bytes / 1e6:.1f}"
+    lost = _ABSENT
+    if row.verdict:
+        lost = f"{_points(row.verdict.loss)} [{_points(row.verdict.loss_low)}, {_points(row.verdict.loss_high)}]"
+    return [row.scheme, _outcome(row), *times, size, lost]
+
+
+def _outcome(row: SchemeOutcome) -> str:
+    word = row.status.replace("_", " ")
+    if row.status == "chosen" and row.verdict:
+        return f"chosen ({row.verdict.decision})"
+    if row.status == "slower" and row.ratio:
+        return f"slower ({row.ratio.value:.2f}×)"
+    return word
+
+
+def _time_cell(cost_ms: Ratio | None, objective: str) -> str:
+    if cost_ms is None:
+        return _ABSENT
     if objective == "throughput":
-        return {"texts_per_s": _interval(cost_ms and rate(cost_ms))}
+        found = _rate(cost_ms)
+        return f"{found.value:.0f} [{found.low:.0f}, {found.high:.0f}]"
+    return f"{cost_ms.value:.3f} [{cost_ms.low:.3f}, {cost_ms.high:.3f}]"
+
+
+def _points(share: float) -> str:
+    return f"{round(100 * share, 2) + 0.0:.2f}"
+
+
+def _metric(record: SearchRecord) -> str:
+    return next((row.verdict.metric for row in record.rows if row.verdict), "accuracy")
+
+
+def _time(cost_ms: Ratio | None, objective: str) -> dict[str, Any]:
+    if objective == "throughput":
+        return {"texts_per_s": _interval(cost_ms and _rate(cost_ms))}
     return {"p50_ms": _interval(cost_ms)}
 
 
-def _interval(estimate: Estimate | None) -> dict[str, float] | None:
-    if estimate is None:
+def _interval(figure: Ratio | None) -> dict[str, float] | None:
+    if figure is None:
         return None
-    return {name: round(getattr(estimate, name), 4) for name in ("value", "low", "high")}
+    return {"value": round(figure.value, 4), "low": round(figure.low, 4), "high": round(figure.high, 4)}

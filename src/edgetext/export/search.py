@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any
 
-from edgetext.export.candidates import FP32, Candidate, Workshop
-from edgetext.export.choosing import Choice, choose
-from edgetext.export.ranking import Ranking, rank
-from edgetext.export.record import Record, Row
+from edgetext.export.gate import Probabilities, Verdict, judge
+from edgetext.export.ranking import FINALISTS, Ranking, rank
+from edgetext.export.record import SchemeOutcome, SearchRecord
+from edgetext.export.rescue import Rescue, Trial, rescue
+from edgetext.export.schemes.registry import find_scheme
+from edgetext.export.workshop import (
+    FP32,
+    Candidate,
+    Workshop,
+    build,
+    file_answers,
+    gate_answers,
+    make_variant,
+    open_with,
+)
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad, disturbs, others
+from edgetext.metrics.paired import CONFIDENCE, PairedCounts, score_difference
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 
@@ -22,80 +36,63 @@ are built in the registry's order, which is that of their promise, so that those
 least likely to win."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a search came to.
-
-    Attributes:
-        best: The model to ship, in the workshop; ``None`` where the gate let none through.
-        record: All that was tried.
-    """
-
-    best: Variant | None
-    record: Record
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Notes how long what is done inside the block took."""
+    begin = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[part] = time.monotonic() - begin
 
 
-@dataclass
-class _Clock:
-    """How long each part took, in seconds."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Counts what is done inside the block to this part."""
-        begin = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = time.monotonic() - begin
-
-
-def search(shop: Workshop) -> Found:
+def search(shop: Workshop) -> tuple[Variant | None, SearchRecord]:
     """Searches for the model that is best at the objective on this machine, among those that the gate lets through.
 
     Args:
         shop: What candidates are made from and judged on; all of them are left in it.
 
-    Raises:
-        InputError: What was given cannot be used.
+    Returns:
+        The model to ship, in the workshop, ``None`` where the gate let none through; and all that was tried.
     """
-    settings, threads, clock = shop.settings, usable_threads(), _Clock()
+    settings, threads = shop.settings, usable_threads()
+    seconds: dict[str, float] = {}
     begin = time.monotonic()
-    environment = capture_environment(threads, threads)
-    with clock.part("building"):
+    environment = capture_environment(threads)
+    with _timed(seconds, "building"):
         candidates, refused = _build(shop, begin + _BUILDING_SHARE[settings.objective] * settings.search_seconds)
-    others = OtherLoad()
-    with clock.part("timing"):
+    load = OtherLoad()
+    with _timed(seconds, "timing"):
         ranking = rank(shop, candidates, begin + settings.search_seconds)
-    environment["other_load_cores"] = others.cores()
-    with clock.part("gate"):
-        choice = choose(shop, candidates, ranking)
-    rows = {**choice.rows, **{row.scheme: row for row in refused}}
-    record = Record(
+    environment["other_load_cores"] = load.cores()
+    with _timed(seconds, "gate"):
+        judged = _choose(shop, candidates, ranking)
+    rows = {**judged.rows, **{row.scheme: row for row in refused}}
+    record = SearchRecord(
         objective=settings.objective,
         rows=tuple(rows[name] for name in (FP32, *settings.schemes)),
-        chosen=choice.best.scheme if choice.best else FP32,
-        remarks=_remarks(choice, ranking, refused, environment),
+        chosen=judged.shipped.scheme if judged.shipped else FP32,
+        remarks=_remarks(judged.shipped, ranking, refused, environment),
         environment=environment,
         settings=settings.to_json(),
-        seconds={**clock.seconds, "total": time.monotonic() - begin},
-        rescue=choice.rescue.to_json() if choice.rescue else None,
+        seconds={**seconds, "total": time.monotonic() - begin},
+        rescue=judged.rescue.to_json() if judged.rescue else None,
     )
-    return Found(choice.best, record)
+    return judged.shipped, record
 
 
-def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[Row]]:
+def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[SchemeOutcome]]:
     """Builds in the given order while there is time; the first is built in any case."""
     candidates: list[Candidate] = []
-    others: list[Row] = []
+    others: list[SchemeOutcome] = []
     schemes = shop.settings.schemes
     for done, scheme in enumerate(schemes):
         shop.progress.step("building candidates", done, len(schemes))
         if candidates and time.monotonic() > until:
-            others.append(Row(scheme, "not_tried", "the time for building was used up (--search-seconds)"))
+            reason = "the time for building was used up (--search-seconds)"
+            others.append(SchemeOutcome(scheme, "not_tried", reason))
             continue
-        made = shop.build(scheme)
+        made = build(shop, scheme)
         if isinstance(made, Candidate):
             candidates.append(made)
         else:
@@ -104,11 +101,127 @@ def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[Row]]:
     return candidates, others
 
 
+def _choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) -> _Judging:
+    """Puts the best candidates to the gate and takes the first that passed, or else the first undecided one.
+
+    How many looks at the texts there may be is settled before the first, and each verdict allows for all of them.
+    Only where every one of them is refused do the next candidates get a look, and then the rescue.
+
+    Args:
+        shop: What they are judged on.
+        candidates: All that were built.
+        ranking: Their order.
+    """
+    variants = {candidate.scheme: candidate.variant for candidate in candidates}
+    open_with(shop, list(variants.values()))
+    judging = _Judging(shop, dict(ranking.rows))
+    looks = planned_looks(len(shop.texts), len(ranking.order), shop.settings.max_drop)
+    judging.look(ranking.order[:looks])
+    if judging.best is None:
+        judging.look(ranking.order[looks:FINALISTS])
+    if judging.best is None:
+        _mend(judging, variants)
+    else:
+        chosen = judging.rows[judging.best]
+        judging.rows[judging.best] = chosen.became("chosen", chosen.reason)
+        judging.shipped = _shipped(variants[judging.best], chosen.verdict)
+    return judging
+
+
+def planned_looks(texts: int, candidates: int, max_drop: float) -> int:
+    """How many candidates the texts can bear: with so many looks one without a changed answer still passes.
+
+    At least 1, and at most ``FINALISTS``: with one point of margin 381 texts bear one look, 618 four.
+
+    Args:
+        texts: How many held-out texts there are.
+        candidates: How many could be judged.
+        max_drop: The margin.
+    """
+    unchanged = PairedCounts(texts, 0, 0, 0)
+    looks = 1
+    while looks < min(FINALISTS, candidates):
+        if -score_difference(unchanged, 1 - (1 - CONFIDENCE) / (looks + 1)).low >= max_drop:
+            break
+        looks += 1
+    return looks
+
+
+class _Judging:
+    """The gate's looks, and what they left: the model to ship, if any, the rows of all, and the rescue, if any."""
+
+    def __init__(self, shop: Workshop, rows: dict[str, SchemeOutcome]) -> None:
+        self.shop, self.rows = shop, rows
+        self.looks = 0
+        self.best: str | None = None
+        self.shipped: Variant | None = None
+        self.rescue: Rescue | None = None
+
+    @cached_property
+    def reference(self) -> Probabilities:
+        """The fp32 model's answers, as exported."""
+        return gate_answers(self.shop, FP32) if self.shop.reference is None else self.shop.reference
+
+    def judge(self, answers: Probabilities, looks: int) -> Verdict:
+        """The gate's verdict, where there are so many looks in all."""
+        shop = self.shop
+        return judge(
+            self.reference,
+            answers,
+            shop.truth,
+            shop.settings.max_drop,
+            comparisons=looks,
+            thresholds=shop.manifest.thresholds,
+        )
+
+    def look(self, names: Sequence[str]) -> None:
+        """Judges these candidates, and notes the best of them that is let through."""
+        self.looks += len(names)
+        for name in names:
+            verdict = self.judge(gate_answers(self.shop, name), self.looks)
+            row = self.rows[name].became(verdict.decision, verdict.sentence)
+            self.rows[name] = replace(row, verdict=verdict)
+            self.shop.progress.note(f"{name}: {verdict.sentence}")
+        wanted = ["passed"] if self.shop.settings.strict else ["passed", "undecided"]
+        for status in wanted:
+            good = [name for name in names if self.rows[name].status == status]
+            self.best = self.best or (good[0] if good else None)
+
+
+def _mend(judging: _Judging, variants: Mapping[str, Variant]) -> None:
+    """Tries to mend the int8 candidate that lost least."""
+    judged = {name: row.verdict.loss for name, row in judging.rows.items() if row.verdict}
+    losses = {name: loss for name, loss in judged.items() if variants[name].precision != "fp32"}
+    if not losses:
+        return
+    shop, name = judging.shop, min(losses, key=lambda name: losses[name])
+    shop.progress.note(f"no candidate was let through: looking for the layers of {name} that must stay fp32")
+    trial = Trial(
+        shop.texts,
+        partial(file_answers, shop),
+        lambda answers, looks: judging.judge(answers, judging.looks + looks),
+        shop.settings.strict,
+    )
+    target = shop.folder / f"{name}-rescued.onnx"
+    found = rescue(shop.source, find_scheme(name).build, target, trial, progress=shop.progress)
+    judging.rescue = found
+    if not found.succeeded:
+        return
+    precision = variants[name].precision
+    mended = make_variant(shop.folder, name, target.name, precision=precision, session=found.session)
+    reason = f"with {len(found.kept)} layers back in fp32 {found.verdict.sentence}"
+    judging.rows[name] = SchemeOutcome(name, "chosen", reason, bytes=mended.bytes, verdict=found.verdict)
+    judging.shipped = _shipped(mended, found.verdict, kept_fp32=list(found.kept))
+
+
+def _shipped(variant: Variant, verdict: Verdict | None, **more: Any) -> Variant:
+    return replace(variant, evaluation={**(verdict.to_json() if verdict else {}), **more})
+
+
 def _remarks(
-    choice: Choice, ranking: Ranking, refused: list[Row], environment: dict[str, object]
+    best: Variant | None, ranking: Ranking, refused: list[SchemeOutcome], environment: dict[str, object]
 ) -> tuple[str, ...]:
     remarks = []
-    best = choice.best
     if best and best.precision == "fp32":
         remarks.append(f"int8 is not faster on this machine: {best.scheme}, which is fp32, was taken")
     elif best and best.scheme in ranking.fp32_is_as_fast:

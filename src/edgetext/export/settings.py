@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgetext.errors import InputError
-from edgetext.export.objective import DEFAULT_MAX_DROP, DEFAULT_SEARCH_SECONDS, OBJECTIVES, Objective
 from edgetext.export.schemes.registry import SCHEMES, find_scheme
+
+if TYPE_CHECKING:
+    from edgetext.export.tuning import CalibrationTexts
+
+Objective = Literal["latency", "throughput", "size"]
+OBJECTIVES: tuple[Objective, ...] = ("latency", "throughput", "size")
+"""One text soonest; most texts per second, in bulk; the smallest file."""
+
+DEFAULT_MAX_DROP = 0.01
+"""The gate's margin, as a share of texts."""
+
+DEFAULT_SEARCH_SECONDS = 150.0
+"""What a search may take: half a minute less than the three that are promised for MiniLM, for the export itself."""
+
+DEFAULT_VOCABULARY = 9000
+"""Tokens that trimming keeps. A row of MiniLM's table takes 388 bytes in int8: 3.5 MB instead of 11.8."""
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What the user may choose.
+    """How the int8 model is searched for and judged.
 
     Attributes:
         max_drop: The gate's margin, as a share of texts.
@@ -24,6 +39,8 @@ class ExportSettings:
         search_seconds: How long the search may take before it cuts its list short.
         text_model: Whether ``onnx/model_text.onnx`` is written, see ``text_model.py``.
         trim_vocabulary: How many tokens of the vocabulary to keep; all of them where ``None``.
+        calibration: Labelled rows to calibrate static int8 on, named as data to train on are, or the texts
+            themselves; training rows of the checkpoint where ``None``. ``tune`` takes those of the bundle.
         command: The command line, for the provenance.
 
     Raises:
@@ -39,6 +56,7 @@ class ExportSettings:
     search_seconds: float = DEFAULT_SEARCH_SECONDS
     text_model: bool = False
     trim_vocabulary: int | None = None
+    calibration: CalibrationTexts | str | None = None
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -55,7 +73,7 @@ class ExportSettings:
             find_scheme(scheme)
 
     def to_json(self) -> dict[str, Any]:
-        """Gives what decides the search, as JSON values."""
+        """Names what decides the search, as JSON values."""
         return {
             "max_drop": self.max_drop,
             "strict": self.strict,

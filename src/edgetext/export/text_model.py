@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgetext.errors import ModelError, needs_extra
-from edgetext.export.text.assembling import LABEL_OUTPUT, PROBABILITIES_OUTPUT, TEXT_INPUT, assemble
-from edgetext.export.text.tokenizing import tokenizing_graph
+from edgetext.export.text_graph import LABEL_OUTPUT, PROBABILITIES_OUTPUT, TEXT_INPUT, assemble, tokenizing_graph
 from edgetext.files import sha256, write_atomically
+from edgetext.progress import Progress
+from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.predictor import Predictor
 
@@ -33,27 +34,23 @@ only softmax is computed elsewhere. One other token moves a probability by far m
 _LEVELS = {"disable": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED"}
 
 
-@dataclass(frozen=True)
-class TextModel:
-    """A text model that was written.
+def with_text_model(folder: Path, manifest: Manifest, texts: Sequence[str], progress: Progress) -> Manifest:
+    """Adds the text model to a finished bundle, and to its manifest; a text that it gets wrong leaves it out.
 
-    Attributes:
-        file: Its path in the bundle.
-        sha256: Of the file.
-        bytes: Its size.
-        variant: Name of the model that it was made from.
-        session: onnxruntime session options to load it with, as for that model.
-        checked: On how many texts it was compared with ``Predictor``.
-        largest_difference: Largest absolute difference of a probability there.
+    Args:
+        folder: The bundle.
+        manifest: As written.
+        texts: Held-out texts to compare on.
+        progress: Told why there is no text model.
+
+    Returns:
+        The manifest as written.
     """
-
-    file: str
-    sha256: str
-    bytes: int
-    variant: str
-    session: dict[str, Any]
-    checked: int
-    largest_difference: float
+    try:
+        return write_manifest(folder, add_text_model(folder, manifest, texts))
+    except ModelError as error:
+        progress.note(str(error))
+        return manifest
 
 
 def add_text_model(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Manifest:
@@ -65,7 +62,8 @@ def add_text_model(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Ma
         texts: Held-out texts to compare on; an empty text and one far over ``max_length`` are compared too.
 
     Returns:
-        The manifest, with a ``TextModel`` as its field ``text_model``; it is not written.
+        The manifest, which is not written; its field ``text_model`` says what was made of which variant, how to
+        load it, on how many texts it was compared and by how much a probability differed at most.
 
     Raises:
         ModelError: The tokenizer has no operator, or a text gets another label or other probabilities; nothing is
@@ -80,10 +78,16 @@ def add_text_model(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Ma
     largest = _compare(folder, content, variant.session, probes)
     target = folder / TEXT_FILE
     write_atomically(target, content)
-    made = TextModel(
-        TEXT_FILE, sha256(target), len(content), variant.name, dict(variant.session), len(probes), largest
-    )
-    return replace(manifest, extra={**manifest.extra, MANIFEST_FIELD: vars(made)})
+    made = {
+        "file": TEXT_FILE,
+        "sha256": sha256(target),
+        "bytes": len(content),
+        "variant": variant.name,
+        "session": dict(variant.session),  # to load it with, as that model
+        "checked": len(probes),
+        "largest_difference": largest,
+    }
+    return replace(manifest, extra={**manifest.extra, MANIFEST_FIELD: made})
 
 
 def open_text_model(model: Path | bytes, session: Mapping[str, Any] | None = None) -> Any:

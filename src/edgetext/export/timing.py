@@ -1,20 +1,95 @@
-"""Times candidates on real texts: a worker process each, one active at a time, in shuffled turns."""
+"""Times candidates on real texts: a worker process each, one active at a time, in shuffled turns.
+
+By successive halving many are timed a little, the better half of them longer, until few are left. All candidates
+of a rung do the same work in the same rounds, so two of them are compared round by round: what disturbs the machine
+for a while disturbs both. The intervals are those of ``measure.stats``.
+
+Source: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization",
+AISTATS 2016.
+"""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgetext.export.halving import Rung
-from edgetext.export.objective import Objective
-from edgetext.export.runner import RUNNER
-from edgetext.measure.percentiles import percentiles
+from edgetext.export.settings import Objective
 from edgetext.measure.process import Worker, WorkerError
+from edgetext.measure.runner import PREDICTOR
+from edgetext.measure.stats import Ratio, mean_ratio, paired_ratio, percentiles
 from edgetext.measure.turns import SETTLE_S, shuffled_turns, window
 from edgetext.progress import Progress
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the halving.
+
+    Attributes:
+        number: Counted from 1.
+        last: Whether nobody is dropped after it.
+    """
+
+    number: int
+    last: bool
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a candidate took in the last rung that it reached.
+
+    Attributes:
+        rounds: Milliseconds a text, one figure a round.
+        rung: Which rung, counted from 1.
+        ratio: How many times as long as the fastest of that rung it took.
+    """
+
+    rounds: tuple[float, ...]
+    rung: int
+    ratio: Ratio
+
+    @property
+    def cost_ms(self) -> Ratio:
+        """Milliseconds a text: the geometric mean of the rounds, and its interval."""
+        return mean_ratio(self.rounds)
+
+
+Measure = Callable[[Sequence[str], Rung], Mapping[str, Sequence[float]]]
+"""Times candidates side by side: milliseconds a text for each round, as many rounds for each; a candidate that
+fails is left out."""
+
+
+def halve(names: Sequence[str], measure: Measure, finalists: int) -> dict[str, Timing]:
+    """Times candidates, keeping the better half each time until at most ``finalists`` are left, who run longest.
+
+    Args:
+        names: The candidates.
+        measure: Times those that it is given.
+        finalists: How many may reach the last rung.
+
+    Returns:
+        The timings of all that could be timed: by the rung that they reached, the fastest first.
+    """
+    timings: dict[str, Timing] = {}
+    alive, number, last = list(names), 0, False
+    while alive and not last:
+        number, last = number + 1, len(alive) <= finalists
+        found = {name: tuple(rounds) for name, rounds in measure(alive, Rung(number, last)).items()}
+        ranked = sorted(found, key=lambda name: mean_ratio(found[name]).value)
+        for name in ranked:
+            timings[name] = Timing(found[name], number, compare(found[name], found[ranked[0]]))
+        alive = ranked[: max(finalists, math.ceil(len(alive) / 2))]
+    return dict(sorted(timings.items(), key=lambda item: (-item[1].rung, item[1].cost_ms.value)))
+
+
+def compare(rounds: Sequence[float], reference: Sequence[float]) -> Ratio:
+    """How many times as long as the reference a candidate takes, by the rounds that both ran."""
+    shared = min(len(rounds), len(reference))
+    return paired_ratio(rounds[:shared], reference[:shared])
 
 
 @dataclass(frozen=True)
@@ -72,7 +147,7 @@ class Stopwatch:
     _bulk_texts: int = 0
 
     def __call__(self, names: Sequence[str], rung: Rung) -> Mapping[str, Sequence[float]]:
-        """Times these variants in one rung; see ``halving.Measure``."""
+        """Times these variants in one rung; see ``Measure``."""
         entrants = [self.reference, *names]
         found: dict[str, list[float]] = {name: [] for name in entrants}
         with ExitStack() as stack:
@@ -106,8 +181,8 @@ class Stopwatch:
 
     def _start(self, name: str, stack: ExitStack) -> Worker | None:
         profile = "throughput" if self.objective == "throughput" else "latency"
-        spec = {"bundle": str(self.bundle), "variant": name, "profile": profile, "threads": self.threads}
-        worker = stack.enter_context(Worker(RUNNER, spec, threads=self.threads, timeout_s=120))
+        spec = {"bundle": str(self.bundle), "variant": name, "mode": profile, "threads": self.threads}
+        worker = stack.enter_context(Worker(PREDICTOR, spec, threads=self.threads, timeout_s=120))
         try:
             worker.start(self.texts[0])
             if self.objective == "throughput" and not self._bulk_texts:

@@ -7,22 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext import __version__
 from edgetext.data.example import Example
 from edgetext.errors import BundleError, InputError
-from edgetext.export.calibration import Calibration
-from edgetext.export.provenance import repeated
 from edgetext.export.record import read_metrics
 from edgetext.export.settings import ExportSettings
-from edgetext.export.tuning import MANIFEST_FIELD, Tuning, check_held_out, read_tuning
+from edgetext.export.tuning import MANIFEST_FIELD, CalibrationTexts, Tuning, check_held_out, read_tuning
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.bundle import Bundle, open_bundle
-from edgetext.runtime.manifest import Manifest
 
 if TYPE_CHECKING:
-    from edgetext.checkpoint import Metrics
     from edgetext.export.assembly import Exported
 
 _FP32 = "fp32"
@@ -62,27 +57,14 @@ def tune_bundle(
     tuning = _tuning(bundle, held_out)
     check_held_out(tuning.examples, bundle.manifest.labels, str(path))
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
-    with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
-        exported = _tune_into(folder, bundle, tuning, settings, metrics, progress, keep=keep)
-    return replace(exported, path=output)
-
-
-def _tune_into(
-    folder: Path,
-    bundle: Bundle,
-    tuning: Tuning,
-    settings: ExportSettings,
-    metrics: Metrics,
-    progress: Progress,
-    *,
-    keep: bool,
-) -> Exported:
-    """Does the work; the libraries that take seconds to import come in here, when all else is checked."""
+    # The libraries that take seconds to import come in here, when all else is checked.
     from edgetext.export.assembly import search_into
     from edgetext.export.workshop import from_bundle
 
-    shop = from_bundle(folder, bundle, _reference(bundle, settings), tuning, settings, progress)
-    return search_into(folder, shop, tuning, metrics, keep=keep)
+    with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
+        shop = from_bundle(folder, bundle, tuning, settings, progress)
+        exported = search_into(folder, shop, tuning, metrics, keep=keep)
+    return replace(exported, path=output)
 
 
 def _check(bundle: Bundle) -> None:
@@ -97,10 +79,10 @@ def _check(bundle: Bundle) -> None:
 
 
 def _tuning(bundle: Bundle, held_out: Sequence[Example] | None) -> Tuning:
-    """Gives the bundle's own texts, with the rows that were given in place of its held-out ones."""
+    """The bundle's own texts, with the rows that were given in place of its held-out ones."""
     kept = read_tuning(bundle)
     if held_out is not None:
-        calibration = kept.calibration if kept else Calibration((), "none: the bundle keeps no texts")
+        calibration = kept.calibration if kept else CalibrationTexts((), "none: the bundle keeps no texts")
         return Tuning(calibration, tuple(held_out))
     if kept is None:
         raise InputError(
@@ -108,14 +90,3 @@ def _tuning(bundle: Bundle, held_out: Sequence[Example] | None) -> Tuning:
             "that the model was not trained on"
         )
     return kept
-
-
-def _reference(bundle: Bundle, settings: ExportSettings) -> Manifest:
-    old = bundle.manifest
-    dropped = {MANIFEST_FIELD} if settings.texts and settings.examples else {MANIFEST_FIELD, "examples"}
-    return replace(
-        old,
-        provenance=repeated(old.provenance, settings.command),
-        created_with=f"edgetext {__version__}",
-        extra={name: value for name, value in old.extra.items() if name not in dropped},
-    )

@@ -1,17 +1,23 @@
-"""The texts that a bundle keeps so that ``tune`` can repeat the search elsewhere: ``tuning/*.jsonl``."""
+"""The texts of a search: those to calibrate on, and labelled ones for the gate.
+
+A bundle keeps them, ``tuning/*.jsonl``, so that ``tune`` can repeat the search elsewhere.
+"""
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgetext.checkpoint import Checkpoint
 from edgetext.data.evaluation import check_labels
 from edgetext.data.example import Example
-from edgetext.errors import BundleError, InputError
-from edgetext.export.calibration import Calibration, sample
+from edgetext.data.held_out import held_out
+from edgetext.data.load import load
+from edgetext.errors import BundleError, DataError, InputError
 from edgetext.fields import Count, read_part
 from edgetext.files import sha256, write_atomically
 from edgetext.reading import parse_json
@@ -20,7 +26,11 @@ from edgetext.runtime.bundle import Bundle
 MANIFEST_FIELD = "tuning"
 CALIBRATION_FILE = "tuning/calibration.jsonl"
 GATE_FILE = "tuning/gate.jsonl"
+MOST_TEXTS = 256
 MOST_GATE_TEXTS = 1000
+_SHARE = 10  # where there are no training rows, one in so many held-out rows is set aside
+_LEAST_TEXTS = 32
+_SEED = 17
 _MOST_BYTES = 64 << 20
 
 _Item = TypeVar("_Item")
@@ -60,21 +70,85 @@ class _Labelled:
 
 
 @dataclass(frozen=True)
+class CalibrationTexts:
+    """Texts of the training kind, for schemes that fix the scales of activations; labels are not looked at.
+
+    Attributes:
+        texts: At most ``MOST_TEXTS`` where edgetext chose them; none where there are none to be had.
+        origin: Where they come from, in words.
+
+    Raises:
+        DataError: A text is empty.
+    """
+
+    texts: tuple[str, ...]
+    origin: str
+
+    def __post_init__(self) -> None:
+        """Refuses empty texts: their activations are those of padding, and would widen or narrow every scale."""
+        for number, text in enumerate(self.texts, start=1):
+            if not text.strip():
+                raise DataError(
+                    f"calibration text {number} of {len(self.texts)} ({self.origin}) is empty: "
+                    "leave it out, or give other texts with --calibration"
+                )
+
+
+@dataclass(frozen=True)
 class Tuning:
-    """What ``tune`` needs beside the fp32 graph.
+    """What a search needs beside the fp32 graph.
 
     Attributes:
         calibration: Texts of the training kind; may be none.
         examples: Labelled held-out texts for the gate and for timing.
     """
 
-    calibration: Calibration
+    calibration: CalibrationTexts
     examples: tuple[Example, ...]
 
     def truth(self, labels: Sequence[str]) -> list[int]:
-        """Gives the class index of each held-out row, which ``check_held_out`` let through."""
+        """The class index of each held-out row, which ``check_held_out`` let through."""
         index = {label: number for number, label in enumerate(labels)}
         return [index[example.label] for example in self.examples]
+
+
+def read_calibration(uri: str) -> CalibrationTexts:
+    """Reads labelled rows and draws the texts to calibrate static int8 on.
+
+    Args:
+        uri: As ``DataSettings.uri``.
+
+    Raises:
+        DataError: They cannot be used.
+    """
+    found = load(uri)
+    return CalibrationTexts(_texts(sample(found.examples, MOST_TEXTS)), f"{found.name} (--calibration)")
+
+
+def find_tuning(checkpoint: Checkpoint, examples: Sequence[Example]) -> Tuning:
+    """Takes calibration texts from the training rows, or else sets some held-out rows aside for it.
+
+    Args:
+        checkpoint: Its split names the training rows.
+        examples: The held-out rows.
+
+    Returns:
+        The calibration texts, and the held-out rows that are left for the gate.
+    """
+    try:
+        rows = held_out(checkpoint.split, "train") if checkpoint.split else ()
+    except DataError:
+        rows = ()
+    if rows:
+        return Tuning(CalibrationTexts(_texts(sample(rows, MOST_TEXTS)), "training rows"), tuple(examples))
+    count = min(MOST_TEXTS, len(examples) // _SHARE)
+    if count < _LEAST_TEXTS:
+        nothing = CalibrationTexts((), "none: the training rows cannot be read, and there are few others")
+        return Tuning(nothing, tuple(examples))
+    aside = set(sample(range(len(examples)), count))
+    taken = [example for index, example in enumerate(examples) if index in aside]
+    left = tuple(example for index, example in enumerate(examples) if index not in aside)
+    return Tuning(CalibrationTexts(_texts(taken), "held-out rows that the gate does not see"), left)
 
 
 def check_held_out(examples: Sequence[Example], labels: Sequence[str], owner: str) -> None:
@@ -130,9 +204,20 @@ def read_tuning(bundle: Bundle) -> Tuning | None:
     texts = _read_lines(bundle, files.calibration, _Text)
     examples = _read_lines(bundle, files.gate, _Labelled)
     return Tuning(
-        Calibration(tuple(line.text for line in texts), files.calibration.origin),
+        CalibrationTexts(tuple(line.text for line in texts), files.calibration.origin),
         tuple(Example(line.text, (line.label,), row) for row, line in enumerate(examples, start=1)),
     )
+
+
+def sample(items: Sequence[_Item], most: int) -> tuple[_Item, ...]:
+    """Draws so many items by a fixed seed, in their order; all of them where there are no more."""
+    if len(items) <= most:
+        return tuple(items)
+    return tuple(items[index] for index in sorted(random.Random(_SEED).sample(range(len(items)), most)))
+
+
+def _texts(examples: Sequence[Example]) -> tuple[str, ...]:
+    return tuple(example.text for example in examples)
 
 
 def _entry(folder: Path, file: str, rows: int) -> dict[str, Any]:

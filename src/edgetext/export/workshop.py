@@ -1,37 +1,90 @@
-"""Sets a workshop up: from a checkpoint, by exporting it, or from a bundle's own fp32 graph."""
+"""The workshop of a search: the fp32 graph that candidates are made from, and what they are judged on.
+
+It is set up from a checkpoint, by exporting it, or from a bundle's own fp32 graph. Candidates are made in its
+folder, which is a bundle with some of them as variants when they are asked.
+"""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, replace
-from pathlib import Path
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
 
-from edgetext import __version__
+import numpy as np
+
 from edgetext.checkpoint import Checkpoint
-from edgetext.errors import BundleError
-from edgetext.export.candidates import FP32, Workshop, make_variant
-from edgetext.export.onnx_export import Agreement, check_logits, export_fp32
-from edgetext.export.provenance import provenance
-from edgetext.export.schemes.source import Source
+from edgetext.errors import BundleError, InputError, first_line
+from edgetext.export.gate import Probabilities, Truth
+from edgetext.export.onnx_export import check_logits, export_fp32
+from edgetext.export.record import SchemeOutcome
+from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError, find_scheme
 from edgetext.export.settings import ExportSettings
-from edgetext.export.tuning import Tuning
+from edgetext.export.tuning import Tuning, sample
+from edgetext.files import sha256
 from edgetext.progress import Progress
 from edgetext.reading import read_object
-from edgetext.runtime.bundle import Bundle
-from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.bundle import Bundle, write_manifest
+from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.runtime.predictor import Predictor
+from edgetext.trouble import is_failed_write
 
+FP32 = "fp32"
 TOKENIZER_FILES = ("tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json")
 _MODEL = "model.onnx"
 _AGREEMENT_TEXTS = 64
+_CHANGE_TEXTS = 128
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every candidate is made from and judged on.
+
+    Attributes:
+        source: The exported graph; its folder is the workshop.
+        manifest: Of the workshop's reference alone, ``fp32``.
+        texts: Held-out texts.
+        truth: The right class index of each; multi label: see ``gate.judge``.
+        settings: What the user chose.
+        progress: Told of each step.
+        reference: The answers to hold candidates against where they are not those of the workshop's ``fp32``: of
+            the model before its vocabulary was trimmed.
+    """
+
+    source: SchemeInput
+    manifest: Manifest
+    texts: Sequence[str]
+    truth: Truth
+    settings: ExportSettings
+    progress: Progress
+    reference: Probabilities | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the workshop."""
+        return self.source.folder
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that a scheme made.
+
+    Attributes:
+        scheme: Its name; also the variant's in the workshop.
+        variant: The model in the workshop.
+        build_seconds: How long it took.
+    """
+
+    scheme: str
+    variant: Variant
+    build_seconds: float
 
 
 def from_checkpoint(
-    folder: Path,
-    checkpoint: Checkpoint,
-    tuning: Tuning,
-    settings: ExportSettings,
-    progress: Progress,
-) -> tuple[Workshop, Agreement]:
+    folder: Path, checkpoint: Checkpoint, tuning: Tuning, settings: ExportSettings, progress: Progress
+) -> Workshop:
     """Exports the checkpoint into a workshop, once the graph's logits are shown to be torch's.
 
     Args:
@@ -51,37 +104,28 @@ def from_checkpoint(
     progress.step("export", 1, 2)
     agreement = check_logits(checkpoint, work / _MODEL, texts[:_AGREEMENT_TEXTS])
     progress.step("export", 2, 2)
-    evaluation = {"logits_vs_torch": asdict(agreement)}
+    reference = make_variant(work, FP32, _MODEL, precision=FP32)
     manifest = Manifest(
         task="single_label",
         labels=checkpoint.labels,
         max_length=checkpoint.max_length,
         inputs=inputs,
-        variants=(make_variant(work, FP32, _MODEL, precision=FP32, scheme=FP32, evaluation=evaluation),),
+        variants=(replace(reference, evaluation={"logits_vs_torch": asdict(agreement)}),),
         default_variant=FP32,
         text_column=checkpoint.text_column,
-        provenance=provenance(checkpoint, settings.command),
-        created_with=f"edgetext {__version__}",
+        provenance=_origin(checkpoint),
     )
-    source = Source(work, checkpoint.model_type, checkpoint.max_length, tuning.calibration.texts)
-    truth = tuning.truth(checkpoint.labels)
-    return Workshop(source, manifest, texts, truth, settings, progress), agreement
+    return _workshop(work, checkpoint.model_type, manifest, tuning, settings, progress)
 
 
 def from_bundle(
-    folder: Path,
-    bundle: Bundle,
-    manifest: Manifest,
-    tuning: Tuning,
-    settings: ExportSettings,
-    progress: Progress,
+    folder: Path, bundle: Bundle, tuning: Tuning, settings: ExportSettings, progress: Progress
 ) -> Workshop:
     """Copies the fp32 graph and the tokenizer of a bundle into a workshop.
 
     Args:
         folder: The bundle in the making.
-        bundle: Where they are.
-        manifest: Of the bundle to make; its reference is the variant ``fp32``.
+        bundle: Where they are; its reference is the variant ``fp32``.
         tuning: Calibration texts, and held-out rows.
         settings: What the user chose.
         progress: Told of each step.
@@ -91,7 +135,7 @@ def from_bundle(
         IntegrityError: A file is not the one that was exported.
     """
     work = _new_folder(folder)
-    reference = manifest.variant(FP32)
+    reference = bundle.manifest.variant(FP32)
     with bundle.model(reference) as model:
         if model.weights:
             raise BundleError(
@@ -103,20 +147,110 @@ def from_bundle(
     for name in TOKENIZER_FILES[1:]:
         if (bundle.path / name).exists():
             shutil.copyfile(bundle.file(name), work / name)
-    variant = make_variant(
-        work,
-        FP32,
-        _MODEL,
-        precision=FP32,
-        scheme=FP32,
-        session=reference.session,
-        evaluation=reference.evaluation,
+    copied = make_variant(work, FP32, _MODEL, precision=FP32, session=reference.session)
+    manifest = replace(
+        bundle.manifest, variants=(replace(copied, evaluation=reference.evaluation),), default_variant=FP32
     )
     model_type = str(read_object(work / "config.json", error=BundleError).get("model_type", ""))
-    source = Source(work, model_type, manifest.max_length, tuning.calibration.texts)
+    return _workshop(work, model_type, manifest, tuning, settings, progress)
+
+
+def make_variant(
+    folder: Path, name: str, file: str, *, precision: str, session: Mapping[str, Any] | None = None
+) -> Variant:
+    """Describes a model file of a workshop, its size and SHA-256 included; there the scheme names the variant."""
+    path = folder / file
+    return Variant(name, file, sha256(path), precision, name, path.stat().st_size, session or {})
+
+
+def build(shop: Workshop, name: str) -> Candidate | SchemeOutcome:
+    """Makes a candidate, or the row that says why there is none.
+
+    Raises:
+        InputError: What was given cannot be used.
+        Exception: The system refused a write; what else goes wrong in a scheme is its own failure.
+    """
+    scheme, file = find_scheme(name), f"{name}.onnx"
+    begin = time.monotonic()
+    try:
+        session = scheme.build(shop.source, shop.folder / file)
+    except SchemeNotApplicableError as error:
+        return SchemeOutcome(name, "not_applicable", str(error))
+    except InputError:
+        raise
+    except Exception as error:  # a library's, of any kind: the other schemes may still do
+        if is_failed_write(error):
+            raise
+        reason = f"it could not be built: {type(error).__name__}: {first_line(error)}"
+        return SchemeOutcome(name, "failed", reason)
+    variant = make_variant(shop.folder, name, file, precision=scheme.precision, session=session)
+    return Candidate(name, variant, time.monotonic() - begin)
+
+
+def open_with(shop: Workshop, variants: Sequence[Variant]) -> None:
+    """Makes the workshop's folder a bundle with the reference and these variants."""
+    write_manifest(shop.folder, replace(shop.manifest, variants=(*shop.manifest.variants, *variants)))
+
+
+def gate_answers(shop: Workshop, name: str) -> Probabilities:
+    """Asks a variant of the opened workshop for the held-out texts, and tells how it goes."""
+
+    def told() -> Iterator[str]:
+        for done, text in enumerate(shop.texts, start=1):
+            yield text
+            shop.progress.step(f"gate, {name}", done, len(shop.texts))
+
+    return _answers(shop, name, told())
+
+
+def changes(shop: Workshop, names: Sequence[str]) -> dict[str, float]:
+    """How much each variant changes the fp32 model's probabilities on calibration texts.
+
+    It needs no labels, and is no look at the texts of the gate.
+
+    Args:
+        shop: The workshop, opened with the variants.
+        names: Of the variants.
+
+    Returns:
+        The mean over the texts of the largest change of one of a text's probabilities; empty without texts.
+    """
+    texts = sample(shop.source.calibration, _CHANGE_TEXTS)
+    if not texts:
+        return {}
+    reference = _answers(shop, FP32, texts)
+    return {name: float(np.abs(_answers(shop, name, texts) - reference).max(axis=1).mean()) for name in names}
+
+
+def file_answers(shop: Workshop, file: Path, session: Mapping[str, Any], texts: Sequence[str]) -> Probabilities:
+    """Asks any model file in the workshop; see ``rescue.Trial``."""
+    relative = file.relative_to(shop.folder).as_posix()
+    open_with(shop, [make_variant(shop.folder, "trial", relative, precision="int8", session=session)])
+    return _answers(shop, "trial", texts)
+
+
+def _workshop(
+    work: Path, model_type: str, manifest: Manifest, tuning: Tuning, settings: ExportSettings, progress: Progress
+) -> Workshop:
+    source = SchemeInput(work, model_type, manifest.max_length, tuning.calibration.texts)
     texts = [example.text for example in tuning.examples]
-    alone = replace(manifest, variants=(variant,), default_variant=FP32)
-    return Workshop(source, alone, texts, tuning.truth(manifest.labels), settings, progress)
+    return Workshop(source, manifest, texts, tuning.truth(manifest.labels), settings, progress)
+
+
+def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Where a model comes from, for the manifest; what ran when is added as the bundle is written."""
+    record = checkpoint.split
+    return {
+        "base_model": checkpoint.base_model,
+        "model_type": checkpoint.model_type,
+        # The file's name, not its path: a bundle is passed on, and folder names tell of the machine it was made on.
+        "data": [
+            {"name": PurePath(source.uri).name, "fingerprint": source.fingerprint, "rows": source.rows}
+            for source in (record.sources if record else ())
+        ],
+        "rows": {name: len(part.rows) for name, part in record.parts.items()} if record else {},
+        "seed": record.seed if record else None,
+    }
 
 
 def _new_folder(bundle: Path) -> Path:
@@ -124,3 +258,9 @@ def _new_folder(bundle: Path) -> Path:
     folder = bundle / ".work"
     folder.mkdir()
     return folder
+
+
+def _answers(shop: Workshop, name: str, texts: Iterable[str]) -> Probabilities:
+    """The probabilities of each text by itself, as an app would ask: with dynamic int8 they depend on the batch."""
+    with Predictor(shop.folder, variant=name) as classify:
+        return np.concatenate([classify.predict_proba([text]) for text in texts])

@@ -45,7 +45,7 @@ class _Config(TypedDict, total=False):
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Gives what the folder's ``config.json`` says.
+    """Reads what the folder's ``config.json`` says.
 
     Raises:
         ModelError: There is none (as in the folder of an adapter), it is damaged, or the weights are quantized.
@@ -176,6 +176,6 @@ def _check_padding(folder: Path, config: Mapping[str, Any], tensors: Tensors, to
 
 
 def _embeddings(config: Mapping[str, Any], tensors: Tensors) -> int | None:
-    """Gives for how many tokens there is an embedding."""
+    """Tells for how many tokens there is an embedding."""
     table = tensors.rows(*_EMBEDDINGS)
     return table[1] if table else sizes.vocabulary(config)

@@ -26,7 +26,7 @@ _NAMES = (
 
 @contextmanager
 def clean_room(folder: Path) -> Iterator[Path]:
-    """Gives a temporary folder with links to what a model needs.
+    """Makes a temporary folder with links to what a model needs.
 
     Args:
         folder: The model, which stays as it is.

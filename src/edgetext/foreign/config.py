@@ -26,7 +26,7 @@ _MOST_LABELS = 1 << 20
 
 
 def read_labels(file: Path, config: Mapping[str, Any], error: type[InputError]) -> tuple[str, ...]:
-    """Gives the labels by class index.
+    """Reads the labels by class index.
 
     Args:
         file: ``config.json``, for the message.
@@ -50,14 +50,14 @@ def read_labels(file: Path, config: Mapping[str, Any], error: type[InputError]) 
 
 
 def positions(config: Mapping[str, Any]) -> int | None:
-    """Gives the rows of the table of positions, or ``None`` where the config does not say."""
+    """Reads the rows of the table of positions, or ``None`` where the config does not say."""
     if str(config.get("model_type")) in _RELATIVE:
         return None
     return _count(config, _POSITIONS)
 
 
 def position_limit(config: Mapping[str, Any]) -> int | None:
-    """Gives how many tokens a model's table of positions holds, or ``None`` where the config does not say.
+    """Tells how many tokens a model's table of positions holds, or ``None`` where the config does not say.
 
     Args:
         config: What ``config.json`` says.
@@ -75,12 +75,12 @@ def counts_from_padding(config: Mapping[str, Any]) -> bool:
 
 
 def vocabulary(config: Mapping[str, Any]) -> int | None:
-    """Gives how many tokens the model has an embedding for, or ``None`` where the config does not say."""
+    """Reads how many tokens the model has an embedding for, or ``None`` where the config does not say."""
     return _count(config, _VOCABULARY)
 
 
 def segments(config: Mapping[str, Any]) -> int | None:
-    """Gives how many segments (token types) the model knows, or ``None`` where the config does not say."""
+    """Reads how many segments (token types) the model knows, or ``None`` where the config does not say."""
     return _count(config, ("type_vocab_size",))
 
 

@@ -13,7 +13,7 @@ _MOST_POINTER_BYTES = 1024
 
 
 def home(folder: Path) -> Path:
-    """Gives the folder that files may lie in: in the Hub's cache, snapshots are links to blobs beside them."""
+    """Finds the folder that files may lie in: in the Hub's cache, snapshots are links to blobs beside them."""
     if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
         return folder.parent.parent
     return folder
@@ -28,7 +28,7 @@ def is_lfs_pointer(file: Path) -> bool:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """Gives a file of a folder, or ``None`` where it is not there.
+    """Finds a file of a folder, or ``None`` where it is not there.
 
     Raises:
         ModelError: It is no regular file, a link that leaves the folder (and is none of the Hub's cache), or a Git
@@ -55,7 +55,7 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def read_found(folder: Path, name: str) -> dict[str, Any] | None:
-    """Gives the value of a JSON file of a folder that must hold an object, ``None`` where it is not there.
+    """Reads a JSON file of a folder that must hold an object, ``None`` where it is not there.
 
     Raises:
         ModelError: As for ``find_file`` and ``reading.read_object``.

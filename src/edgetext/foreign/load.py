@@ -31,7 +31,7 @@ class Source:
 
 
 def load_tokenizer(source: Source, *, extra: str) -> Any:
-    """Gives the fast tokenizer.
+    """Loads the fast tokenizer.
 
     Args:
         source: Where it is.
@@ -57,7 +57,7 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
 def load_classifier(
     source: Source, *, extra: str, dtype: Any = "float32", labels: Sequence[str] | None = None
 ) -> Any:
-    """Gives the model as a sequence classifier.
+    """Loads the model as a sequence classifier.
 
     Args:
         source: Where it is.

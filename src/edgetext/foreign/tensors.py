@@ -34,7 +34,7 @@ class Tensors:
     shapes: Mapping[str, tuple[int, ...]]
 
     def rows(self, *names: str) -> tuple[str, int] | None:
-        """Gives the name and the rows of the table whose last part but ``weight`` is one of the names.
+        """Finds the name and the rows of the table whose last part but ``weight`` is one of the names.
 
         Args:
             names: Such as ``word_embeddings``; a name with dots is that of the whole table.
@@ -114,7 +114,7 @@ def _shapes(folder: Path, name: str) -> dict[str, tuple[int, ...]]:
 
 
 def _header(file: Path, size: int) -> tuple[dict[str, Any], int]:
-    """Gives the header and where the data begin."""
+    """Reads the header and where the data begin."""
     with file.open("rb") as stream:
         start = stream.read(9)
         length = int.from_bytes(start[:8], "little")

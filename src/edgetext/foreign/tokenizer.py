@@ -94,7 +94,7 @@ def _template_segments(processor: object) -> Iterator[int]:
 
 
 def _token(value: object) -> str | None:
-    """Gives the text of a token, which a file holds as it is or with its settings."""
+    """Reads the text of a token, which a file holds as it is or with its settings."""
     content = value.get("content") if isinstance(value, dict) else value
     return content if isinstance(content, str) else None
 

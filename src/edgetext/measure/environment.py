@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from edgetext.measure.processor import cpu_model, isa_flags, output_of, text_of
+from edgetext.runtime.threads import cpu_quota, usable_threads
 
 LIBRARIES = (
     "numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "triton", "transformers", "safetensors",
@@ -24,13 +26,11 @@ _GPU_FIELDS = {
 }  # fmt: skip
 
 
-def capture_environment(threads: int, usable_cores: int, quota: float | None = None) -> dict[str, Any]:
-    """Gives the environment as JSON values; what the machine does not tell is ``None``.
+def capture_environment(threads: int) -> dict[str, Any]:
+    """Describes the machine, libraries and revision of programs that may use so many threads each.
 
-    Args:
-        threads: How many threads each measured program may use.
-        usable_cores: How many cores this process may use, by its affinity and quota.
-        quota: The cores' worth of time that the cgroups allow, if they limit it.
+    These are JSON values; what the machine does not tell is ``None``. ``usable_cores`` go by affinity and quota,
+    and ``quota`` is the cores' worth of time that the cgroups allow.
     """
     gpu = gpu_name()
     cpu, cores = cpu_model(), os.cpu_count()
@@ -39,9 +39,9 @@ def capture_environment(threads: int, usable_cores: int, quota: float | None = N
         "cpu": cpu,
         "isa": list(isa_flags()),
         "cores": cores,
-        "usable_cores": usable_cores,
+        "usable_cores": usable_threads(),
         "affinity": affinity(),
-        "quota": quota,
+        "quota": cpu_quota(),
         "governor": governor(),
         "threads": threads,
         "memory_gb": _memory_gb(),
@@ -55,26 +55,26 @@ def capture_environment(threads: int, usable_cores: int, quota: float | None = N
 
 
 def affinity() -> list[int] | None:
-    """Gives the numbers of the cores that this process may run on; ``None`` where the system has no such notion."""
+    """Lists the numbers of the cores that this process may run on; ``None`` where the system has no such notion."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def governor() -> str | None:
-    """Gives how the first core's clock is governed, such as ``performance``; ``None`` where Linux does not tell."""
+    """Tells how the first core's clock is governed, such as ``performance``; ``None`` where Linux does not tell."""
     return text_of(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
 
 
 def gpu_name() -> dict[str, str] | None:
-    """Gives name, driver, memory and compute capability of the first NVIDIA GPU, by ``nvidia-smi``, or ``None``."""
+    """Tells name, driver, memory and compute capability of the first NVIDIA GPU, by ``nvidia-smi``, or ``None``."""
     line = output_of("nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS.values())}", "--format=csv,noheader")
     fields = [field.strip() for field in (line or "").splitlines()[0].split(",")] if line else []
     return dict(zip(_GPU_FIELDS, fields, strict=True)) if len(fields) == len(_GPU_FIELDS) else None
 
 
-def library_versions() -> dict[str, str]:
-    """Gives the versions of those ``LIBRARIES`` that are installed, without importing them."""
+def library_versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """Lists the versions of those libraries that are installed, without importing them."""
     found = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -83,7 +83,7 @@ def library_versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """Gives the revision of edgetext's own source, with ``+changes`` if it was edited since; else ``None``."""
+    """Tells the revision of edgetext's own source, with ``+changes`` if it was edited since; else ``None``."""
     folder = Path(__file__).resolve().parent
     if output_of("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None  # installed inside somebody else's repository

@@ -74,10 +74,10 @@ def run_load_test(runner: Runner, texts: Sequence[str], test: LoadTest) -> dict[
     with needs_extra("bench"):
         import mlperf_loadgen
 
-    work = _Work(mlperf_loadgen, runner, texts, test.batch)
+    work = _Queries(mlperf_loadgen, runner, texts, test.batch)
     ask = {"single_stream": work.singly, "offline": work.in_batches, "server": work.later}[test.scenario]
     with TemporaryDirectory(prefix="edgetext-loadgen-") as folder:
-        run = _starter(mlperf_loadgen, ask, len(texts), _settings(mlperf_loadgen, test), Path(folder), test.trace)
+        run = _starter(mlperf_loadgen, ask, len(texts), test, Path(folder))
         if test.scenario == "server":
             work.serve_while(run)
         else:
@@ -87,7 +87,7 @@ def run_load_test(runner: Runner, texts: Sequence[str], test: LoadTest) -> dict[
         return _read(Path(folder), test)
 
 
-class _Work:
+class _Queries:
     """LoadGen's queries -> the runner -> LoadGen is told that they are done.
 
     An error of the runner must not pass through LoadGen, which would end the process: it is kept, and the remaining
@@ -163,14 +163,15 @@ def _settings(loadgen: Any, test: LoadTest) -> Any:
 
 
 def _starter(
-    loadgen: Any, ask: Callable[[list[Any]], None], texts: int, settings: Any, folder: Path, trace: bool
+    loadgen: Any, ask: Callable[[list[Any]], None], texts: int, test: LoadTest, folder: Path
 ) -> Callable[[], None]:
     output = loadgen.LogOutputSettings()
     output.outdir = str(folder)
     output.copy_summary_to_stdout = False
     log = loadgen.LogSettings()
     log.log_output = output
-    log.enable_trace = trace
+    log.enable_trace = test.trace
+    settings = _settings(loadgen, test)
 
     def run() -> None:
         system = loadgen.ConstructSUT(ask, lambda: None)

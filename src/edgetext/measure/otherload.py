@@ -20,7 +20,7 @@ class OtherLoad:
         self._begin = _reading()
 
     def cores(self) -> float | None:
-        """Gives how many cores' worth of time others took on average since then; ``None`` where nobody counts.
+        """Counts how many cores' worth of time others took on average since then; ``None`` where nobody counts.
 
         What this process and its children took is subtracted; a child counts once it has ended and been waited for.
         """
@@ -32,21 +32,13 @@ class OtherLoad:
 
 
 def disturbs(environment: Mapping[str, Any]) -> bool:
-    """Says whether other programs took so much of a machine that its times mean little; not where nobody counted.
-
-    Args:
-        environment: With ``other_load_cores`` and ``cores``.
-    """
+    """Says whether others took so much of a machine that its times mean little; not where nobody counted."""
     load, cores = environment.get("other_load_cores"), environment.get("cores")
     return isinstance(load, int | float) and isinstance(cores, int) and load >= _BUSY_SHARE * cores
 
 
 def others(environment: Mapping[str, Any]) -> str:
-    """Says how much of a machine's time others took, and what that means; empty where nobody counted.
-
-    Args:
-        environment: With ``other_load_cores`` and ``cores``.
-    """
+    """Says how much of a machine's time others took, and what that means; empty where nobody counted."""
     load, cores = environment.get("other_load_cores"), environment.get("cores")
     if load is None or not cores:
         return ""
@@ -56,7 +48,7 @@ def others(environment: Mapping[str, Any]) -> str:
 
 
 def _reading() -> tuple[float, float, float] | None:
-    """Gives, in seconds: the clock, the time that all cores were busy, and the part of it that was ours."""
+    """Reads, in seconds: the clock, the time that all cores were busy, and the part of it that was ours."""
     try:
         counts = [int(word) for word in _STAT.read_text().splitlines()[0].split()[1:]]
         busy = sum(counts[index] for index in _BUSY) / os.sysconf("SC_CLK_TCK")

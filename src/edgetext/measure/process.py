@@ -63,6 +63,9 @@ class Start:
 class Worker:
     """A runner in a process of its own; use it in a ``with`` block, which kills what still runs at its end.
 
+    ``start`` comes first. Each request raises ``WorkerError`` where the runner failed or lacks something, or the
+    process died or hung.
+
     Args:
         runner: Dotted path of the runner's factory, ``"package.module:factory"``.
         spec: What the factory takes, as JSON values.
@@ -92,11 +95,7 @@ class Worker:
         self._expired = False
 
     def start(self, text: str) -> Start:
-        """Starts the process and times its way to the label of ``text``.
-
-        Raises:
-            WorkerError: The runner did not come up.
-        """
+        """Starts the process and times its way to the label of ``text``."""
         request = {"command": "start", "runner": self._runner, "spec": self._spec, "text": text}
         begin = perf_counter()
         self._spawn()
@@ -114,9 +113,6 @@ class Worker:
 
         Returns:
             Milliseconds, one a text; fewer than there are texts when time ran out, and at least one.
-
-        Raises:
-            WorkerError: The runner failed, or the process died or hung.
         """
         request = {"command": "latency", "texts": list(texts), "warm_up": warm_up, "seconds": seconds}
         return [float(sample) for sample in self._ask(request)["samples_ms"]]
@@ -126,65 +122,36 @@ class Worker:
 
         Returns:
             Milliseconds, one a text; none where the runner cannot do it apart.
-
-        Raises:
-            WorkerError: The runner failed, or the process died or hung.
         """
         answer = self._ask({"command": "tokenization", "texts": list(texts), "seconds": seconds})
         return [float(sample) for sample in answer["samples_ms"]]
 
     def throughput(self, texts: Sequence[str], batch: int, *, warm_up: bool = True) -> float:
-        """Gives texts per second over all texts, in batches of ``batch``, after one batch to warm up if asked for.
-
-        Raises:
-            WorkerError: The runner failed, or the process died or hung.
-        """
+        """Times all texts in batches, after one batch to warm up if asked for, and returns texts per second."""
         request = {"command": "throughput", "texts": list(texts), "batch": batch, "warm_up": warm_up}
         answer = self._ask(request)
         return len(texts) / float(answer["seconds"])
 
     def predict(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of all texts, in order (see ``measure.runner.answers``).
-
-        Raises:
-            WorkerError: The runner failed, or the process died or hung.
-        """
+        """Labels all texts, in order (see ``measure.runner.answers``)."""
         answer = self._ask({"command": "predict", "texts": list(texts), "batch": batch})
         return [str(label) for label in answer["labels"]]
 
     def memory(self) -> tuple[int | None, dict[str, Any]]:
-        """Gives the process's peak resident memory in bytes so far, and what the runner says about itself.
-
-        Raises:
-            WorkerError: The process died.
-        """
+        """Reads the process's peak resident memory in bytes so far, and what the runner says about itself."""
         answer = self._ask({"command": "memory"})
         return answer["peak_bytes"], answer["about"]
 
     def installed_bytes(self) -> dict[str, int]:
-        """Gives how many bytes must be installed for the runner, by package.
-
-        Raises:
-            WorkerError: The process died.
-        """
+        """Counts the bytes that must be installed for the runner, by package."""
         return dict(self._ask({"command": "installed"})["installed_bytes"])
 
     def joules_per_text(self) -> dict[str, float]:
-        """Gives the joules of the whole machine by device, over this worker's throughput turns.
-
-        A device that does not count is not there.
-
-        Raises:
-            WorkerError: The process died.
-        """
+        """Reads the whole machine's joules over this worker's throughput turns, by device that counts."""
         return dict(self._ask({"command": "energy"})["joules_per_text"])
 
     def load(self, texts: Sequence[str], test: LoadTest) -> dict[str, Any]:
-        """Has LoadGen ask the runner (see ``measure.loadgen``), and gives what it found.
-
-        Raises:
-            WorkerError: The runner failed, LoadGen is not installed, or the process died or hung.
-        """
+        """Has LoadGen ask the runner (see ``measure.loadgen``), and returns what it found."""
         return self._ask({"command": "load", "texts": list(texts), "test": asdict(test)})
 
     def close(self) -> None:
@@ -211,7 +178,7 @@ class Worker:
                 _close_quietly(stream)
 
     def __enter__(self) -> Worker:
-        """Gives the worker itself."""
+        """Enters the block with the worker itself."""
         return self
 
     def __exit__(
@@ -277,7 +244,7 @@ class Worker:
 
 
 def thread_environment(threads: int) -> dict[str, str]:
-    """Gives the environment variables that hold the usual libraries to a number of threads.
+    """Names the environment variables that hold the usual libraries to a number of threads.
 
     OpenMP and MKL serve torch, OpenBLAS numpy, Rayon the tokenizers.
     """
@@ -292,7 +259,7 @@ def _python_path(present: str) -> str:
 
 
 def _exchange(requests: IO[str], replies: IO[str], line: str) -> str:
-    """Sends a line and gives the answer's; empty when the process has gone, also in the middle of a line."""
+    """Sends a line and returns the answer's; empty when the process has gone, also in the middle of a line."""
     try:
         requests.write(line + "\n")
         requests.flush()

@@ -19,7 +19,7 @@ _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def cpu_model() -> str:
-    """Gives the processor's name as it calls itself."""
+    """Names the processor as it calls itself."""
     for line in text_of(Path("/proc/cpuinfo")).splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -31,7 +31,7 @@ def cpu_model() -> str:
 
 
 def isa_flags() -> tuple[str, ...]:
-    """Gives those of ``ISA_FLAGS`` that the processor has; empty where Linux's /proc is missing."""
+    """Lists those of ``ISA_FLAGS`` that the processor has; empty where Linux's /proc is missing."""
     for line in text_of(Path("/proc/cpuinfo")).splitlines():
         if line.startswith(("flags", "Features")):
             present = set(line.partition(":")[2].split())
@@ -45,7 +45,7 @@ def has_bf16() -> bool:
 
 
 def text_of(path: Path) -> str:
-    """Gives the text of a file; empty where it cannot be read."""
+    """Reads the text of a file; empty where it cannot be read."""
     try:
         return path.read_text()
     except OSError:

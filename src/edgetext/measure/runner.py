@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 from edgetext.errors import EdgetextError
 
+PREDICTOR = "edgetext.measure.predictor:load"
+"""The runner of a bundle's variant in edgetext's own predictor; ``predictor.PredictorRunner`` tells its spec."""
+
 
 class CannotMeasureError(EdgetextError):
     """This machine cannot run the program, and that is no fault: a device, package or instruction is missing."""
@@ -30,28 +33,23 @@ class Runner(Protocol):
     """
 
     def one(self, text: str) -> str:
-        """Gives the label of one text, computed by itself."""
+        """Labels one text, computed by itself."""
 
     def many(self, texts: Sequence[str], batch: int) -> list[str]:
-        """Gives the labels of many texts, in order, computed in batches of at most ``batch`` texts."""
+        """Labels many texts, in order, computed in batches of at most ``batch`` texts."""
 
     def about(self) -> Mapping[str, Any]:
-        """Gives what a reader should know of the program, as JSON values: device name, threads, model bytes."""
+        """Tells what a reader should know of the program, as JSON values: device name, threads, model bytes."""
 
     def close(self) -> None:
         """Lets go of what the program holds."""
 
 
 def answers(runner: Runner, texts: Sequence[str], batch: int) -> list[str]:
-    """Gives the labels of all texts, in the order given, which it predicts in order of length: not for timing.
+    """Labels all texts, in the order given, and predicts them in order of length: not for timing.
 
     Batches of texts that are alike in length hold little padding. In the order given they hold more of it than of
     text where lengths differ as those of short messages do, and most programs compute it.
-
-    Args:
-        runner: The program.
-        texts: Any.
-        batch: How many are predicted at once.
 
     Raises:
         RuntimeError: The program gave fewer labels, or more.
@@ -65,11 +63,7 @@ def answers(runner: Runner, texts: Sequence[str], batch: int) -> list[str]:
 
 
 def load_runner(path: str, spec: Mapping[str, Any]) -> Runner:
-    """Makes the runner that a dotted path names.
-
-    Args:
-        path: ``"package.module:factory"``.
-        spec: What the factory takes, as JSON values.
+    """Makes the runner that a dotted path, ``"package.module:factory"``, names.
 
     Raises:
         CannotMeasureError: A package that the runner's module imports is not installed.

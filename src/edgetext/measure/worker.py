@@ -20,8 +20,8 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from edgetext.errors import MissingExtraError, first_line
-from edgetext.measure.memory import peak_memory_bytes
 from edgetext.measure.runner import CannotMeasureError, NoDeviceError, Runner, answers, load_runner
+from edgetext.measure.usage import Energy, installed_bytes, peak_memory_bytes
 
 Message = Mapping[str, Any]
 
@@ -91,8 +91,6 @@ class Session:
         return {"samples_ms": _samples(tokenize, request["texts"], request["seconds"]) if tokenize else []}
 
     def _throughput(self, request: Message) -> dict[str, Any]:
-        from edgetext.measure.energy import Energy
-
         texts, batch = request["texts"], request["batch"]
         if request["warm_up"]:
             self.runner.many(texts[:batch], batch)  # one batch of the size that is timed
@@ -112,8 +110,6 @@ class Session:
         return {"peak_bytes": peak_memory_bytes(), "about": dict(self.runner.about())}
 
     def _installed(self, _: Message) -> dict[str, Any]:
-        from edgetext.measure.installed import installed_bytes
-
         return {"installed_bytes": installed_bytes(self._modules)}
 
     def _energy(self, _: Message) -> dict[str, Any]:

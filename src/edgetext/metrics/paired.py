@@ -1,5 +1,7 @@
 """How sure a difference between two classifiers is that answered the same texts; standard library only.
 
+Who was right is told by truth values, one a text and in the same order for both; a ``confidence`` is two-sided.
+
 Sources:
     Wilson's interval: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     JASA 22 (1927).
@@ -52,7 +54,7 @@ class PairedCounts:
         return self.both + self.only_reference + self.only_candidate + self.neither
 
     def scaled(self, n: int) -> PairedCounts:
-        """Gives the counts that ``n`` texts would show at the same rates, rounded against the candidate."""
+        """Scales to the counts that ``n`` texts would show at the same rates, rounded against the candidate."""
         share = n / self.n
         lost = math.ceil(self.only_reference * share)
         won = math.floor(self.only_candidate * share)
@@ -78,12 +80,7 @@ class PairedDifference:
 
 
 def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Gives Wilson's score interval of a proportion.
-
-    Args:
-        successes: How many of ``n`` succeeded.
-        n: How many were tried, at least one.
-        confidence: Two-sided, such as 0.95.
+    """Computes Wilson's score interval of the proportion of ``successes`` among ``n``.
 
     Raises:
         ValueError: ``n`` is not positive, or ``successes`` is not between 0 and ``n``.
@@ -102,10 +99,6 @@ def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> I
 def count_pairs(correct_reference: Sequence[bool], correct_candidate: Sequence[bool]) -> PairedCounts:
     """Counts on which texts two classifiers were right.
 
-    Args:
-        correct_reference: One truth value a text.
-        correct_candidate: The same texts, in the same order.
-
     Raises:
         ValueError: The two differ in length, or are empty.
     """
@@ -122,12 +115,7 @@ def count_pairs(correct_reference: Sequence[bool], correct_candidate: Sequence[b
 def paired_difference(
     correct_reference: Sequence[bool], correct_candidate: Sequence[bool], confidence: float = CONFIDENCE
 ) -> PairedDifference:
-    """Gives the difference of two accuracies on the same texts, candidate minus reference.
-
-    Args:
-        correct_reference: One truth value a text.
-        correct_candidate: The same texts, in the same order.
-        confidence: Two-sided, such as 0.95.
+    """Estimates the difference of two accuracies on the same texts, candidate minus reference.
 
     Raises:
         ValueError: The two differ in length, or are empty.
@@ -136,12 +124,7 @@ def paired_difference(
 
 
 def score_difference(counts: PairedCounts, confidence: float = CONFIDENCE) -> PairedDifference:
-    """Gives Tango's score interval of the difference between two paired proportions.
-
-    Args:
-        counts: The two-by-two table of right and wrong answers.
-        confidence: Two-sided, such as 0.95.
-    """
+    """Computes Tango's score interval of the difference between two paired proportions."""
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     difference = (counts.only_candidate - counts.only_reference) / counts.n
     low = _root(lambda delta: _score(counts, delta) - z, -1.0, difference)
@@ -150,11 +133,7 @@ def score_difference(counts: PairedCounts, confidence: float = CONFIDENCE) -> Pa
 
 
 def mcnemar_exact(counts: PairedCounts) -> float:
-    """Gives the two-sided p-value of McNemar's exact test: how likely changes so unequal are by chance alone.
-
-    Args:
-        counts: The two-by-two table of right and wrong answers.
-    """
+    """Computes the two-sided p-value of McNemar's exact test: how likely changes so unequal are by chance alone."""
     changed = counts.only_reference + counts.only_candidate
     fewer = min(counts.only_reference, counts.only_candidate)
     ways = total = 1

@@ -1,5 +1,7 @@
 """What a classifier did on labelled rows: accuracy, macro F1, and precision and recall of every label.
 
+The metrics are modules that ship inside the package; ``evaluate`` runs them, and no network is needed.
+
 Nothing is known of a label that no row bears. So there is no macro F1 of a classifier on rows that lack one of its
 labels: the mean over the others is given under a name of its own, and the labels that lack are named.
 """
@@ -8,15 +10,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from edgetext.metrics.load import load_metric
+from edgetext.errors import InputError, needs_extra
+
+
+@cache
+def load_metric(name: str) -> Any:
+    """Makes an ``evaluate.Metric``: ``accuracy``, ``f1``, ``precision`` or ``recall``.
+
+    It is made from the class itself. ``evaluate.load`` would first copy the source into a cache, which a home that
+    cannot be written does not have; and a metric wants a folder, even one that computes in memory.
+
+    Raises:
+        MissingExtraError: ``evaluate`` is not installed.
+        InputError: There is no temporary folder that can be written.
+    """
+    with needs_extra("train"):
+        module = import_module(f"edgetext.metrics.modules.{name}.{name}")
+    try:
+        with TemporaryDirectory(prefix="edgetext-", ignore_cleanup_errors=True) as folder:
+            return getattr(module, name.capitalize())(keep_in_memory=True, cache_dir=folder)
+    except OSError as error:
+        raise InputError(f"a temporary folder is needed, and cannot be written: {error.strerror}") from error
 
 
 def overall(
     predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]
 ) -> dict[str, float | None]:
-    """Gives ``accuracy``, ``macro_f1`` and ``mean_f1_of_labels_with_rows``.
+    """Computes ``accuracy``, ``macro_f1`` and ``mean_f1_of_labels_with_rows``.
 
     The last is the mean F1 over the labels that a row bears. It is the macro F1 where all of them do, and where not
     there is none.
@@ -38,7 +63,7 @@ def overall(
 
 
 def full_report(predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]) -> dict[str, Any]:
-    """Gives ``rows``, the figures of ``overall``, ``labels_without_rows``, and ``per_label``.
+    """Computes ``rows``, the figures of ``overall``, ``labels_without_rows``, and ``per_label``.
 
     The last holds precision, recall and rows of each label. ``None`` stands for the recall of a label without
     rows, and for the precision of one that was never given.
@@ -64,7 +89,7 @@ def full_report(predictions: Sequence[int], references: Sequence[int], labels: S
 
 
 def macro_f1_words(figures: Mapping[str, Any]) -> str:
-    """Gives the macro F1 of a report for a table; without one, the mean that there is, and how many labels lack.
+    """Words the macro F1 of a report for a table; without one, the mean that there is, and how many labels lack.
 
     Args:
         figures: What ``full_report`` gave, or what a file says that anybody may have written.

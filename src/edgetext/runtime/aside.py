@@ -17,7 +17,6 @@ class Aside(Generic[_Result]):
     """
 
     def __init__(self, work: Callable[[], _Result]) -> None:
-        """Starts; see the class for the arguments."""
         self._work = work
         self._results: list[_Result] = []
         self._error: BaseException | None = None

@@ -61,7 +61,7 @@ def batches(lengths: Sequence[int], tokens: int = BATCH_TOKENS, texts: int = BAT
 
 
 def _sizes(lengths: Sequence[int], tokens: int, texts: int) -> list[int]:
-    """Gives how many texts the cheapest batch that begins at each place has; the lengths fall."""
+    """Returns how many texts the cheapest batch that begins at each place has; the lengths fall."""
     costs = [0] * (len(lengths) + 1)  # of all texts from a place on, in tokens
     sizes = [0] * len(lengths)
     for place in range(len(lengths) - 1, -1, -1):

@@ -13,10 +13,9 @@ from typing import Any
 from edgetext.errors import BundleError, IntegrityError
 from edgetext.reading import MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MAX_WEIGHTS_BYTES, read_bytes, read_json
 from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
-from edgetext.runtime.held import Held, HeldModel
+from edgetext.runtime.held import Held, HeldModel, place_in
 from edgetext.runtime.hub import fetch, is_hub_name
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant
-from edgetext.runtime.place import place_in
 from edgetext.runtime.weights import external_files
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "config.json"
@@ -37,7 +36,7 @@ class Bundle:
     has_manifest: bool = True
 
     def file(self, relative: str) -> Path:
-        """Gives the place of one of its files.
+        """Finds one of its files.
 
         Args:
             relative: Path inside the bundle, with forward slashes.
@@ -48,7 +47,7 @@ class Bundle:
         return place_in(self.path, relative)
 
     def model(self, variant: Variant, *, verify: bool = True) -> HeldModel:
-        """Gives the ONNX file of a variant and the weights beside it that it names, open and checked.
+        """Opens the ONNX file of a variant and the weights beside it that it names, and checks them.
 
         Args:
             variant: One of the manifest's variants.
@@ -74,7 +73,7 @@ class Bundle:
     def read(
         self, relative: str, limit: int = MAX_JSON_BYTES, *, verify: bool = True, expected: str | None = None
     ) -> bytes:
-        """Gives the content of a file that predictions depend on, compared with its checksum if there is one.
+        """Reads a file that predictions depend on, and compares it with its checksum if there is one.
 
         Args:
             relative: Path inside the bundle, with forward slashes.
@@ -93,7 +92,7 @@ class Bundle:
         return content
 
     def tokenizer_bytes(self, *, verify: bool = True) -> bytes:
-        """Gives the content of ``tokenizer.json``; for the errors see ``read``."""
+        """Reads ``tokenizer.json``; for the errors see ``read``."""
         return self.read(TOKENIZER_FILE, MAX_TOKENIZER_BYTES, verify=verify)
 
     def _recorded(self, relative: str) -> str:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgetext.errors import BundleError, InputError
+from edgetext.errors import BundleError, InputError, first_line
 from edgetext.runtime.graph import Graph
 from edgetext.runtime.long_texts import FIRST_CUT, LongText, Reader, make_reader
 from edgetext.runtime.pairs import Text, check_pair, explain, shorten
-from edgetext.runtime.session import one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +54,6 @@ class Encoder:
     def __init__(
         self, tokenizer: Tokenizer, max_length: int, graph: Graph, padding_id: int = 0, truncation: str = "head"
     ) -> None:
-        """Sets the tokenizer up; see the class for the arguments."""
         self._tokenizer = tokenizer
         self._max_length = max_length
         self._truncation = truncation
@@ -113,7 +111,7 @@ class Encoder:
         return Encoded(ids, encoding.type_ids if self._has_types else [], False)
 
     def single(self, encoded: Encoded) -> dict[str, IntArray]:
-        """Gives the arrays for one text, of shape (1, tokens), without padding."""
+        """Lays one text out as arrays of shape (1, tokens), without padding."""
         length = len(encoded.ids)
         arrays = {"input_ids": self._array([encoded.ids])}
         if self._has_mask:
@@ -126,21 +124,17 @@ class Encoder:
         return arrays
 
     def batch(self, rows: Sequence[Encoded]) -> dict[str, IntArray]:
-        """Gives the arrays for several texts, of shape (texts, tokens of the longest), padded at the end."""
-        shape = (len(rows), max(len(row.ids) for row in rows))
-        arrays = {"input_ids": np.full(shape, self._padding_id, self._dtype)}
+        """Lays several texts out as arrays of shape (texts, tokens of the longest), padded at the end."""
+        lengths = [len(row.ids) for row in rows]
+        arrays = {"input_ids": self._padded([row.ids for row in rows], max(lengths), self._padding_id)}
         if self._has_mask:
-            arrays["attention_mask"] = np.zeros(shape, self._dtype)
+            arrays["attention_mask"] = self._padded([[1] * length for length in lengths], max(lengths), 0)
         if self._has_types:
-            arrays["token_type_ids"] = np.zeros(shape, self._dtype)
-        for number, row in enumerate(rows):
-            length = len(row.ids)
-            arrays["input_ids"][number, :length] = self._array(row.ids)
-            if self._has_mask:
-                arrays["attention_mask"][number, :length] = 1
-            if self._has_types:
-                arrays["token_type_ids"][number, :length] = self._array(row.type_ids)
+            arrays["token_type_ids"] = self._padded([row.type_ids for row in rows], max(lengths), 0)
         return arrays
+
+    def _padded(self, rows: list[list[int]], width: int, filler: int) -> IntArray:
+        return self._array([row + [filler] * (width - len(row)) for row in rows])
 
     def _array(self, numbers: list[int] | list[list[int]]) -> IntArray:
         try:
@@ -174,7 +168,7 @@ class Encoder:
 
 
 def load_tokenizer(content: bytes) -> Tokenizer:
-    """Gives the tokenizer that a ``tokenizer.json`` describes.
+    """Makes the tokenizer that a ``tokenizer.json`` describes.
 
     Args:
         content: Of the file.
@@ -188,16 +182,16 @@ def load_tokenizer(content: bytes) -> Tokenizer:
         if not _is_of_tokenizers(error):
             raise
         raise BundleError(
-            f"tokenizer.json is damaged: {one_line(error)[:200]}; copy or export the bundle again"
+            f"tokenizer.json is damaged: {first_line(error)[:200]}; copy or export the bundle again"
         ) from None
 
 
 def _explained(error: BaseException, name: str) -> BaseException:
-    """Gives what to raise in the place of an error that was met while a text was tokenized."""
+    """Returns what to raise in the place of an error that was met while a text was tokenized."""
     if not _is_of_tokenizers(error):
         return error
     return BundleError(
-        f"tokenizer.json cannot tokenize {name}: {one_line(error)[:200]}; it is damaged, or made to fail"
+        f"tokenizer.json cannot tokenize {name}: {first_line(error)[:200]}; it is damaged, or made to fail"
     )
 
 

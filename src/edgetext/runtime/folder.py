@@ -10,8 +10,8 @@ from typing import Any
 from edgetext.errors import BundleError
 from edgetext.foreign.config import position_limit, read_labels, vocabulary
 from edgetext.reading import listed, read_object
+from edgetext.runtime.held import place_in
 from edgetext.runtime.manifest import Manifest, Variant
-from edgetext.runtime.place import place_in
 
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 _USUAL_LENGTH = 512  # tokens, where the folder says nothing
@@ -77,7 +77,7 @@ def check_vocabulary(folder: Path, tokens: int) -> None:
 
 
 def _models(folder: Path) -> dict[str, Path]:
-    """Gives the models by their name without suffix; what lies in ``onnx/`` goes before what lies above."""
+    """Finds the models, by their name without suffix; what lies in ``onnx/`` goes before what lies above."""
     found = [*sorted(folder.glob("model*.onnx")), *sorted((folder / "onnx").glob("model*.onnx"))]
     return {path.stem: path for path in found}
 

@@ -1,4 +1,4 @@
-"""A file of a bundle that is held open from its checksum to its use, so that both are of the same content."""
+"""A file of a bundle: found in its folder, wherever links lead, and held open from its checksum to its use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,35 @@ from pathlib import Path
 from types import TracebackType
 
 from edgetext.errors import BundleError, IntegrityError
-from edgetext.reading import MAX_MODEL_BYTES, open_regular
+from edgetext.foreign.files import home, is_lfs_pointer
+from edgetext.reading import MAX_MODEL_BYTES, irregular, open_regular
+from edgetext.runtime.manifest import check_inside
+
+
+def place_in(folder: Path, relative: str) -> Path:
+    """Finds a file of a bundle, with all links followed.
+
+    Args:
+        folder: The bundle's.
+        relative: Path inside the bundle, with forward slashes.
+
+    Raises:
+        BundleError: There is no such file, something else stands there, or it lies outside the folder.
+    """
+    try:
+        place = (folder / check_inside(relative)).resolve(strict=True)
+        kind = irregular(place.stat().st_mode)
+    except (OSError, RuntimeError):  # missing, too long a name, or links in a circle
+        raise BundleError(
+            f"{folder} is damaged: the file {relative:.200} is missing; copy or export it again"
+        ) from None
+    if not place.is_relative_to(home(folder.resolve())):
+        raise BundleError(f"{folder / relative} is a link that leaves the bundle's folder: copy the file into it")
+    if kind:
+        raise BundleError(f"{folder} is damaged: {relative:.200} is {kind}, and a file must stand there")
+    if is_lfs_pointer(place):
+        raise BundleError(f"{folder / relative} is a Git LFS pointer, not the file: fetch it with 'git lfs pull'")
+    return place
 
 
 class Held:
@@ -26,10 +54,9 @@ class Held:
     """
 
     def __init__(self, path: Path, limit: int = MAX_MODEL_BYTES) -> None:
-        """Opens it; see the class for the arguments."""
         self.path = path
         self._stream = open_regular(path, error=BundleError)
-        self._identity = _identity(self._stream.fileno())
+        self.identity = _identity(self._stream.fileno())
         size = os.fstat(self._stream.fileno()).st_size
         if not 0 < size <= limit:
             self.close()
@@ -37,12 +64,12 @@ class Held:
 
     @contextmanager
     def mapped(self) -> Iterator[mmap.mmap]:
-        """Gives its content; it is unmapped at the block's end, since pages that are mapped twice count twice."""
+        """Maps its content until the block's end, since pages that are mapped twice count twice."""
         with mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             yield content
 
     def sha256(self) -> str:
-        """Gives its digest in one call over its pages, which leaves the interpreter to the tokenizer's thread."""
+        """Computes its digest in one go over its pages, which leaves the interpreter to the tokenizer's thread."""
         with self.mapped() as content:
             return hashlib.sha256(content).hexdigest()
 
@@ -54,7 +81,7 @@ class Held:
             IntegrityError: Another file has, or it was written to.
         """
         with open_regular(self.path, error=BundleError) as now:
-            if _identity(now.fileno()) != self._identity:
+            if _identity(now.fileno()) != self.identity:
                 raise IntegrityError(
                     f"{self.path} was changed or replaced while it was loaded: open the bundle again"
                 )
@@ -73,7 +100,6 @@ class HeldModel:
     """
 
     def __init__(self, graph: Held) -> None:
-        """Begins with the ONNX file alone."""
         self.graph = graph
         self.weights: list[Held] = []
 
@@ -84,16 +110,28 @@ class HeldModel:
 
     def check_unchanged(self) -> None:
         """As ``Held.check_unchanged``, for each of the files."""
-        for held in (self.graph, *self.weights):
+        for held in self._all():
             held.check_unchanged()
+
+    def check_same(self, other: HeldModel) -> None:
+        """Raises unless these are the files of another model, untouched since that one's were opened.
+
+        Raises:
+            IntegrityError: They are others, or were written to.
+        """
+        if [held.identity for held in self._all()] != [held.identity for held in other._all()]:
+            raise IntegrityError(f"{self.graph.path} was changed or replaced since it was loaded: open it again")
 
     def close(self) -> None:
         """Closes them."""
-        for held in (self.graph, *self.weights):
+        for held in self._all():
             held.close()
 
+    def _all(self) -> tuple[Held, ...]:
+        return (self.graph, *self.weights)
+
     def __enter__(self) -> HeldModel:
-        """Gives itself, to be closed at the end of the block."""
+        """Returns itself, to be closed at the end of the block."""
         return self
 
     def __exit__(
@@ -104,6 +142,6 @@ class HeldModel:
 
 
 def _identity(descriptor: int) -> tuple[int, ...]:
-    """Gives what changes when another file gets the name, or somebody writes to this one or renames it."""
+    """Collects what changes when another file gets the name, or somebody writes to this one or renames it."""
     found = os.fstat(descriptor)
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -30,7 +30,7 @@ def is_hub_name(path: str) -> bool:
 
 
 def fetch(uri: str) -> Path:
-    """Gives the folder of a bundle of the Hub; only the files that predicting needs are downloaded, once.
+    """Fetches a bundle of the Hub; only the files that predicting needs are downloaded, once.
 
     A commit that is in the cache opens without asking the network; a tag is looked up each time, and taken
     from the cache where the Hub cannot be reached.
@@ -68,7 +68,7 @@ def _parts(uri: str) -> tuple[str, str]:
 
 
 def _cached(name: str, commit: str) -> Path | None:
-    """Gives the folder of a commit if it is in the cache with all its files; a plain folder's cannot be known."""
+    """Finds the folder of a commit if it is in the cache with all its files; a plain folder's cannot be known."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -97,7 +97,7 @@ def _refuse_branch(uri: str, name: str, revision: str) -> None:
 
 
 def _models(folder: Path) -> list[str]:
-    """Gives patterns for the model files: those of the manifest, or the usual ones where there is none."""
+    """Makes patterns for the model files: those of the manifest, or the usual ones where there is none."""
     if not (folder / MANIFEST_FILE).is_file():
         return [f"{place}{pattern}" for place in ("", "onnx/") for pattern in _USUAL_MODELS]
     manifest = Manifest.from_json(read_json(folder / MANIFEST_FILE, error=BundleError))

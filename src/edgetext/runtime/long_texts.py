@@ -119,7 +119,7 @@ def _head_tail(tokenizer: Tokenizer, text: str, max_length: int, before: int) ->
 
 
 def _last_tokens(tokenizer: Tokenizer, text: str, max_length: int, count: int) -> list[int]:
-    """Gives the last tokens of a text, without special tokens; no more of it is read than they need."""
+    """Returns the last tokens of a text, without special tokens; no more of it is read than they need."""
     if not text or not count:
         return []
     cut, last = FIRST_CUT * max_length, min(len(text), LAST_CUT * max_length)
@@ -135,6 +135,6 @@ def _last_tokens(tokenizer: Tokenizer, text: str, max_length: int, count: int) -
 
 
 def _special_tokens_before(tokenizer: Tokenizer) -> int:
-    """Gives how many special tokens stand before a text."""
+    """Returns how many special tokens stand before a text."""
     mask = tokenizer.encode("a").special_tokens_mask
     return next((place for place, special in enumerate(mask) if not special), len(mask))

@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from edgetext.errors import BundleError
+from edgetext.fields import NOT_EMPTY, Rule, Share, read_part, write_part
 from edgetext.reading import listed
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "bundle.json"
 TASKS = ("single_label", "multi_label")
-# What is read of the free parts of a manifest, where it stands in them, by commands that come to it late.
-_EVALUATION: Mapping[str, type] = {"verdict": str, "sentence": str, "kept_fp32": list}
-_PROVENANCE: Mapping[str, type] = {"base_model": str, "data": list, "rows": dict}
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LONGEST_INPUT = 1 << 20  # tokens; no text classifier reads more, and arrays are sized by it
+
+_Sha256 = Annotated[str, Rule("be a SHA-256 of 64 hexadecimal digits", re.compile(r"[0-9a-fA-F]{64}").fullmatch)]
+_Task = Annotated[str, Rule(f"be one of {', '.join(TASKS)}", TASKS.__contains__)]
+_Size = Annotated[int, Rule("be at least 1", lambda size: size >= 1)]
+_Length = Annotated[int, Rule(f"be from 1 to {LONGEST_INPUT}", lambda length: 1 <= length <= LONGEST_INPUT)]
+
+
+class _Evaluation(TypedDict, total=False):
+    """What is read of a variant's evaluation, by commands that come to it late."""
+
+    verdict: str
+    sentence: str
+    kept_fp32: tuple[Any, ...]
+
+
+class _Provenance(TypedDict, total=False):
+    """What is read of where a bundle comes from, by commands that come to it late."""
+
+    base_model: str
+    data: tuple[Any, ...]
+    rows: Mapping[str, Any]
+
+
+class _Extra(TypedDict, total=False):
+    """What is read of the manifest's other fields."""
+
+    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,12 +63,12 @@ class Variant:
 
     name: str
     file: str
-    sha256: str
+    sha256: _Sha256
     precision: str
     scheme: str
-    bytes: int
+    bytes: _Size
     session: Mapping[str, Any] = field(default_factory=dict)
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Annotated[Mapping[str, Any], _Evaluation] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -67,21 +91,21 @@ class Manifest:
         extra: Fields of newer versions, kept as they are.
     """
 
-    task: str
+    task: _Task
     labels: tuple[str, ...]
-    max_length: int
-    inputs: tuple[str, ...]
-    variants: tuple[Variant, ...]
+    max_length: _Length
+    inputs: Annotated[tuple[str, ...], NOT_EMPTY]
+    variants: Annotated[tuple[Variant, ...], NOT_EMPTY]
     default_variant: str
-    thresholds: tuple[float, ...] | None = None
+    thresholds: tuple[Share, ...] | None = None
     text_column: str = ""
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Annotated[Mapping[str, Any], _Provenance] = field(default_factory=dict)
     created_with: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, _Sha256] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def variant(self, name: str | None = None) -> Variant:
-        """Gives a variant by its name, or the default one.
+        """Returns a variant by its name, or the default one.
 
         Raises:
             BundleError: No variant has that name.
@@ -93,23 +117,24 @@ class Manifest:
         known = listed(variant.name for variant in self.variants)
         raise BundleError(f"this bundle has no variant {wanted!r:.60}: it has {known}")
 
+    def disagreement(self) -> str:
+        """Says which of its fields cannot go together; nothing where all do."""
+        names, labels, thresholds = [variant.name for variant in self.variants], self.labels, self.thresholds
+        if len(labels) < 2 or len(set(labels)) < len(labels):
+            return "labels must be at least two different names"
+        if thresholds is None and self.task == "multi_label":
+            return "a multi_label bundle needs thresholds, one a label"
+        if thresholds is not None and len(thresholds) != len(labels):
+            return f"thresholds must be {len(labels)} numbers, one a label"
+        if len(set(names)) < len(names):
+            return "two variants have the same name"
+        known = self.default_variant in names
+        return "" if known else f"default_variant is {self.default_variant!r:.60}, and there is {listed(names)}"
+
     def to_json(self) -> dict[str, Any]:
-        """Gives the manifest as plain JSON values, unknown fields included."""
-        return {
-            "format_version": FORMAT_VERSION,
-            "task": self.task,
-            "labels": list(self.labels),
-            "thresholds": None if self.thresholds is None else list(self.thresholds),
-            "max_length": self.max_length,
-            "inputs": list(self.inputs),
-            "variants": [_variant_to_json(variant) for variant in self.variants],
-            "default_variant": self.default_variant,
-            "text_column": self.text_column,
-            "files": dict(self.files),
-            "provenance": dict(self.provenance),
-            "created_with": self.created_with,
-            **self.extra,
-        }
+        """Returns the manifest as plain JSON values, unknown fields included."""
+        variants = [write_part(variant) for variant in self.variants]
+        return {"format_version": FORMAT_VERSION, **write_part(self), "variants": variants}
 
     @classmethod
     def from_json(cls, value: object) -> Manifest:
@@ -118,48 +143,22 @@ class Manifest:
         Raises:
             BundleError: A field is missing or of the wrong kind, or the format version is not known.
         """
-        document = _expect(value, dict, "the manifest")
-        version = document.get("format_version")
+        document = dict(value) if isinstance(value, dict) else value
+        version = document.pop("format_version", None) if isinstance(document, dict) else FORMAT_VERSION
         if version != FORMAT_VERSION or isinstance(version, bool):
             raise BundleError(
                 f"{MANIFEST_FILE}: format_version is {version!r:.60} and this edgetext reads {FORMAT_VERSION}: "
                 "update edgetext, or export again"
             )
-        labels = _strings(document, "labels")
-        if len(labels) < 2 or len(set(labels)) < len(labels):
-            raise BundleError(f"{MANIFEST_FILE}: labels must be at least two different names")
-        task = _string(document, "task")
-        if task not in TASKS:
-            raise BundleError(f"{MANIFEST_FILE}: task is {task!r:.60}, expected one of {', '.join(TASKS)}")
-        manifest = cls(
-            task=task,
-            labels=labels,
-            max_length=_max_length(document),
-            inputs=_strings(document, "inputs"),
-            variants=tuple(_variant_from_json(entry) for entry in _list(document, "variants")),
-            default_variant=_string(document, "default_variant"),
-            thresholds=_thresholds(document, len(labels), task),
-            text_column=_expect(document.get("text_column", ""), str, "text_column"),
-            provenance=_known(document, "provenance", _PROVENANCE),
-            created_with=_expect(document.get("created_with", ""), str, "created_with"),
-            files=_files(document),
-            extra={key: document[key] for key in document if key not in _MANIFEST_FIELDS},
-        )
-        for text in _expect(manifest.extra.get("examples", []), list, "examples"):
-            _expect(text, str, "each of examples")
-        names = [variant.name for variant in manifest.variants]
-        if len(set(names)) < len(names):
-            raise BundleError(f"{MANIFEST_FILE}: two variants have the same name")
-        manifest.variant()  # the default one must exist
+        manifest = read_part(cls, document, MANIFEST_FILE, error=BundleError)
+        read_part(_Extra, manifest.extra, MANIFEST_FILE, error=BundleError)
+        for path in (*manifest.files, *(variant.file for variant in manifest.variants)):
+            check_inside(path)
         return manifest
 
 
-_VARIANT_FIELDS = {item.name for item in fields(Variant)} - {"extra"}
-_MANIFEST_FIELDS = ({item.name for item in fields(Manifest)} - {"extra"}) | {"format_version"}
-
-
 def check_inside(path: str) -> str:
-    """Gives the path back if it is relative and stays inside the bundle.
+    """Returns the path if it is relative and stays inside the bundle.
 
     Raises:
         BundleError: It is absolute, names a drive, climbs out with ``..``, or holds a line break or the like.
@@ -172,101 +171,3 @@ def check_inside(path: str) -> str:
     if not path.isprintable():
         raise BundleError(f"{MANIFEST_FILE}: the path {path!r:.200} holds characters that no file of a bundle has")
     return path
-
-
-def _variant_to_json(variant: Variant) -> dict[str, Any]:
-    value = {item.name: getattr(variant, item.name) for item in fields(Variant) if item.name != "extra"}
-    return {**value, "session": dict(variant.session), "evaluation": dict(variant.evaluation), **variant.extra}
-
-
-def _variant_from_json(value: object) -> Variant:
-    entry = _expect(value, dict, "each of variants")
-    return Variant(
-        name=_string(entry, "name"),
-        file=check_inside(_string(entry, "file")),
-        sha256=_digest(_string(entry, "sha256"), "sha256"),
-        precision=_string(entry, "precision"),
-        scheme=_string(entry, "scheme"),
-        bytes=_positive(entry, "bytes"),
-        session=_expect(entry.get("session", {}), dict, "session"),
-        evaluation=_known(entry, "evaluation", _EVALUATION),
-        extra={key: entry[key] for key in entry if key not in _VARIANT_FIELDS},
-    )
-
-
-def _expect(value: object, kind: type, what: str) -> Any:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        names = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
-        raise BundleError(f"{MANIFEST_FILE}: {what} must be {names[kind]}, found {value!r:.60}")
-    return value
-
-
-def _known(document: Mapping[str, Any], name: str, kinds: Mapping[str, type]) -> dict[str, Any]:
-    """Gives an object of which only some fields are known."""
-    value: dict[str, Any] = _expect(document.get(name, {}), dict, name)
-    for key in kinds.keys() & value.keys():
-        _expect(value[key], kinds[key], f"{key} of {name}")
-    return value
-
-
-def _field(document: Mapping[str, Any], name: str, kind: type) -> Any:
-    if name not in document:
-        raise BundleError(f"{MANIFEST_FILE}: the field {name!r} is missing")
-    return _expect(document[name], kind, name)
-
-
-def _string(document: Mapping[str, Any], name: str) -> str:
-    return str(_field(document, name, str))
-
-
-def _list(document: Mapping[str, Any], name: str) -> list[Any]:
-    values: list[Any] = _field(document, name, list)
-    if not values:
-        raise BundleError(f"{MANIFEST_FILE}: {name} is empty")
-    return values
-
-
-def _strings(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(_expect(value, str, f"each of {name}") for value in _list(document, name))
-
-
-def _positive(document: Mapping[str, Any], name: str) -> int:
-    value: int = _field(document, name, int)
-    if value < 1:
-        raise BundleError(f"{MANIFEST_FILE}: {name} must be at least 1, found {value}")
-    return value
-
-
-def _max_length(document: Mapping[str, Any]) -> int:
-    value = _positive(document, "max_length")
-    if value > LONGEST_INPUT:
-        raise BundleError(f"{MANIFEST_FILE}: max_length must be at most {LONGEST_INPUT}, found {value!r:.30}")
-    return value
-
-
-def _files(document: Mapping[str, Any]) -> dict[str, str]:
-    files = _expect(document.get("files", {}), dict, "files")
-    for path, digest in files.items():
-        what = f"files[{check_inside(path)!r:.200}]"
-        _digest(_expect(digest, str, what), what)
-    return dict(files)
-
-
-def _digest(value: str, what: str) -> str:
-    if not _SHA256.fullmatch(value):
-        raise BundleError(
-            f"{MANIFEST_FILE}: {what} must be a SHA-256 of 64 hexadecimal digits, found {value!r:.80}"
-        )
-    return value
-
-
-def _thresholds(document: Mapping[str, Any], labels: int, task: str) -> tuple[float, ...] | None:
-    values = document.get("thresholds")
-    if values is None:
-        if task == "multi_label":
-            raise BundleError(f"{MANIFEST_FILE}: a multi_label bundle needs thresholds, one a label")
-        return None
-    numbers = [value for value in _expect(values, list, "thresholds") if isinstance(value, int | float)]
-    if len(numbers) != labels or any(isinstance(n, bool) or not 0 <= n <= 1 for n in numbers):
-        raise BundleError(f"{MANIFEST_FILE}: thresholds must be {labels} numbers between 0 and 1")
-    return tuple(float(number) for number in numbers)

@@ -30,12 +30,12 @@ def check_pair(pair: tuple[object, ...], name: str) -> None:
             "or a pair of two strings"
         )
     for part, which in zip(pair, ("first", "second"), strict=True):
-        if not isinstance(part, str) or not _is_unicode(part):
+        if not isinstance(part, str) or not is_unicode(part):
             raise InputError(explain(part, f"the {which} part of {name}"))
 
 
 def shorten(tokenizer: Tokenizer, pair: tuple[str, str], max_length: int) -> tuple[str, str]:
-    """Gives as much of each part of a pair as the model can need, so that an enormous one costs little.
+    """Cuts each part of a pair to as much of it as the model can need, so that an enormous one costs little.
 
     Tokenizing two long parts together makes every combination of their overflowing pieces; a few pieces' worth of
     tokens are left here, where one at most is used. The part with more tokens stays the longer one: where both are
@@ -59,7 +59,7 @@ def _tokens(tokenizer: Tokenizer, part: str, max_length: int) -> int:
 
 
 def _end(encoding: Any, read: int, pieces: int) -> int:
-    """Gives the place in the text after so many overflowing pieces, or after what was read if there are fewer."""
+    """Returns the place in the text after so many overflowing pieces, or after what was read if there are fewer."""
     if len(encoding.overflowing) < _PIECES:
         return read
     return int(max(end for _, end in encoding.overflowing[pieces - 1].offsets))
@@ -79,7 +79,8 @@ def explain(text: object, name: str) -> str:
     )
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Tells whether a text can be written as UTF-8: whether no half of a surrogate pair stands alone in it."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -37,7 +37,7 @@ class Scores(Mapping[str, float]):
         self._sorted: dict[str, float] | None = None
 
     def __getitem__(self, label: str) -> float:
-        """Gives the probability of a label."""
+        """Returns the probability of a label."""
         return self._all()[label]
 
     def __iter__(self) -> Iterator[str]:
@@ -45,7 +45,7 @@ class Scores(Mapping[str, float]):
         return iter(self._all())
 
     def __len__(self) -> int:
-        """Gives the number of labels kept."""
+        """Returns the number of labels kept."""
         return len(self._labels) if self._top_k is None else min(self._top_k, len(self._labels))
 
     def __repr__(self) -> str:
@@ -88,12 +88,11 @@ class Scoring:
     """
 
     def __init__(self, labels: Sequence[str], thresholds: Sequence[float] | None = None) -> None:
-        """See the class for the arguments."""
         self._labels = tuple(labels)
         self._thresholds = None if thresholds is None else np.asarray(thresholds, np.float32)
 
     def probabilities(self, logits: FloatArray) -> FloatArray:
-        """Gives probabilities for logits of shape (..., labels): softmax, or a sigmoid each for multi label.
+        """Returns probabilities for logits of shape (..., labels): softmax, or a sigmoid each for multi label.
 
         Both stay finite for any logits below 2^126 in size.
         """
@@ -103,6 +102,31 @@ class Scoring:
         powers: FloatArray = np.exp(logits - logits.max(axis=-1, keepdims=True))
         powers /= powers.sum(axis=-1, keepdims=True)
         return powers
+
+    def average(self, logits: FloatArray) -> FloatArray:
+        """Makes the answers for the windows of one text one, whose probabilities are the mean of the windows'.
+
+        Probabilities are averaged, and not logits: each window then has the same say, while one window with very
+        large logits would outvote all others.
+
+        Args:
+            logits: Float32, of shape (windows, labels).
+
+        Returns:
+            Float32, of shape (labels,): log-probabilities for softmax, log-odds for sigmoids; the logits themselves
+            where there is one window.
+        """
+        if len(logits) == 1:
+            only: FloatArray = logits[0]
+            return only
+        if self._thresholds is not None:
+            zero = np.float32(0)
+            yes, no = -np.logaddexp(zero, -logits), -np.logaddexp(zero, logits)  # logs of p and of 1 - p
+            odds: FloatArray = np.logaddexp.reduce(yes, axis=0) - np.logaddexp.reduce(no, axis=0)
+            return odds
+        logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        mean: FloatArray = np.logaddexp.reduce(logs, axis=0) - np.float32(np.log(len(logits)))
+        return mean
 
     def prediction(self, probabilities: FloatArray, truncated: bool, top_k: int | None = None) -> Prediction:
         """Makes the prediction for one text.
@@ -119,7 +143,7 @@ class Scoring:
         return Prediction(label, float(probabilities[best]), scores, chosen, truncated)
 
     def _chosen(self, probabilities: FloatArray) -> tuple[str, ...]:
-        """Gives the labels that reach their thresholds, the most probable first."""
+        """Returns the labels that reach their thresholds, the most probable first."""
         order = np.argsort(-probabilities, kind="stable")
         assert self._thresholds is not None
         return tuple(self._labels[index] for index in order if probabilities[index] >= self._thresholds[index])

@@ -14,13 +14,13 @@ import numpy as np
 from edgetext.errors import InputError
 from edgetext.runtime.batching import WINDOW_TEXTS
 from edgetext.runtime.bundle import open_bundle
-from edgetext.runtime.calls import Calls
-from edgetext.runtime.engine import Engine
-from edgetext.runtime.forks import ReopenedEngine, watch
+from edgetext.runtime.life import Calls, watch
 from edgetext.runtime.long_texts import check_truncation
 from edgetext.runtime.manifest import Manifest
+from edgetext.runtime.model import Loader
 from edgetext.runtime.pairs import Text
 from edgetext.runtime.prediction import FloatArray, Prediction, Scoring, check_top_k
+from edgetext.runtime.scheduler import Scheduler
 from edgetext.runtime.session import make_profile
 
 _NO_TEXTS = (bytes, bytearray, memoryview, Mapping, Set)  # a set has no order, and answers come in order
@@ -76,7 +76,6 @@ class Predictor:
         truncation: str = "head",
         deterministic: bool = False,
     ) -> None:
-        """Loads the model; see the class for the arguments."""
         self.profile = make_profile(profile, threads)
         check_truncation(truncation)
         self.truncation = truncation
@@ -85,15 +84,15 @@ class Predictor:
         self.path = bundle.path
         self.manifest: Manifest = bundle.manifest
         self.variant = self.manifest.variant(variant)
+        self._scoring = Scoring(self.labels, self.manifest.thresholds)
+        place = bundle.path.absolute()  # the program, or a copy in another one, may stand in another folder later
+        loader = Loader(replace(bundle, path=place), self.variant, verify=verify, truncation=truncation)
+        self._scheduler = Scheduler(loader, self.profile, self._scoring.average, deterministic=deterministic)
+        self._scheduler.open()
         how: dict[str, Any] = {"verify": verify, "truncation": truncation, "deterministic": deterministic}
-        self._engine: Engine | ReopenedEngine = Engine(bundle, self.variant, self.profile, **how)
-        # Another process may stand in another folder.
-        place = bundle.path.absolute()
-        self._opener = partial(Engine, replace(bundle, path=place), self.variant, self.profile, **how)
         self._copy = partial(type(self), place, variant=variant, profile=profile, threads=threads, **how)
         self._calls = Calls()
         watch(self)
-        self._scoring = Scoring(self.labels, self.manifest.thresholds)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -124,7 +123,7 @@ class Predictor:
         if top_k is not None:
             check_top_k(top_k)
         with self._calls:
-            logits, truncated = self._engine.one(text)
+            logits, truncated = self._scheduler.one(text)
         return self._scoring.prediction(self._scoring.probabilities(logits), truncated, top_k)
 
     def predict(self, texts: Iterable[Text], top_k: int | None = None) -> list[Prediction]:
@@ -177,7 +176,7 @@ class Predictor:
         return self._stream(_texts(texts), top_k, window)
 
     def predict_proba(self, texts: Iterable[Text]) -> FloatArray:
-        """Gives the probabilities, float32 of shape (texts, labels), as scikit-learn's classifiers do.
+        """Computes the probabilities, float32 of shape (texts, labels), as scikit-learn's classifiers do.
 
         Raises:
             InputError: As for ``predict``.
@@ -185,7 +184,7 @@ class Predictor:
         return self._scoring.probabilities(self.logits(texts))
 
     def logits(self, texts: Iterable[Text]) -> FloatArray:
-        """Gives the raw scores, float32 of shape (texts, labels).
+        """Computes the raw scores, float32 of shape (texts, labels).
 
         For a text of several windows these are logits that give the mean of the windows' probabilities.
 
@@ -193,37 +192,34 @@ class Predictor:
             InputError: As for ``predict``.
         """
         with self._calls:
-            parts = [logits for logits, _ in self._engine.many(_texts(texts), WINDOW_TEXTS)]
+            parts = [logits for logits, _ in self._scheduler.many(_texts(texts), WINDOW_TEXTS)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def count_tokens(self, text: Text) -> int:
-        """Gives how many tokens are read of a text or pair, special tokens included, after truncation.
+        """Counts the tokens that are read of a text or pair, special tokens included, after truncation.
 
         Raises:
             InputError: As for ``__call__``.
         """
         with self._calls:
-            return self._engine.count_tokens(text)
+            return self._scheduler.count_tokens(text)
 
     def close(self) -> None:
         """Waits for the calls that run, then lets go of the model and its threads; later calls raise an error."""
         self._calls.close()
-        self._engine.close()
+        self._scheduler.close()
 
     def _after_fork(self) -> None:
         """Leaves the parent's model alone; called by the interpreter in a forked process."""
-        self._engine.abandon()
-        self._engine = ReopenedEngine(self._opener)
+        self._scheduler = self._scheduler.in_child()
         self._calls = self._calls.in_child()
-        if self._calls.closed:
-            self._engine.close()
 
     def __reduce__(self) -> tuple[Callable[[], Predictor], tuple[()]]:
         """Travels as the path and the arguments; the copy is open, even where this one was closed."""
         return self._copy, ()
 
     def __enter__(self) -> Self:
-        """Gives itself, to be closed at the end of a ``with`` block."""
+        """Returns itself, to be closed at the end of a ``with`` block."""
         return self
 
     def __exit__(
@@ -237,7 +233,7 @@ class Predictor:
         return f"Predictor({str(self.path)!r}, variant={self.variant.name!r}, profile={self.profile.name!r})"
 
     def _stream(self, texts: Iterable[Text], top_k: int | None, window: int) -> Iterator[Prediction]:
-        for logits, cut in self._engine.many(texts, window):
+        for logits, cut in self._scheduler.many(texts, window):
             probabilities = self._scoring.probabilities(logits)
             for row, truncated in zip(probabilities, cut, strict=True):
                 yield self._scoring.prediction(row.copy(), truncated, top_k)  # a view would keep the window

@@ -17,16 +17,17 @@ ever new shapes that took a third more memory and saved no time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, NoReturn, TypedDict
 
 import onnxruntime
 
-from edgetext.errors import BundleError, InputError
+from edgetext.errors import BundleError, InputError, first_line
+from edgetext.fields import Rule, read_part
 from edgetext.reading import listed
 from edgetext.runtime.held import HeldModel
-from edgetext.runtime.manifest import Variant
+from edgetext.runtime.manifest import MANIFEST_FILE, Variant
 from edgetext.runtime.threads import usable_threads
 from edgetext.runtime.weights import without_weights
 
@@ -52,11 +53,18 @@ _CONFIG_KEYS = frozenset(
         "mlas.enable_gemm_fastmath_arm64_bfloat16",
     }
 )
-_LONGEST_VALUE = 64  # a number or a word; onnxruntime takes 8,192 characters
 ONNX_ONLY = ("session.load_model_format", "ONNX")
 """A file that is of onnxruntime's own format as well would be read as that, past what was looked at here."""
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
-_SESSION_KEYS = ("graph_optimization_level", "disabled_optimizers", "config")
+_WORD = Rule("be a word of at most 64 characters", lambda text: len(text) <= 64 and text.isprintable())
+
+
+class _Options(TypedDict, total=False):
+    """What a variant's ``session`` may hold."""
+
+    graph_optimization_level: Annotated[str, Rule(f"be one of {', '.join(_LEVELS)}", _LEVELS.__contains__)]
+    disabled_optimizers: tuple[str, ...]
+    config: Mapping[str, Annotated[str, _WORD]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Profile:
 
 
 def make_profile(name: str, threads: int | None = None) -> Profile:
-    """Gives the profile of that name.
+    """Makes the profile of that name.
 
     Args:
         name: One of ``PROFILES``.
@@ -96,6 +104,15 @@ def make_profile(name: str, threads: int | None = None) -> Profile:
     if name == "throughput":
         return Profile(name, 1, count, spinning=False)
     return Profile(name, count, 1, spinning=True)
+
+
+def bulk_profile(profile: Profile) -> Profile | None:
+    """Makes the profile of a second session that does many texts sooner than one of the given profile.
+
+    Returns:
+        As ``throughput``, or ``None`` where that would change nothing.
+    """
+    return Profile("throughput", 1, profile.intra_op, spinning=False) if profile.intra_op > 1 else None
 
 
 def open_session(model: HeldModel, variant: Variant, profile: Profile) -> onnxruntime.InferenceSession:
@@ -124,7 +141,7 @@ def open_session(model: HeldModel, variant: Variant, profile: Profile) -> onnxru
         )
     except Exception as error:  # onnxruntime's exceptions share no base but this one
         raise BundleError(
-            f"{model.graph.path} cannot be loaded by onnxruntime {onnxruntime.__version__}: {one_line(error)}"
+            f"{model.graph.path} cannot be loaded by onnxruntime {onnxruntime.__version__}: {first_line(error)}"
         ) from error
     model.check_unchanged()  # onnxruntime opened what had the name then
     return session
@@ -150,33 +167,15 @@ def session_options(variant: Variant, profile: Profile) -> onnxruntime.SessionOp
     return options
 
 
-def one_line(error: BaseException) -> str:
-    """Gives the first line of an error's message, short enough for a terminal."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:300]
-
-
 def _check(session: Mapping[str, Any]) -> None:
-    for key in session:
-        if key not in _SESSION_KEYS:
-            _refuse(listed([key]), session[key], f"edgetext knows {', '.join(_SESSION_KEYS)}")
-    level = session.get("graph_optimization_level", "all")
-    if not isinstance(level, str) or level not in _LEVELS:
-        _refuse("graph_optimization_level", level, f"expected one of {', '.join(_LEVELS)}")
-    disabled = session.get("disabled_optimizers", [])
-    if not isinstance(disabled, list) or not all(isinstance(name, str) for name in disabled):
-        _refuse("disabled_optimizers", disabled, "expected a list of names")
-    config = session.get("config", {})
-    if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
-        _refuse("config", config, "expected an object of texts")
-    for key in config:
-        if key not in _CONFIG_KEYS:
-            _refuse(
-                f"config[{listed([key])}]", config[key], f"edgetext passes on {', '.join(sorted(_CONFIG_KEYS))}"
-            )
-        if len(config[key]) > _LONGEST_VALUE or not config[key].isprintable():
-            _refuse(f"config[{key!r}]", config[key], f"expected a word of at most {_LONGEST_VALUE} characters")
+    options = read_part(_Options, session, f"{MANIFEST_FILE}: session", error=BundleError)
+    for name in session.keys() - _Options.__annotations__.keys():
+        _refuse(name, tuple(_Options.__annotations__))
+    for name in options.get("config", {}).keys() - _CONFIG_KEYS:
+        _refuse(name, sorted(_CONFIG_KEYS))
 
 
-def _refuse(name: str, value: object, expected: str) -> None:
-    raise BundleError(f"bundle.json: the session option {name} is {value!r:.60}: {expected}")
+def _refuse(name: str, known: Sequence[str]) -> NoReturn:
+    raise BundleError(
+        f"{MANIFEST_FILE}: the session option {listed([name])} is none that edgetext passes on: {', '.join(known)}"
+    )

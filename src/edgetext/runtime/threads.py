@@ -15,7 +15,7 @@ _V2_MOUNTS = ("sys/fs/cgroup", "sys/fs/cgroup/unified")
 
 
 def usable_threads(root: Path = Path("/")) -> int:
-    """Gives the number of threads that can run at once, at least 1; half a core gives 1, two and a half give 2.
+    """Counts the threads that can run at once, at least 1; half a core gives 1, two and a half give 2.
 
     Args:
         root: Where ``proc`` and ``sys`` are found; tests put a tree of their own there.
@@ -26,7 +26,7 @@ def usable_threads(root: Path = Path("/")) -> int:
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """Gives the cores' worth of time that the cgroups allow, or ``None`` where nothing is limited.
+    """Reads the cores' worth of time that the cgroups allow, or ``None`` where nothing is limited.
 
     Every level counts, from the process's own group up to the mount, and the tightest one decides.
     """

@@ -51,7 +51,7 @@ _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16:
 
 
 def external_files(model: Held, relative: str) -> list[str]:
-    """Gives the files that an ONNX model reads weights from, as paths inside the bundle, each once.
+    """Finds the files that an ONNX model reads weights from, as paths inside the bundle, each once.
 
     Args:
         model: The file.
@@ -69,7 +69,7 @@ def external_files(model: Held, relative: str) -> list[str]:
 
 
 def without_weights(model: Held) -> bytes:
-    """Gives the model with its large weights taken out, to be loaded with the file's folder as that of its weights.
+    """Takes a model's large weights out of it, to be loaded with the file's folder as that of its weights.
 
     Weights that are outside of the file already stay as they are, and so do those that do not begin at a multiple
     of their items' size in it, as they must in memory.
@@ -173,7 +173,7 @@ class _Field(NamedTuple):
 
 
 def _new_budget() -> Iterator[int]:
-    """Gives what a walk through a file is paid from, so that it ends soon however many fields there are.
+    """Makes what a walk through a file is paid from, so that it ends soon however many fields there are.
 
     A field takes two bytes at least, and a walk in Python a microsecond for each. The largest known, a model that
     holds a vocabulary of 250,000 tokens as texts, has 300,000.
@@ -212,7 +212,7 @@ def _fields(data: mmap.mmap, position: int, end: int, budget: Iterator[int]) -> 
 
 
 def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
-    """Gives the number at a position, and the position after it.
+    """Reads the number at a position, and the position after it.
 
     Raises:
         ValueError: It is longer than 64 bits.
@@ -233,7 +233,7 @@ def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
 
 
 def _encode_varint(value: int) -> bytes:
-    """Gives the encoding of a number that is not negative."""
+    """Encodes a number that is not negative."""
     found = bytearray()
     while value >= 0x80:
         found.append(value & 0x7F | 0x80)
@@ -243,7 +243,7 @@ def _encode_varint(value: int) -> bytes:
 
 
 def _encode(number: int, content: bytes) -> bytes:
-    """Gives the encoding of a field with its length before it: a message, a string or bytes."""
+    """Encodes a field with its length before it: a message, a string or bytes."""
     return _encode_varint(number << 3 | _LENGTH) + _encode_varint(len(content)) + content
 
 

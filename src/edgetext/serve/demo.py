@@ -23,20 +23,19 @@ from typing import Any
 from edgetext.errors import EdgetextError, InputError, needs_extra
 from edgetext.runtime.predictor import Predictor
 from edgetext.serve.guard import Guard, own_names
-from edgetext.serve.listening import Server, listen, url
+from edgetext.serve.listening import ServerThread, listen, url
 
 STYLE = Path(__file__).parent / "demo.css"
-GENERIC_EXAMPLES = (
-    "A bowl of ramen with a soft egg",
-    "A half-baked plan for the weekend",
-    "How do I change the address on my account?",
-)
 PATHS = ("/", "/favicon.ico", "/theme.css", "/assets/", "/static/", "/gradio_api/run/")
 """What the page asks for."""
 
 _TEMPORARY = "GRADIO_TEMP_DIR"
 _MOST_LABELS = 5
 _MOST_EXAMPLES = 8
+_PROMPT = "Type a text to see its label."
+# Without the queue an answer comes back on its own request: one that the queue streams while somebody types on can
+# get lost.
+_AT_ONCE = {"show_progress": "hidden", "api_name": False, "queue": False}
 
 Answer = tuple[dict[str, float] | None, str]
 
@@ -64,7 +63,7 @@ def answer(classify: Predictor, text: str) -> Answer:
         and a sentence where the text cannot be classified.
     """
     if not text or not text.strip():
-        return None, _line("Type a text, or choose an example.")
+        return None, _line(_PROMPT)
     begun = time.perf_counter()
     try:
         prediction = classify(text, top_k=_MOST_LABELS)
@@ -80,10 +79,8 @@ def answer(classify: Predictor, text: str) -> Answer:
 
 
 def examples(classify: Predictor) -> list[str]:
-    """Gives texts to try: those that the bundle brings, else generic ones."""
-    brought = classify.manifest.extra.get("examples")
-    texts = [text for text in brought if isinstance(text, str)] if isinstance(brought, list) else []
-    return (texts or list(GENERIC_EXAMPLES))[:_MOST_EXAMPLES]
+    """Lists the texts to try that the bundle brings; any others might be about something else than its labels."""
+    return list(classify.manifest.extra.get("examples", ()))[:_MOST_EXAMPLES]
 
 
 def build(classify: Predictor) -> Any:
@@ -113,30 +110,27 @@ def build(classify: Predictor) -> Any:
         )
         button = gr.Button("Classify", variant="primary", elem_id="classify")
         label = gr.Label(label="Label", num_top_classes=_MOST_LABELS, show_label=False, elem_id="label")
-        status = gr.HTML(_line("Type a text, or choose an example."), elem_id="status")
+        status = gr.HTML(_line(_PROMPT), elem_id="status")
 
         def reply(text: str) -> Answer:
             return answer(classify, text)
 
-        # Typing and choosing an example both change the box, so that one event answers both. Without the queue an
-        # answer comes back on its own request: one that the queue streams while somebody types on can get lost.
-        common = {
-            "fn": reply,
-            "inputs": box,
-            "outputs": [label, status],
-            "show_progress": "hidden",
-            "api_name": False,
-            "queue": False,
-        }
+        # Typing and choosing an example both change the box, so that one event answers both.
+        common = {"fn": reply, "inputs": box, "outputs": [label, status], **_AT_ONCE}
         gr.on([button.click, box.submit], **common)
         box.change(**common, trigger_mode="always_last")
-        # Buttons rather than gr.Examples, whose table throws errors in the browser while it is still loading.
-        gr.HTML("<p class='try'>Examples</p>")
-        with gr.Row(elem_id="examples"):
-            for text in examples(classify):
-                chosen = gr.Button(text, size="sm", min_width=0)
-                chosen.click(partial(str, text), outputs=box, show_progress="hidden", api_name=False, queue=False)
+        _add_examples(gr, examples(classify), box)
     return page
+
+
+def _add_examples(gr: Any, texts: Sequence[str], box: Any) -> None:
+    """Adds buttons rather than ``gr.Examples``, whose table throws errors in the browser while it is loading."""
+    if not texts:
+        return
+    gr.HTML("<p class='try'>Examples</p>")
+    with gr.Row(elem_id="examples"):
+        for text in texts:
+            gr.Button(text, size="sm", min_width=0).click(partial(str, text), outputs=box, **_AT_ONCE)
 
 
 def start(
@@ -168,8 +162,8 @@ def start(
         _stay_at_home(stack)
         warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
         app = Guard(_application(classify), is_own=own_names(host, names), paths=PATHS)
-        classify(GENERIC_EXAMPLES[0])  # the first run allocates; no visitor should wait for it
-        server = Server(app, taken)
+        classify("a text")  # the first run allocates; no visitor should wait for it
+        server = ServerThread(app, taken)
         stack.callback(server.close)
         address = url(host, taken)
         if browser:
@@ -178,7 +172,7 @@ def start(
 
 
 def _application(classify: Predictor) -> Any:
-    """Gives the page as an ASGI application; Gradio is asked for it, and left out of serving it."""
+    """Makes the page an ASGI application; Gradio is asked for it, and left out of serving it."""
     page = build(classify)
     with needs_extra("demo"):
         import gradio as gr

@@ -45,13 +45,13 @@ def listen(host: str, port: int | None = None) -> socket.socket:
 
 
 def url(host: str, listening: socket.socket) -> str:
-    """Gives where to open what is served there in a browser of this machine."""
+    """Tells where to open what is served there in a browser of this machine."""
     name = host.strip("[]")
     name = "localhost" if name in ("0.0.0.0", "::") else f"[{name}]" if ":" in name else name
     return f"http://{name}:{listening.getsockname()[1]}/"
 
 
-class Server:
+class ServerThread:
     """An ASGI application that is being served.
 
     Args:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import needs_extra
-from edgetext.metrics.load import load_metric
-from edgetext.metrics.report import overall
+from edgetext.metrics.report import load_metric, overall
 from edgetext.progress import Progress
 from edgetext.train.hardware import device
 from edgetext.train.recipe import Recipe

@@ -8,10 +8,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
-from edgetext.bench.backends._batched import BATCHES, BatchedRunner
-from edgetext.bench.backends._tokens import Tokens
+from edgetext.bench.backends._shared import BATCHES, BatchedRunner
 from edgetext.measure.processor import cpu_model
+
+
+class Tokens:
+    """Turns texts into what a graph takes, by tokenizers alone.
+
+    Args:
+        file: ``tokenizer.json``.
+        max_length: The longest input in tokens, special tokens included.
+        inputs: Names of the graph's inputs.
+    """
+
+    def __init__(self, file: str, max_length: int, inputs: Sequence[str]) -> None:
+        self._inputs = tuple(inputs)
+        self._tokenizer = Tokenizer.from_file(file)
+        self._tokenizer.enable_truncation(max_length)
+        _pad_to_longest(self._tokenizer)
+
+    def __call__(self, texts: list[str]) -> dict[str, NDArray[np.int64]]:
+        """Makes the inputs by name, int64 arrays of the shape (texts, longest of them in tokens)."""
+        encodings = self._tokenizer.encode_batch(texts)
+        columns = {
+            "input_ids": [encoding.ids for encoding in encodings],
+            "attention_mask": [encoding.attention_mask for encoding in encodings],
+            "token_type_ids": [encoding.type_ids for encoding in encodings],
+        }
+        return {name: np.array(columns[name], dtype=np.int64) for name in self._inputs}
 
 
 class GraphRunner(BatchedRunner):
@@ -32,13 +58,20 @@ class GraphRunner(BatchedRunner):
         return self._tokens([text])
 
     def about(self) -> dict[str, Any]:
-        """Gives device, threads and how batches are made."""
+        """Tells device, threads and how batches are made."""
         return {"device_name": cpu_model(), "threads": self._threads, "batches": BATCHES}
 
     def forward(self, texts: list[str]) -> list[str]:
-        """Gives the labels of one batch, in order."""
+        """Labels one batch, in order."""
         return [self._labels[index] for index in self.logits(self._tokens(texts)).argmax(axis=-1)]
 
     @abstractmethod
     def logits(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         """Runs the graph: arrays of shape (texts, tokens) by input in, logits of shape (texts, labels) out."""
+
+
+def _pad_to_longest(tokenizer: Tokenizer) -> None:
+    """Pads each batch to its longest text; with another pad token than id 0 where the tokenizer file names one."""
+    padding = tokenizer.padding or {}
+    keep = {name: padding[name] for name in ("pad_id", "pad_token", "pad_type_id", "direction") if name in padding}
+    tokenizer.enable_padding(**keep)

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgetext.bench.backends._graph import GraphRunner
-from edgetext.bench.backends._onnxruntime import session_options
+from edgetext.runtime.session import ONNX_ONLY
 
 
 class BareRunner(GraphRunner):
@@ -35,6 +35,16 @@ class BareRunner(GraphRunner):
         """Runs the session."""
         found: NDArray[np.float32] = self._session.run(None, inputs)[0]
         return found
+
+
+def session_options(threads: int, session: Mapping[str, Any]) -> onnxruntime.SessionOptions:
+    """Makes the options with which a variant's graph is loaded."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry(*ONNX_ONLY)
+    if session.get("graph_optimization_level") == "disable":
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return options
 
 
 def load(spec: Mapping[str, Any]) -> BareRunner:

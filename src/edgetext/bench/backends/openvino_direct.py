@@ -36,7 +36,7 @@ class OpenVinoRunner(GraphRunner):
         super().__init__(spec, [port.get_any_name() for port in self._model.inputs])
 
     def about(self) -> dict[str, Any]:
-        """Gives device, threads, version and how batches are made."""
+        """Tells device, threads, version and how batches are made."""
         return {**super().about(), "openvino": openvino.get_version()}
 
     def logits(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:

@@ -9,8 +9,8 @@ from typing import Any
 from optimum.onnxruntime import ORTModelForSequenceClassification
 from transformers import AutoTokenizer, pipeline
 
-from edgetext.bench.backends._onnxruntime import session_options
-from edgetext.bench.backends._pipeline import PipelineCalls
+from edgetext.bench.backends._shared import PIPELINE_BATCHES, PipelineCalls
+from edgetext.bench.backends.onnxruntime_bare import session_options
 from edgetext.measure.processor import cpu_model
 
 
@@ -35,12 +35,8 @@ class OptimumRunner(PipelineCalls):
         super().__init__(pipeline("text-classification", model=model, tokenizer=tokenizer), spec["max_length"])
 
     def about(self) -> dict[str, Any]:
-        """Gives device, threads and how batches are made."""
-        return {
-            "device_name": cpu_model(),
-            "threads": self._threads,
-            "batches": "by the pipeline's batch_size, in the order given",
-        }
+        """Tells device, threads and how batches are made."""
+        return {"device_name": cpu_model(), "threads": self._threads, "batches": PIPELINE_BATCHES}
 
 
 def load(spec: Mapping[str, Any]) -> OptimumRunner:

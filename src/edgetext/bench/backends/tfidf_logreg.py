@@ -15,7 +15,7 @@ from typing import Any
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from edgetext.bench.backends._batched import BatchedRunner
+from edgetext.bench.backends._shared import BatchedRunner
 from edgetext.checkpoint import SplitRecord, read_split
 from edgetext.data.held_out import held_out
 from edgetext.errors import DataError
@@ -51,7 +51,7 @@ class TfidfRunner(BatchedRunner):
         return self._words.transform([text])
 
     def about(self) -> dict[str, Any]:
-        """Gives device, threads, the size of the arrays and of the vocabulary, and what the fit took."""
+        """Tells device, threads, the size of the arrays and of the vocabulary, and what the fit took."""
         arrays = (self._classifier.coef_, self._classifier.intercept_, self._words.idf_)
         vocabulary = sum(len(word.encode("utf-8")) for word in self._words.vocabulary_)
         return {
@@ -65,7 +65,7 @@ class TfidfRunner(BatchedRunner):
         }
 
     def forward(self, texts: list[str]) -> list[str]:
-        """Gives the labels of one batch, in order."""
+        """Labels one batch, in order."""
         return [str(label) for label in self._classifier.predict(self._words.transform(texts))]
 
 

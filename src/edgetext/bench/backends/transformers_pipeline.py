@@ -1,4 +1,7 @@
-"""The checkpoint in ``transformers.pipeline`` on the processor, fp32: what most people run."""
+"""The checkpoint in ``transformers.pipeline``: what most people run, on the processor or on an NVIDIA GPU.
+
+The pipeline itself copies each answer back, and so waits for the GPU.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Any
 import torch
 from transformers import pipeline
 
-from edgetext.bench.backends._pipeline import PipelineCalls
-from edgetext.bench.backends._torch import load_model, load_tokenizer, weight_bytes
+from edgetext.bench.backends._shared import PIPELINE_BATCHES, PipelineCalls
+from edgetext.bench.backends.torch_direct import gpu_name, load_model, load_tokenizer, weight_bytes
 from edgetext.measure.processor import cpu_model
 
 
@@ -31,15 +34,24 @@ class PipelineRunner(PipelineCalls):
         )
 
     def about(self) -> dict[str, Any]:
-        """Gives device, threads and the size of the weights."""
+        """Tells device, threads and the size of the weights."""
         return {
             "device_name": self._device_name,
             "threads": torch.get_num_threads(),
             "model_bytes": weight_bytes(self._pipeline.model),
-            "batches": "by the pipeline's batch_size, in the order given",
+            "batches": PIPELINE_BATCHES,
         }
 
 
-def load(spec: Mapping[str, Any]) -> PipelineRunner:
+def load_on_cpu(spec: Mapping[str, Any]) -> PipelineRunner:
     """Loads the checkpoint on the processor (see ``PipelineRunner`` for the spec)."""
     return PipelineRunner(spec, "cpu", cpu_model())
+
+
+def load_on_gpu(spec: Mapping[str, Any]) -> PipelineRunner:
+    """Loads the checkpoint on the GPU (see ``PipelineRunner`` for the spec).
+
+    Raises:
+        NoDeviceError: There is no CUDA device, or this torch cannot use it.
+    """
+    return PipelineRunner(spec, "cuda", gpu_name())

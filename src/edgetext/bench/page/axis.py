@@ -29,12 +29,12 @@ class Axis:
     log: bool = False
 
     def at(self, value: float) -> float:
-        """Gives the pixel of a value, rounded to a tenth; values outside lie on the border."""
+        """Finds the pixel of a value, rounded to a tenth; values outside lie on the border."""
         share = self._share(min(max(value, self.low), self.high))
         return round(self.start + share * (self.end - self.start), 1)
 
     def marks(self) -> list[tuple[float, str]]:
-        """Gives pixel and text of each mark."""
+        """Places the marks: pixel and text of each."""
         values = self._log_marks() if self.log else self._even_marks()
         return [(self.at(value), f"{value:.10g}") for value in values if self.low <= value <= self.high]
 
@@ -57,7 +57,7 @@ class Axis:
 
 
 def log_axis(low: float, high: float, start: float, end: float) -> Axis:
-    """Gives a logarithmic axis with a little room on both sides.
+    """Makes a logarithmic axis with a little room on both sides.
 
     Args:
         low: The smallest value, above 0.
@@ -70,7 +70,7 @@ def log_axis(low: float, high: float, start: float, end: float) -> Axis:
 
 
 def percent_axis(low: float, high: float, start: float, end: float) -> Axis:
-    """Gives an even axis in percent, with a point of room on both sides where there is.
+    """Makes an even axis in percent, with a point of room on both sides where there is.
 
     Args:
         low: The smallest share, 0 to 1.

@@ -24,17 +24,12 @@ _TEMPLATE = "report.html.jinja"
 
 
 def write_page(path: Path, results: Results) -> None:
-    """Writes the page, whole or not at all.
-
-    Args:
-        path: The file.
-        results: What was measured, or read from a file.
-    """
+    """Writes the page, whole or not at all."""
     write_atomically(path, html(results).encode("utf-8"))
 
 
 def html(results: Results) -> str:
-    """Gives the page; whatever comes from the results is escaped.
+    """Writes the page as text; whatever comes from the results is escaped.
 
     Args:
         results: What was measured, or read from a file.
@@ -66,7 +61,7 @@ def _template() -> Template:
 def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
     return {
         "number": number,
-        "name": f"{row.backend} {row.variant}",
+        "name": row.name,
         "where": f"{row.device}, {row.threads} thread{'' if row.threads == 1 else 's'}"
         + (f", {said(row.environment.get('host'))}" if row.environment else ""),
         "ours": row.backend == "edgetext",
@@ -80,7 +75,7 @@ def _cost(number: int, row: Row) -> dict[str, Any]:
     one_by_one = 1000 / row.latency_ms.p50 if row.latency_ms else 0.0
     return {
         "number": number,
-        "name": f"{row.backend} {row.variant}",
+        "name": row.name,
         "bulk": row.throughput_per_s.value,
         "single": round(one_by_one, 2),
     }

@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from edgetext.bench.accuracy import accuracy
-from edgetext.bench.heldout import HeldOut, find_held_out
+from edgetext.bench.heldout import HeldOut, describe_data, find_held_out
 from edgetext.bench.plan import RowPlan
-from edgetext.bench.results import Estimate
-from edgetext.bench.run import describe_data
-from edgetext.bench.suite.rows import PLANS
+from edgetext.bench.results import Proportion
+from edgetext.bench.suite.plugin import PLANS
 from edgetext.checkpoint import open_checkpoint
 from edgetext.errors import MissingExtraError
 from edgetext.measure.process import thread_environment
 from edgetext.measure.runner import CannotMeasureError, Runner, answers, load_runner
-from edgetext.runtime.bundle import open_bundle
 
 _BATCH = 32
 
@@ -38,7 +35,7 @@ class Loaded:
     runner: Runner
     texts: tuple[str, ...]
     batch: int
-    accuracy: Estimate
+    accuracy: Proportion
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def held_out(pytestconfig: pytest.Config) -> HeldOut:
-    """Gives the rows that every backend predicts."""
+    """Finds the rows that every backend predicts."""
     checkpoint = pytestconfig.getoption("checkpoint")
     return find_held_out(
         open_checkpoint(checkpoint) if checkpoint else None,
@@ -67,17 +64,8 @@ def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
         runner = load_runner(plan.backend.runner, plan.spec)
     except (CannotMeasureError, MissingExtraError) as error:
         pytest.skip(f"not measured ({error})")
-    labels = open_labels(plan)
-    data = describe_data(held_out, labels, plan.name)
+    data = describe_data(held_out, plan.spec["labels"], plan.name)
     texts = tuple(example.text for example in held_out.examples)
-    index = {label: number for number, label in enumerate(labels)}
-    given = [index.get(label, -1) for label in answers(runner, texts, plan.answers_in_batches)]
+    given = data.indices(answers(runner, texts, plan.answers_in_batches))
     yield Loaded(runner, texts, _BATCH, accuracy(given, data.expected))
     runner.close()
-
-
-def open_labels(plan: RowPlan) -> tuple[str, ...]:
-    """Gives the labels of a row's model, by class index."""
-    if "bundle" in plan.spec:
-        return open_bundle(plan.spec["bundle"]).manifest.labels
-    return open_checkpoint(Path(plan.spec["model"])).labels

@@ -1,12 +1,17 @@
-"""The suite's options, a plugin: pytest reads the ``conftest.py`` of a package that ``--pyargs`` names too late."""
+"""The suite's options and rows, a plugin: pytest reads the ``conftest.py`` of what ``--pyargs`` names too late."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from edgetext.bench.plan import RowPlan
+
+PLANS: pytest.StashKey[tuple[RowPlan, ...]] = pytest.StashKey()
 _SUITE = "edgetext.bench.suite"
 
 
@@ -25,11 +30,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Finds the rows, so that a wrong path is told in a line before anything is collected."""
-    if _is_asked_for():
-        from edgetext.bench.suite.rows import plan_suite  # other runs of pytest need not wait for it
+    """Finds the rows, so that a wrong path is told in a line before anything is collected.
 
-        plan_suite(config)
+    Raises:
+        UsageError: There is no model, or one cannot be opened.
+    """
+    if not _is_asked_for():
+        return  # other runs of pytest need not wait for the imports
+    from edgetext.bench.plan import plan_rows
+    from edgetext.bench.registry import choose_backends
+    from edgetext.checkpoint import open_checkpoint
+    from edgetext.errors import EdgetextError
+    from edgetext.runtime.bundle import open_bundle
+    from edgetext.runtime.threads import usable_threads
+
+    bundle, checkpoint, names = (config.getoption(name) for name in ("bundle", "checkpoint", "backends"))
+    if bundle is None and checkpoint is None:
+        raise pytest.UsageError("give --bundle, --checkpoint or both: there is nothing to measure")
+    try:
+        config.stash[PLANS] = plan_rows(
+            open_bundle(bundle) if bundle else None,
+            open_checkpoint(checkpoint) if checkpoint else None,
+            choose_backends(names.split(",") if names else ()),
+            config.getoption("threads") or usable_threads(),
+        )
+    except EdgetextError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _is_asked_for() -> bool:

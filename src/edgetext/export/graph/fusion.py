@@ -1,4 +1,4 @@
-"""Attention, GELU and layer normalization as one node each, by onnxruntime's optimizer for transformers.
+"""What onnxruntime rewrites itself: attention, GELU, normalization as one node each, and what it does on loading.
 
 Two fusions stay off unless asked for: SkipLayerNormalization and BiasGelu, whose CPU kernels mostly cost more than
 what they replace (27 µs against 1 + 3 for 14 tokens of width 384 on one core). The attention keeps its projections
@@ -7,11 +7,13 @@ apart (MultiHeadAttention), so that they stay plain int8 products.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgetext.errors import needs_extra
 
 with needs_extra("export"):
+    import onnxruntime as ort
     from onnx import ModelProto, helper
     from onnxruntime.transformers.fusion_options import FusionOptions
     from onnxruntime.transformers.optimizer import optimize_model
@@ -22,9 +24,14 @@ FUSES_AS_BERT = ("bert", "distilbert", "roberta", "xlm-roberta", "electra")
 SLOW_ON_CPU = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Optimizers of onnxruntime that would fuse the two again when the graph is loaded."""
 
+LOAD_AS_IT_IS = {"graph_optimization_level": "disable"}
+"""The session options for a graph that was optimized ahead: optimized again, it would get the slow fusions too."""
+
+_CONTRIB = "com.microsoft"
+
 
 def fuse(source: Path, *, slow_fusions: bool = False) -> ModelProto | None:
-    """Gives the fused graph, or ``None`` where no attention could be fused.
+    """Fuses a graph; ``None`` where no attention could be fused.
 
     Args:
         source: The graph as exported.
@@ -43,5 +50,44 @@ def fuse(source: Path, *, slow_fusions: bool = False) -> ModelProto | None:
         return None
     optimized.topological_sort()
     fused: ModelProto = optimized.model
-    fused.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    fused.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
     return fused
+
+
+def approximate_gelu(model: ModelProto) -> int:
+    """Makes each fused Gelu a FastGelu: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), in a quarter less time.
+
+    It differs from the exact one by 0.0005 at most, an eighth of the step between two values of an int8 activation
+    that reaches from 0 to 1. Source: D. Hendrycks and K. Gimpel, "Gaussian Error Linear Units", 2016,
+    arXiv:1606.08415.
+
+    Args:
+        model: From ``fuse``; changed in place.
+
+    Returns:
+        How many there were.
+    """
+    found = [node for node in model.graph.node if node.op_type == "Gelu"]
+    for node in found:
+        node.op_type, node.domain = "FastGelu", _CONTRIB
+        del node.attribute[:]
+    return len(found)
+
+
+def optimize_ahead(source: Path, target: Path, disabled: Sequence[str]) -> None:
+    """Writes the graph as onnxruntime would rewrite it for the CPU when it loads it.
+
+    The level is ``extended``: fusions that every CPU runs. ``all`` would add layouts of the machine at hand.
+
+    Args:
+        source: The graph.
+        target: The file to write.
+        disabled: Names of optimizers to leave out.
+    """
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(target)
+    options.log_severity_level = 3
+    ort.InferenceSession(
+        str(source), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(disabled)
+    )

@@ -38,7 +38,7 @@ _TINY = 1e-5  # below it a channel counts as silent, and is not blown up
 
 
 def largest_inputs(model: ModelProto, feeds: Iterable[Mapping[str, Any]]) -> dict[str, Array]:
-    """Gives the largest absolute value of each channel of every tensor that can be smoothed.
+    """Finds the largest absolute value of each channel of every tensor that can be smoothed.
 
     Args:
         model: The fp32 graph.

@@ -30,11 +30,11 @@ class GraphIndex:
                 self._consumers.setdefault(name, []).append(node)
 
     def consumers(self, name: str) -> list[NodeProto]:
-        """Gives the nodes that read a tensor."""
+        """The nodes that read a tensor."""
         return self._consumers.get(name, [])
 
     def constant(self, name: str) -> Array | None:
-        """Gives the value of a tensor that is an initializer or comes from a Constant node, else ``None``."""
+        """The value of a tensor that is an initializer or comes from a Constant node, else ``None``."""
         if name in self.initializers:
             return np.asarray(numpy_helper.to_array(self.initializers[name]))
         node = self.producers.get(name)
@@ -44,7 +44,7 @@ class GraphIndex:
         return None if value is None else np.asarray(numpy_helper.to_array(value))
 
     def weighted(self, name: str) -> NodeProto | None:
-        """Gives the MatMul that makes a tensor by multiplying another one with constant weights, else ``None``."""
+        """The MatMul that makes a tensor by multiplying another one with constant weights, else ``None``."""
         node = self.producers.get(name)
         if node is None or node.op_type != "MatMul" or node.input[1] not in self.initializers:
             return None
@@ -52,7 +52,7 @@ class GraphIndex:
 
 
 def constant_products(graph: GraphProto) -> list[NodeProto]:
-    """Gives the MatMul and Gemm nodes that multiply with an initializer, in the graph's order."""
+    """Lists the MatMul and Gemm nodes that multiply with an initializer, in the graph's order."""
     constant = {tensor.name for tensor in graph.initializer}
     return [node for node in graph.node if node.op_type in ("MatMul", "Gemm") and node.input[1] in constant]
 

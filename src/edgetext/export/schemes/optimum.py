@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.registry import SchemeInput
 
 with needs_extra("export"):
     from optimum.onnxruntime import ORTQuantizer
@@ -18,7 +18,7 @@ with needs_extra("export"):
 
 
 def build_as_exported(
-    source: Source, target: Path, *, per_channel: bool = True, reduce_range: bool = False
+    source: SchemeInput, target: Path, *, per_channel: bool = True, reduce_range: bool = False
 ) -> Mapping[str, Any]:
     """Quantizes the graph as it is.
 
@@ -27,9 +27,6 @@ def build_as_exported(
         target: The file to write.
         per_channel: Whether each column of a weight matrix has a scale of its own.
         reduce_range: Whether weights have 7 bits, so that sums of products cannot saturate without VNNI.
-
-    Returns:
-        The session options that the model must be loaded with.
     """
     quantizer = ORTQuantizer.from_pretrained(source.folder, file_name=source.model.name)
     config = AutoQuantizationConfig.avx512_vnni(

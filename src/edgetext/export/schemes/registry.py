@@ -6,7 +6,7 @@ what it needs, a keyword of one or a module with a function of its own (see ``Bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -14,11 +14,40 @@ from typing import Any, Literal, TypeAlias
 
 from edgetext.errors import InputError
 from edgetext.export.quiet import quiet
-from edgetext.export.schemes.source import SchemeNotApplicableError, Source
+
+
+class SchemeNotApplicableError(InputError):
+    """The scheme does not fit the model; the message says why."""
+
+
+@dataclass(frozen=True)
+class SchemeInput:
+    """What a scheme makes its model from: the exported one, and what it may need beside it.
+
+    Attributes:
+        folder: With ``model.onnx`` (fp32, as exported), ``config.json`` and ``tokenizer.json``.
+        model_type: The architecture as transformers names it, such as ``bert``.
+        max_length: The longest input in tokens, special tokens included.
+        calibration: Texts of the training kind, for schemes that fix the activations' scales; may be empty.
+        keep: Names of the exported graph's nodes that stay fp32; a rewrite that joins such a node with others
+            keeps the joint one.
+    """
+
+    folder: Path
+    model_type: str
+    max_length: int
+    calibration: Sequence[str] = ()
+    keep: frozenset[str] = frozenset()
+
+    @property
+    def model(self) -> Path:
+        """The fp32 graph as exported."""
+        return self.folder / "model.onnx"
+
 
 Builder: TypeAlias = Callable[..., Mapping[str, Any]]
-"""Takes a ``Source``, the file to write and the row's keywords, and gives the session options that the model must
-be loaded with. Where the scheme does not fit the model, it raises ``SchemeNotApplicableError`` and leaves no
+"""Takes a ``SchemeInput``, the file to write and the row's keywords, and returns the session options that the model
+must be loaded with. Where the scheme does not fit the model, it raises ``SchemeNotApplicableError`` and leaves no
 file."""
 
 
@@ -32,7 +61,7 @@ class SchemeEntry:
         builder: ``"module:function"`` in this package.
         keywords: What the function is given besides the source and the target.
         precision: Of the weights in its products.
-        calibrated: Whether it needs texts of the training kind (``Source.calibration``).
+        calibrated: Whether it needs texts of the training kind (``SchemeInput.calibration``).
     """
 
     name: str
@@ -42,7 +71,7 @@ class SchemeEntry:
     precision: Literal["fp32", "int8", "int4"] = "int8"
     calibrated: bool = False
 
-    def build(self, source: Source, target: Path) -> Mapping[str, Any]:
+    def build(self, source: SchemeInput, target: Path) -> Mapping[str, Any]:
         """Writes the model.
 
         Args:
@@ -54,7 +83,6 @@ class SchemeEntry:
 
         Raises:
             SchemeNotApplicableError: The scheme does not fit this architecture, or lacks calibration texts.
-            InputError: A calibration text is empty.
         """
         if self.calibrated and not source.calibration:
             raise SchemeNotApplicableError("it is calibrated on training texts, and there are none")
@@ -71,51 +99,51 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-fused",
         "dynamic int8, weights per channel, on a fused graph",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
     ),
     SchemeEntry(
         "static-int8-minmax",
         "static int8, scales from the extremes on training texts: the same answers in any batch",
-        "static:build_static",
+        "int8:build_static",
         {"method": "MinMax"},
         calibrated=True,
     ),
     SchemeEntry(
         "static-int8-smoothquant",
         "static-int8-minmax after SmoothQuant",
-        "static:build_static",
-        {"method": "MinMax", "smoothed": True},
+        "int8:build_static",
+        {"method": "MinMax", "smooth": True},
         calibrated=True,
     ),
     SchemeEntry(
         "dynamic-int8-fused-smooth",
         "dynamic-int8-fused after SmoothQuant: less error where few channels are far larger than the rest",
-        "dynamic:build_dynamic",
-        {"smoothed": True},
+        "int8:build_dynamic",
+        {"rewrite": "smooth"},
         calibrated=True,
     ),
     SchemeEntry(
         "dynamic-int8-fused-skip-ln",
         "dynamic-int8-fused with SkipLayerNorm and BiasGelu fused too",
-        "dynamic:build_dynamic",
-        {"slow_fusions": True},
+        "int8:build_dynamic",
+        {"rewrite": "slow-fusions"},
     ),
     SchemeEntry(
         "dynamic-int8-fused-per-tensor",
         "dynamic-int8-fused with one scale a weight matrix",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
         {"per_channel": False},
     ),
     SchemeEntry(
         "dynamic-int8-fused-fast-gelu",
         "dynamic-int8-fused-per-tensor with GELU by its tanh formula",
-        "dynamic:build_dynamic",
-        {"per_channel": False, "fast_gelu": True},
+        "int8:build_dynamic",
+        {"per_channel": False, "rewrite": "fast-gelu"},
     ),
     SchemeEntry(
         "fp32-fused",
         "no quantization, on a fused graph",
-        "fused:build_fused",
+        "prepared:build_fused",
         precision="fp32",
     ),
     SchemeEntry(
@@ -126,14 +154,14 @@ _ENTRIES = (
     SchemeEntry(
         "static-int8-percentile",
         "static int8, scales without the most extreme values on training texts",
-        "static:build_static",
+        "int8:build_static",
         {"method": "Percentile"},
         calibrated=True,
     ),
     SchemeEntry(
         "static-int8-entropy",
         "static int8, scales that change the values' distribution least",
-        "static:build_static",
+        "int8:build_static",
         {"method": "Entropy"},
         calibrated=True,
     ),
@@ -159,13 +187,13 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-fused-float-embeddings",
         "dynamic-int8-fused with the embeddings left in fp32",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
         {"embeddings": False},
     ),
     SchemeEntry(
         "dynamic-int8-fused-reduced-range",
         "dynamic-int8-fused with weights of 7 bits, for x86 processors without VNNI",
-        "dynamic:build_dynamic",
+        "int8:build_dynamic",
         {"reduce_range": True},
     ),
     SchemeEntry(
@@ -180,12 +208,12 @@ SCHEMES: Mapping[str, SchemeEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
 def describe_schemes() -> tuple[tuple[str, str], ...]:
-    """Gives the name of each scheme and what it does, the reference first."""
+    """Lists the schemes, each with what it does, the reference first."""
     return (REFERENCE, *((entry.name, entry.help) for entry in SCHEMES.values()))
 
 
 def find_scheme(name: str) -> SchemeEntry:
-    """Gives a scheme by its name.
+    """Finds a scheme by its name.
 
     Raises:
         InputError: No scheme has that name; the message lists those there are.

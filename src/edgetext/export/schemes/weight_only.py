@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import needs_extra
-from edgetext.export.schemes.fused import finish, fused_where_possible
-from edgetext.export.schemes.source import Source
+from edgetext.export.schemes.prepared import finish, fused_where_possible
+from edgetext.export.schemes.registry import SchemeInput
 
 with needs_extra("export"):
     _placeholder = logging.NullHandler()
@@ -24,16 +24,13 @@ _BLOCK = 32  # weights that share a scale; the smallest block that the kernels t
 _INT8_PRODUCTS = 4  # accuracy_level: the other factor becomes int8 too, block by block, as each row needs it
 
 
-def build_weight_only(source: Source, target: Path, *, bits: int) -> Mapping[str, Any]:
+def build_weight_only(source: SchemeInput, target: Path, *, bits: int) -> Mapping[str, Any]:
     """Quantizes the weights of the graph, fused where the architecture allows.
 
     Args:
         source: The exported model.
         target: The file to write.
         bits: Of a weight, 4 or 8.
-
-    Returns:
-        The session options that the model must be loaded with.
     """
     prepared = fused_where_possible(source)
     quantizer = MatMulNBitsQuantizer(

@@ -1,0 +1,257 @@
+"""Texts to logits: one at once, or many in windows and batches that a pool of threads works on."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+from edgetext.errors import BundleError, InputError
+from edgetext.runtime.batching import BATCH_TEXTS, batches, windows
+from edgetext.runtime.encode import Encoded
+from edgetext.runtime.life import CLOSED, FORKED, leave_behind
+from edgetext.runtime.model import Loader, Model
+from edgetext.runtime.pairs import Text
+from edgetext.runtime.prediction import FloatArray
+from edgetext.runtime.session import Profile, bulk_profile
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_LONE_TEXTS = 4  # run one by one, they make the work that one thread takes at a time
+
+# When a second session, in which each thread has a batch of its own, takes the place of the one whose threads share
+# a batch. For MiniLM in int8 on 2 cores it opens in 50 ms, takes 30 MB, and saves 0.15 to 0.3 ms a text in calls
+# with 32 texts or more, so that it pays after some 250 of them; smaller calls gain less or lose. Batches side by
+# side on the first session were no faster than one after another.
+BULK_CALL = 32
+BULK_AFTER = 256
+
+Join: TypeAlias = Callable[[FloatArray], FloatArray]
+
+
+class Scheduler:
+    """Has texts tokenized, batched and run; safe to use from many threads. Nothing is loaded before it is needed.
+
+    Args:
+        loader: Loads the model, and a second session of it for many texts.
+        profile: How many threads there are, and how they wait.
+        join: Makes the logits of one text's windows, of shape (windows, labels), those of the text.
+        deterministic: Whether to run every text alone.
+    """
+
+    def __init__(self, loader: Loader, profile: Profile, join: Join, *, deterministic: bool = False) -> None:
+        self._loader = loader
+        self._profile = profile
+        self._bulk_profile = bulk_profile(profile)
+        self._join = join
+        self._deterministic = deterministic
+        self._batch_texts = _LONE_TEXTS if deterministic else BATCH_TEXTS
+        self._lock = threading.Lock()
+        self._refusal = ""
+        self._bulk_texts = 0
+        self._lane: _Lane | None = None
+        self._bulk_lane: _Lane | None = None
+
+    def open(self) -> _Lane:
+        """Loads the model, if that has not been done.
+
+        Raises:
+            BundleError: It cannot be loaded; see ``Loader.load``.
+            InputError: The predictor was closed.
+        """
+        with self._lock:
+            self._check_open()
+            if self._lane is None:
+                self._lane = _Lane(self._loader.load(self._profile), self._profile.callers)
+            return self._lane
+
+    def one(self, text: Text) -> tuple[FloatArray, bool]:
+        """Classifies one text or pair: its logits, of shape (labels,), and whether it was cut.
+
+        Raises:
+            InputError: It is no string or no valid Unicode.
+        """
+        model = (self._lane or self.open()).model
+        encoded = model.encoder.encode(text)
+        if not encoded.more:
+            return model.run((encoded,))[0], encoded.truncated
+        rows = [encoded, *encoded.more]
+        logits = np.empty((len(rows), model.labels), np.float32)
+        for places in batches([len(row.ids) for row in rows]):
+            logits[places] = self._run(model, [rows[place] for place in places])
+        return self._join(logits), encoded.truncated
+
+    def many(self, texts: Iterable[Text], window: int) -> Iterator[tuple[FloatArray, list[bool]]]:
+        """Yields logits of shape (texts, labels), and which texts were cut, window by window, in order.
+
+        Where there are several calling threads, one window is in work while the next is read.
+
+        Raises:
+            InputError: A text is no string or no valid Unicode; the message names its index.
+        """
+        started: deque[_Window] = deque()
+        read = 0
+        try:
+            for taken in windows(texts, window):
+                self._check_open()  # before any lock, which in a forked process may be held for ever
+                encoder = (self._lane or self.open()).model.encoder
+                encoded = [encoder.encode(text, read + place) for place, text in enumerate(taken)]
+                read += len(taken)
+                lane = self._lane_for(len(taken), bulk=min(window, read) >= BULK_CALL)
+                started.append(self._start(lane, encoded))
+                if len(started) > (1 if lane.is_pooled and window > 1 else 0):
+                    yield self._finish(started.popleft())
+            while started:
+                yield self._finish(started.popleft())
+        finally:
+            for left in started:
+                left.cancel()
+
+    def count_tokens(self, text: Text) -> int:
+        """Counts the tokens that are read of a text or pair, in all of its windows.
+
+        Raises:
+            InputError: It is no string or no valid Unicode.
+        """
+        encoded = (self._lane or self.open()).model.encoder.encode(text)
+        return sum(len(row.ids) for row in (encoded, *encoded.more))
+
+    def close(self) -> None:
+        """Lets go of model and threads; batches that run are finished, later ones raise an error."""
+        self._refusal = self._refusal or CLOSED
+        with self._lock:
+            for lane in self._lanes():
+                lane.close()
+
+    def in_child(self) -> Scheduler:
+        """In a forked process: abandons what the parent's threads worked on, and makes a scheduler without it."""
+        fresh = Scheduler(self._loader, self._profile, self._join, deterministic=self._deterministic)
+        fresh._refusal = self._refusal
+        self._refusal = FORKED
+        leave_behind(*self._lanes())
+        return fresh
+
+    def _lanes(self) -> list[_Lane]:
+        return [lane for lane in (self._lane, self._bulk_lane) if lane is not None]
+
+    def _check_open(self) -> None:
+        if self._refusal:
+            raise InputError(self._refusal)
+
+    def _lane_for(self, texts: int, *, bulk: bool) -> _Lane:
+        """Chooses where the texts of a window run; the second session is opened where enough have come."""
+        lane = self._lane or self.open()
+        if self._bulk_profile is None or not bulk:
+            return lane
+        self._bulk_texts += texts
+        if self._bulk_lane is None and self._bulk_texts >= BULK_AFTER:
+            with self._lock:
+                self._check_open()
+                self._bulk_lane = self._bulk_lane or self._open_bulk(lane, self._bulk_profile)
+        return self._bulk_lane or lane
+
+    def _open_bulk(self, lane: _Lane, profile: Profile) -> _Lane:
+        try:
+            return _Lane(self._loader.load_beside(lane.model, profile), profile.callers)
+        except BundleError:  # the bundle was replaced or removed meanwhile: what is loaded goes on to answer
+            return lane
+
+    def _start(self, lane: _Lane, encoded: list[Encoded]) -> _Window:
+        rows = [row for item in encoded for row in (item, *item.more)]
+        logits = np.empty((len(rows), lane.model.labels), np.float32)
+
+        def run(places: list[int]) -> None:
+            logits[places] = self._run(lane.model, [rows[place] for place in places])
+
+        cut = batches([len(row.ids) for row in rows], texts=self._batch_texts)
+        try:
+            started = [lane.start(run, places) for places in cut]
+        except RuntimeError:  # of a pool that was shut down
+            self._check_open()
+            raise
+        return _Window(encoded, logits, [future for future in started if future is not None])
+
+    def _run(self, model: Model, rows: Sequence[Encoded]) -> FloatArray:
+        if self._deterministic and len(rows) > 1:
+            return np.concatenate([model.run((row,)) for row in rows])
+        return model.run(rows)
+
+    def _finish(self, window: _Window) -> tuple[FloatArray, list[bool]]:
+        """Waits for a window's batches, and makes the rows of each text one."""
+        self._check_open()
+        try:
+            window.wait()
+        except BaseException:
+            window.cancel()
+            raise
+        encoded, rows = window.encoded, window.logits
+        truncated = [item.truncated for item in encoded]
+        if len(rows) == len(encoded):
+            return rows, truncated
+        logits, first = np.empty((len(encoded), rows.shape[1]), np.float32), 0
+        for number, item in enumerate(encoded):
+            count = 1 + len(item.more)
+            logits[number] = self._join(rows[first : first + count])
+            first += count
+        return logits, truncated
+
+
+class _Window(NamedTuple):
+    """Some texts of a stream in work: their tokens, the logits row by row, and the batches that fill them."""
+
+    encoded: list[Encoded]
+    logits: FloatArray
+    batches: list[Future[None]]
+
+    def wait(self) -> None:
+        """Waits for the batches.
+
+        Raises:
+            InputError: The predictor was closed meanwhile.
+        """
+        if self.batches:
+            from concurrent.futures import CancelledError  # loaded by whoever made the batches
+
+            try:
+                for batch in self.batches:
+                    batch.result()
+            except CancelledError:
+                raise InputError(CLOSED) from None
+
+    def cancel(self) -> None:
+        """Drops the batches that have not begun."""
+        for batch in self.batches:
+            batch.cancel()
+
+
+class _Lane:
+    """A model, and the threads that run batches on it side by side; one caller needs none."""
+
+    def __init__(self, model: Model, callers: int) -> None:
+        self.model = model
+        self.is_pooled = callers > 1
+        if self.is_pooled:
+            from concurrent.futures import ThreadPoolExecutor  # 5 ms, which a first answer need not wait for
+
+            self._pool = ThreadPoolExecutor(callers, "edgetext")
+
+    def start(self, run: Callable[[list[int]], None], places: list[int]) -> Future[None] | None:
+        """Has a batch run by the pool, or runs it at once.
+
+        Raises:
+            RuntimeError: The pool was shut down.
+        """
+        if self.is_pooled:
+            return self._pool.submit(run, places)
+        run(places)
+        return None
+
+    def close(self) -> None:
+        """Waits for the batches that run, and drops the others."""
+        self.model.close()
+        if self.is_pooled:
+            self._pool.shutdown(cancel_futures=True)
