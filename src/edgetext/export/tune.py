@@ -72,10 +72,6 @@ def _check(bundle: Bundle) -> None:
         raise BundleError(
             f"{bundle.path} cannot be tuned: it holds no model named fp32; export the checkpoint again"
         )
-    if bundle.manifest.task != "single_label":
-        raise BundleError(
-            f"{bundle.path} is of the task {bundle.manifest.task}: only single_label can be tuned so far"
-        )
 
 
 def _tuning(bundle: Bundle, held_out: Sequence[Example] | None) -> Tuning:

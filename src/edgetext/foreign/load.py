@@ -13,6 +13,7 @@ from typing import Any
 
 from edgetext.errors import ModelError, first_line, needs_extra
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
+from edgetext.task import Text
 
 _LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
@@ -86,6 +87,13 @@ def load_classifier(
     body = f"{model.base_model_prefix}." if labels is not None else ""
     _refuse_made_up(source, model, loaded, body)
     return model
+
+
+def tokenize(tokenizer: Any, texts: Sequence[Text], max_length: int, **options: Any) -> Any:
+    """Makes token ids of texts, all single or all pairs, cut at ``max_length``; of a pair the longer text first."""
+    firsts = [text if isinstance(text, str) else text[0] for text in texts]
+    seconds = [text[1] for text in texts if not isinstance(text, str)]
+    return tokenizer(firsts, seconds or None, truncation=True, max_length=max_length, **options)
 
 
 def check_numbers(name: str, tensors: Iterable[tuple[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from edgetext.errors import InputError
 from edgetext.export.quiet import quiet
+from edgetext.task import Text
 
 
 class SchemeNotApplicableError(InputError):
@@ -36,7 +37,7 @@ class SchemeInput:
     folder: Path
     model_type: str
     max_length: int
-    calibration: Sequence[str] = ()
+    calibration: Sequence[Text] = ()
     keep: frozenset[str] = frozenset()
 
     @property
