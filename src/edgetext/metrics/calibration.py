@@ -8,10 +8,31 @@ AAAI 2015, who state it for binary probabilities; that is the form used for mult
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 BINS = 15
+
+
+@dataclass(frozen=True)
+class Bin:
+    """What was said with about one probability.
+
+    Attributes:
+        low: Lower end of the bin, not in it.
+        high: Upper end, in it.
+        count: How many were said.
+        confidence: Their mean probability.
+        share: How many of them were right, 0 to 1.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    share: float
 
 
 def calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
@@ -25,7 +46,7 @@ def calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray
         The mean distance between the most probable label's probability and the share of right answers, over bins of
         equal width weighted by their texts; 0 to 1.
     """
-    return _binned_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
+    return binned_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
 
 
 def multi_label_calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.bool_]) -> float:
@@ -38,11 +59,32 @@ def multi_label_calibration_error(probabilities: npt.NDArray[np.float32], truth:
     Returns:
         The same distance over all pairs of a text and a label: a probability against how often the label is there.
     """
-    return _binned_error(probabilities.ravel(), truth.ravel())
+    return binned_error(probabilities.ravel(), truth.ravel())
 
 
-def _binned_error(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> float:
+def reliability(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> tuple[Bin, ...]:
+    """Gives the points of a reliability diagram: the bins that hold anything, from low to high.
+
+    Args:
+        confidence: The probabilities, float32, shape (n,).
+        right: Whether what they speak of is so, same shape.
+    """
     # Bins are open below and closed above, as in the paper: 1.0 belongs to the last one.
     place = np.clip(np.ceil(confidence.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    excess = np.bincount(place, weights=right.astype(np.float64) - confidence, minlength=BINS)
-    return float(np.abs(excess).sum() / len(confidence))
+    counts = np.bincount(place, minlength=BINS)
+    sums = [np.bincount(place, weights=values, minlength=BINS) for values in (confidence, right)]
+    return tuple(
+        Bin(
+            index / BINS,
+            (index + 1) / BINS,
+            int(counts[index]),
+            *(float(one[index] / counts[index]) for one in sums),
+        )
+        for index in np.flatnonzero(counts).tolist()
+    )
+
+
+def binned_error(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> float:
+    """Gives the mean distance between probability and share, over the bins, weighted by what they hold."""
+    bins = reliability(confidence, right)
+    return sum(one.count * abs(one.share - one.confidence) for one in bins) / len(confidence)

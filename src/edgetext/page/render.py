@@ -36,13 +36,22 @@ def render(
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    with needs_extra(extra):
-        from markupsafe import Markup
+    check_jinja(extra)
+    from markupsafe import Markup
 
-        filled = _template(package, template)
     own = {"style": (_HOME, _STYLE), **{name: (package, file) for name, file in (verbatim or {}).items()}}
     texts = {name: Markup((files(home) / file).read_text("utf-8")) for name, (home, file) in own.items()}
-    return filled.render({**values, **texts})
+    return _template(package, template).render({**values, **texts})
+
+
+def check_jinja(extra: str) -> None:
+    """Raises, before any work is done for a page, if there can be none.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    with needs_extra(extra):
+        import jinja2  # noqa: F401
 
 
 @cache
