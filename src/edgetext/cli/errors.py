@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.errors import InputError
+from edgetext.escape import terminal
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -95,7 +96,7 @@ def show(found: Mistakes, top: int, console: Console) -> None:
     from edgetext.mistakes.words import headlines, sections
 
     for sentence in headlines(found):
-        console.say(sentence)
+        console.say(terminal(sentence))
     for section in sections(found, top):
         console.say("")
         _show(section, console)
@@ -111,7 +112,7 @@ def _show(section: Section, console: Console) -> None:
             [[_short(cell) for cell in row] for row in section.rows],
             words=[place for place, column in enumerate(section.columns) if column.words],
         )
-    console.say(section.about)
+    console.say(terminal(section.about))
 
 
 def _short(cell: Cell) -> str:

@@ -302,26 +302,34 @@ def _share(part: int, whole: int) -> Estimate | None:
 def _label_errors(answered: Answered, right: Answers, progress: Progress) -> LabelErrors:
     """Judges by the model and asks a second one, which alone judges the rows that the model was trained on."""
     trained = answered.rows.part == TRAIN
-    found = [] if trained else suspects(right, answered.probabilities)
-    texts = [example.text for example in answered.rows.examples if isinstance(example.text, str)]
-    reason, labels = "", len(answered.task.labels)
-    others: npt.NDArray[Any] | None = None
-    if len(texts) < len(answered.rows.examples):
-        reason = "words alone say little of pairs"
-    elif possible_folds(right) < 2:
-        reason = "the rows are too few"
-    else:
-        try:
-            if trained:
-                found = suspects(right, out_of_fold(texts, right, labels, progress))
-            elif found:
-                asked = np.asarray([one.place for one in found])
-                others = second_opinion(texts, right, asked, labels)
-        except MissingExtraError as error:
-            reason = str(error)
-    judge = _BY_MODEL if not trained else "" if reason else _BY_LINEAR
+    found = None if trained else suspects(right, answered.probabilities)
+    others, reason = _second_opinion(answered, right, found, progress)
+    if found is None:
+        if others is None:
+            return LabelErrors("", reason, ())
+        found, others = suspects(right, others), None
     cases = [_label_error(answered, right, one, others, at) for at, one in enumerate(found)]
-    return LabelErrors(judge, reason, tuple(sorted(cases, key=lambda case: not case.seconded)))
+    cases.sort(key=lambda case: not case.seconded)
+    return LabelErrors(_BY_LINEAR if trained else _BY_MODEL, reason, tuple(cases))
+
+
+def _second_opinion(
+    answered: Answered, right: Answers, found: Sequence[Suspect] | None, progress: Progress
+) -> tuple[npt.NDArray[Any] | None, str]:
+    """Gives another classifier's probabilities of the suspects, or of every row; or why there are none."""
+    texts = [example.text for example in answered.rows.examples if isinstance(example.text, str)]
+    if len(texts) < len(answered.rows.examples):
+        return None, "words alone say little of pairs"
+    asked = np.asarray([one.place for one in found or ()], np.int64)
+    if possible_folds(np.delete(right, asked, axis=0)) < 2:
+        return None, "the rows are too few"
+    labels = len(answered.task.labels)
+    try:
+        if found is None:
+            return out_of_fold(texts, right, labels, progress), ""
+        return (second_opinion(texts, right, asked, labels) if found else None), ""
+    except MissingExtraError as error:
+        return None, str(error)
 
 
 def _label_error(

@@ -56,7 +56,7 @@ def headlines(mistakes: Mistakes) -> Iterator[str]:
     rows = f"{counted(mistakes.rows, 'row')} of {mistakes.data}"
     yield f"{scores[0].upper()}{scores[1:]} on {rows}; intervals are 95 %."
     yield f"{mistakes.note}."
-    yield f"{counted(len(mistakes.cases), 'row')} answered otherwise than the file says."
+    yield f"It answers {counted(len(mistakes.cases), 'row')} otherwise than the file says."
 
 
 def sections(mistakes: Mistakes, top: int) -> Iterator[Section]:
@@ -105,7 +105,7 @@ def _confusions(mistakes: Mistakes, top: int) -> Section:
             "What is missed, and what is too much",
             ("label", "is", "times", "of", "the surest of them"),
         )
-        about = "Of a missed label: of the rows that bear it. Of an extra one: of the rows that the model gave it"
+        about = "Missed ones are of the rows that bear the label, extra ones of the rows that the model gave it to"
     return Section(
         "confusions",
         title,
