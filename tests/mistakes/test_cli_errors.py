@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_a_bundle_is_asked_without_torch_and_every_mistake_is_told(tiny_bundle, 
     assert value["scores"]["accuracy"]["value"] == pytest.approx(4 / 6)
 
 
+def test_a_bundle_warns_of_the_file_that_it_was_made_of(tiny_bundle, rows, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_bundle, copy)
+    assert main(["errors", str(copy), str(rows), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "--checkpoint" not in told["note"]
+    manifest = json.loads((copy / "bundle.json").read_text("utf-8"))
+    manifest["provenance"] = {"data": [{"name": "rows", "fingerprint": told["fingerprint"], "rows": 6}]}
+    (copy / "bundle.json").write_text(json.dumps(manifest), "utf-8")
+    assert main(["errors", str(copy), str(rows), "--json"]) == 0
+    assert "--checkpoint" in json.loads(capsys.readouterr().out)["note"]
+
+
 def test_a_bundle_takes_rows_and_epochs_from_its_checkpoint(tiny_bundle, tiny_checkpoint, capsys):
     assert main(["errors", str(tiny_bundle), "--checkpoint", str(tiny_checkpoint.path), "--json"]) == 0
     value = json.loads(capsys.readouterr().out)
@@ -75,6 +89,8 @@ def test_a_bundle_takes_rows_and_epochs_from_its_checkpoint(tiny_bundle, tiny_ch
         (["BUNDLE", "ROWS", "--variant", "int4"], "int4"),
         (["BUNDLE", "unlabelled.csv"], "label"),
         (["BUNDLE", "strange.csv"], "'boat'"),
+        (["CHECKPOINT", "ROWS", "--part", "test"], "--part"),
+        (["BUNDLE", "ROWS", "--part", "train"], "--part"),
         (["CHECKPOINT", "--variant", "int8"], "--variant"),
         (["CHECKPOINT", "--checkpoint", "CHECKPOINT"], "--checkpoint"),
     ],

@@ -145,6 +145,10 @@ def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[Ev
     rows = evaluation_rows(
         split, parts, question.data, text_column=question.text_column, label_column=question.label_column
     )
+    if question.part not in (None, rows.part):
+        raise InputError(
+            f"{question.data} is not the file that the {question.part} rows are from: leave --part out"
+        )
     check_labels(rows.examples, task.labels, question.model)
     if rows.part != EVERY_ROW:
         return rows, _NOTES[rows.part]
