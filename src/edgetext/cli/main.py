@@ -30,6 +30,7 @@ COMMANDS = {
     "tune": "search again for the best model, on this machine, from a bundle alone",
     "predict": "bundle + texts -> labels",
     "bench": "measure a bundle against torch",
+    "errors": "what a model gets wrong, and which labels are probably wrong",
     "inspect": "say what a bundle holds",
     "demo": "a page to try a bundle in the browser",
 }
