@@ -15,7 +15,7 @@ BINS = 15
 
 
 def calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
-    """Gives the expected calibration error of single-label answers: confidence against accuracy.
+    """Computes the expected calibration error of single-label answers: confidence against accuracy.
 
     Args:
         probabilities: Float32, shape (texts, labels), at least one text.
@@ -29,7 +29,7 @@ def calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray
 
 
 def multi_label_calibration_error(probabilities: npt.NDArray[np.float32], truth: npt.NDArray[np.bool_]) -> float:
-    """Gives the expected calibration error of multi-label answers: every probability against the share of labels.
+    """Computes the expected calibration error of multi-label answers: probabilities against shares of labels.
 
     Args:
         probabilities: Float32, shape (texts, labels), at least one of each.

@@ -11,11 +11,15 @@ from edgetext.errors import InputError, needs_extra
 
 
 @cache
-def load_metric(name: str) -> Any:
-    """Gives an ``evaluate.Metric``: ``accuracy``, ``f1``, ``precision`` or ``recall``.
+def load_metric(name: str, configuration: str = "default") -> Any:
+    """Loads ``accuracy``, ``f1``, ``precision`` or ``recall`` as an ``evaluate.Metric``.
 
     It is made from the class itself. ``evaluate.load`` would first copy the source into a cache, which a home that
     cannot be written does not have; and a metric wants a folder, even one that computes in memory.
+
+    Args:
+        name: Of the metric.
+        configuration: ``multilabel`` takes 0 or 1 for each class in place of a class index; accuracy has no such.
 
     Raises:
         MissingExtraError: ``evaluate`` is not installed.
@@ -25,6 +29,7 @@ def load_metric(name: str) -> Any:
         module = import_module(f"edgetext.metrics.modules.{name}.{name}")
     try:
         with TemporaryDirectory(prefix="edgetext-", ignore_cleanup_errors=True) as folder:
-            return getattr(module, name.capitalize())(keep_in_memory=True, cache_dir=folder)
+            metric = getattr(module, name.capitalize())
+            return metric(config_name=configuration, keep_in_memory=True, cache_dir=folder)
     except OSError as error:
         raise InputError(f"a temporary folder is needed, and cannot be written: {error.strerror}") from error
