@@ -109,7 +109,7 @@ class SplitRecord:
     seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """Gives the record as plain JSON values."""
+        """Writes the record as plain JSON values."""
         return {
             "sources": [asdict(source) for source in self.sources],
             "parts": {name: {"source": part.source, "rows": list(part.rows)} for name, part in self.parts.items()},

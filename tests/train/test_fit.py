@@ -250,7 +250,7 @@ def test_several_labels_a_text_are_learned_with_thresholds(pairs: bool, tiny_bas
     assert isinstance(found.task, MultiLabel) and len(found.task.thresholds) == 2
     assert found.task.temperature == found.training["temperature"] != 1
     figures = found.training["metrics"]
-    assert figures["test"]["micro_f1"] > 0.8 and "accuracy" not in figures["test"]
+    assert figures["test"]["micro_f1"] > 0.7 and "accuracy" not in figures["test"]
     assert figures["test"]["per_label"].keys() == {"hot", "wet"}
     assert found.training["baseline"]["metrics"]["test"]["micro_f1"] > 0.8
     assert found.training["calibration"]["test"].keys() == {"before", "after"}
@@ -272,5 +272,5 @@ def test_options_of_transformers_reach_the_trainer(tiny_base: Path, tiny_rows: P
     assert [entry["step"] for entry in found.training["history"]["train"]] == [1, 2, 3]
     assert found.training["arguments"]["options"] == {"max_steps": 3, "logging_steps": 1}
     with pytest.raises(InputError, match="transformers refuses"):
-        fit(split, str(tiny_base), tmp_path / "d", TrainArguments(options={"optim": "no_such_optimizer"}))
+        fit(split, str(tiny_base), tmp_path / "d", TrainArguments(options={"tf32": "true"}))
     assert [path.name for path in tmp_path.iterdir()] == ["c"]

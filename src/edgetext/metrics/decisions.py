@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 FOLDS = 5
 _RANGE = 3.0  # of the temperature's logarithm, to both sides
 _TINY = 1e-12
-ENOUGH = 20
-"""How many texts with a label weigh as much as what all labels say of its threshold."""
+ENOUGH = 50
+"""How many texts with a label weigh as much as what all labels say of its threshold.
+
+Measured on NLU++ hotels (MiniLM, 40 labels), 60 times on 121 drawn rows, judged on the 200 others: micro F1 0.758 at
+a half each, 0.782 at one shared threshold, 0.784 with 50, 0.782 with 20, 0.708 with each label's own. The standard
+errors are 0.002, and 0.005 for the last.
+"""
 
 
 def fit_task(task: Task, logits: FloatArray, truth: Answers) -> Task:

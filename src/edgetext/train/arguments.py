@@ -91,7 +91,7 @@ class TrainArguments:
     weight_decay: float = 0.01
     seed: int = 42
     preset: str = "default"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         """Refuses values outside their range."""
