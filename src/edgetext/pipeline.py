@@ -138,6 +138,7 @@ def train(
     progress: Progress | None = None,
     *,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Checkpoint:
     """Makes a checkpoint of labelled text, as ``edgetext train`` does.
 
@@ -148,6 +149,7 @@ def train(
         arguments: How it is trained; the ``seed`` also fixes the split.
         progress: Told of every step and of what the user should know.
         overwrite: Whether a checkpoint that is there may be replaced.
+        resume: Whether to go on after the last whole epoch of a training that was interrupted.
 
     Raises:
         OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
@@ -167,7 +169,7 @@ def train(
         progress.note(f"base model {found.name}: fetching {found.location} from the Hugging Face Hub, or its cache")
         found = fetch_base(found)  # before minutes may go into the data
     split = read_split(data, seed=arguments.seed, progress=progress)
-    return fit(split, found, output, arguments, progress, overwrite=overwrite)
+    return fit(split, found, output, arguments, progress, overwrite=overwrite, resume=resume)
 
 
 def export(
@@ -338,4 +340,4 @@ def _tell_parts(folder: Path, progress: Progress) -> None:
 
 
 def _done(folder: Path) -> list[str]:
-    return [name for name in RUN.folders if (folder / name).is_dir()]
+    return [name for name in RUN.folders if not name.startswith(".") and (folder / name).is_dir()]

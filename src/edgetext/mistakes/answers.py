@@ -13,13 +13,13 @@ from edgetext.checkpoint import Checkpoint, SplitRecord, open_checkpoint
 from edgetext.data.evaluation import EVERY_ROW, EvaluationRows, check_labels, evaluation_rows
 from edgetext.errors import InputError, needs_extra
 from edgetext.foreign.clean_room import clean_room
-from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer
+from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer, tokenize
 from edgetext.progress import Progress
 from edgetext.runtime.folder import has_onnx_layout
 from edgetext.runtime.hub import is_hub_name
 from edgetext.runtime.manifest import MANIFEST_FILE
 from edgetext.runtime.predictor import Predictor
-from edgetext.task import TASKS, FloatArray, SingleLabel, Task, Text
+from edgetext.task import FloatArray, Task, Text, parts_of
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _NOTES = {
@@ -105,7 +105,7 @@ def _of_checkpoint(question: Question, progress: Progress) -> Answered:
         if given is not None:
             raise InputError(f"{question.model} is a checkpoint, and {option} goes with a bundle: leave it out")
     checkpoint = open_checkpoint(Path(question.model))
-    task = SingleLabel(checkpoint.labels)
+    task = checkpoint.task
     rows, note = _rows(question, checkpoint.split, task)
     logits = _torch_logits(checkpoint, [example.text for example in rows.examples], progress)
     return Answered(question.model, "checkpoint", rows, note, task, task.probabilities(logits), checkpoint.training)
@@ -115,8 +115,7 @@ def _of_bundle(question: Question, progress: Progress) -> Answered:
     # What a text gets must not depend on its company: an app that asks about it alone gets this answer, too.
     with Predictor(question.model, variant=question.variant, profile="throughput", deterministic=True) as model:
         manifest = model.manifest
-        thresholds: dict[str, Any] = {"thresholds": manifest.thresholds} if manifest.thresholds else {}
-        task = TASKS[manifest.task](manifest.labels, **thresholds)
+        task = model.task
         parent = open_checkpoint(question.checkpoint) if question.checkpoint else None
         rows, note = _rows(question, parent.split if parent else None, task)
         if parent is None and rows.fingerprint in _sources(manifest.provenance):
@@ -175,20 +174,14 @@ def _torch_logits(checkpoint: Checkpoint, texts: Sequence[Text], progress: Progr
     check_embeddings(source.name, tokenizer, model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device)
-    order = sorted(range(len(texts)), key=lambda place: sum(map(len, _sides(texts[place]))))  # little padding
+    order = sorted(range(len(texts)), key=lambda place: sum(map(len, parts_of(texts[place]))))  # little padding
     logits = np.empty((len(texts), len(checkpoint.labels)), np.float32)
     for start in range(0, len(texts), _BATCH):
         progress.step("answers", start, len(texts))
         places = order[start : start + _BATCH]
-        sides = [list(side) for side in zip(*(_sides(texts[place]) for place in places), strict=True)]
-        inputs = tokenizer(
-            *sides, padding=True, truncation=True, max_length=checkpoint.max_length, return_tensors="pt"
-        )
+        asked = [texts[place] for place in places]
+        inputs = tokenize(tokenizer, asked, checkpoint.max_length, padding=True, return_tensors="pt")
         with torch.inference_mode():
             logits[places] = model(**inputs.to(device)).logits.float().cpu().numpy()
     progress.step("answers", len(texts), len(texts))
     return logits
-
-
-def _sides(text: Text) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else text
