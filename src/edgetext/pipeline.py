@@ -282,14 +282,10 @@ def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Pro
     settings, told = _data_settings(data), progress or Silent()
 
     def read(uri: str, like: LabelledData | None = None) -> LabelledData:
-        found = load(
-            uri,
-            text_column=settings.text_column,
-            label_column=settings.label_column,
-            split_column=None if like else settings.split_column,
-            like=like.source if like else None,
-            drop_invalid=settings.drop_invalid,
-        )
+        chosen = settings.columns
+        if like:
+            chosen["split_column"] = None  # that of the data is none of theirs
+        found = load(uri, like=like.source if like else None, drop_invalid=settings.drop_invalid, **chosen)
         for sentence in (*found.notes, *found.dropped):
             told.note(sentence)
         return found

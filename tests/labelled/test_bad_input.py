@@ -87,10 +87,10 @@ BAD_FILES = {
         ["row 1", "'text'", "half of a surrogate pair"],
     ),
     "surrogate label": ("d.jsonl", json_lines(row(label="\udc00")), ["row 1", "'label'", "surrogate"]),
-    "many labels": (
+    "a list among labels": (
         "d.jsonl",
-        json_lines({"text": "a", "labels": ["x", "y"]}),
-        ["row 1", "'labels'", "single label"],
+        json_lines(row(), row(label=["x", "y"]), row()),
+        ["row 2", "the label is a list (['x', 'y'])", "expected a string"],
     ),
     "label invisible": ("d.csv", csv_of("a,x", "b,\u200b\u00a0"), ["row 2", "the label is missing"]),
     "unknown part": ("d.csv", b"text,label,split\na,x,train\nb,y,spare\n", ["row 2", "'spare'", "validation"]),

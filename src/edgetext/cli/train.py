@@ -42,7 +42,21 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--text-column", metavar="NAME", help="the column with the text (default: by its usual names)"
     )
-    group.add_argument("--label-column", metavar="NAME", help="the column with the label (default: likewise)")
+    group.add_argument(
+        "--text-pair-column",
+        metavar="NAME",
+        help="the column with the second text of a pair, such as hypothesis (default: found by its usual names where "
+        "no column is named like a text alone)",
+    )
+    group.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="the column with the label or a list of labels (default: by its usual names); A,B,C for one column a "
+        "label, 0 or 1 in each row",
+    )
+    group.add_argument(
+        "--label-separator", metavar="TEXT", help="what separates the labels of a row, such as '|'; none by default"
+    )
     group.add_argument(
         "--split-column",
         metavar="NAME",
@@ -118,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def data_settings(arguments: argparse.Namespace) -> DataSettings:
-    """Gives the settings of a command line that has ``data`` and ``add_data_arguments``."""
+    """Collects the settings of a command line that has ``data`` and ``add_data_arguments``."""
     from edgetext.data.settings import DataSettings
 
     return DataSettings(
@@ -129,6 +143,8 @@ def data_settings(arguments: argparse.Namespace) -> DataSettings:
         validation=arguments.validation,
         test=arguments.test,
         drop_invalid=arguments.drop_invalid,
+        text_pair_column=arguments.text_pair_column,
+        label_separator=arguments.label_separator,
     )
 
 

@@ -116,8 +116,9 @@ def _join(uri: str, found: dict[str, Dataset]) -> Table:
 
 
 def _records(dataset: Dataset, first_row: int) -> Iterator[Record]:
-    """Gives the rows, with labels that are stored as class numbers turned into their names."""
-    names = {column: feature.names for column, feature in dataset.features.items() if hasattr(feature, "names")}
+    """Reads the rows, with labels that are stored as class numbers turned into their names."""
+    inner = {column: getattr(feature, "feature", feature) for column, feature in dataset.features.items()}
+    names = {column: feature.names for column, feature in inner.items() if hasattr(feature, "names")}
     for row, values in enumerate(dataset, start=first_row):
         yield Record(row, {**values, **{column: class_name(values[column], names[column]) for column in names}})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,21 +123,29 @@ class _Rows:
 
 
 def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Gives the names of class numbers, by column, that ``datasets`` writes beside a schema.
+    """Finds the names of class numbers, by column, that ``datasets`` writes beside a schema.
 
     Source: ``datasets.Features.arrow_schema`` and ``datasets.ClassLabel``.
     """
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        found = {column: feature["names"] for column, feature in features.items() if _is_class_label(feature)}
+        inner = {column: _inner(feature) for column, feature in features.items()}
+        found = {column: feature["names"] for column, feature in inner.items() if _is_class_label(feature)}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
     return {column: names for column, names in found.items() if all(isinstance(name, str) for name in names)}
 
 
-def class_name(value: Any, names: list[str]) -> str | None:
-    """Gives the name of a class number; a label that is kept back is marked by -1."""
+def class_name(value: Any, names: Sequence[str]) -> Any:
+    """Names a class number, or each of a list of them; a label that is kept back is marked by -1."""
+    if isinstance(value, list):
+        return [class_name(each, names) for each in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
+
+
+def _inner(feature: Any) -> Any:
+    """Looks into a list: several labels a row are a list of class numbers."""
+    return feature.get("feature", feature) if isinstance(feature, dict) else feature
 
 
 def _is_class_label(feature: Any) -> bool:
