@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 DATA_HELP = (
-    "labelled text: a .csv, .tsv, .jsonl, .ndjson or .parquet file, hub:NAME[:CONFIG][@REVISION], "
-    "or the built-in food_not_food"
+    "labelled text: a .csv, .tsv, .jsonl, .ndjson, .json, .parquet or .xlsx file, also packed (.gz); a folder with "
+    "a folder of .txt files for each label; hub:NAME[:CONFIG][@REVISION], or the built-in food_not_food"
 )
 
 
@@ -45,8 +45,8 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--text-pair-column",
         metavar="NAME",
-        help="the column with the second text of a pair, such as hypothesis (default: found by its usual names where "
-        "no column is named like a text alone)",
+        help="the column with the second text of a pair, such as hypothesis (default: found by its usual names "
+        "where no column is named like a text alone)",
     )
     group.add_argument(
         "--label-column",

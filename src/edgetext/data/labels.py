@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from edgetext.data.table import Problem
+from edgetext.data.table import CellWithoutValue, Problem
 
 _WHOLE = re.compile(r"(-?)(0|[1-9][0-9]*)(\.0+)?")  # 007 is a name, and stays one
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -84,13 +84,15 @@ def look_alikes(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 def kind(value: Any) -> str:
     """Names the kind of a value, for a message."""
+    if isinstance(value, CellWithoutValue):
+        return value.kind
     kinds = {bool: "a boolean", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
     return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def short(value: object) -> str:
     """Shortens a value for a message of one line, in ASCII, so that what cannot be seen is seen."""
-    text = ascii(value)
+    text = ascii(str(value) if isinstance(value, CellWithoutValue) else value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

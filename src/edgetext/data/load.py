@@ -13,8 +13,10 @@ from edgetext.data.clean import Cleaned, clean, reasons
 from edgetext.data.columns import Columns, find_columns
 from edgetext.data.example import Example, LabelledData
 from edgetext.data.fingerprint import fingerprint
+from edgetext.data.folder import read_folder
 from edgetext.data.forms import LabelForm, find_form
 from edgetext.data.labels import short
+from edgetext.data.packed import is_packed
 from edgetext.data.parts import EXPECTED, known_part
 from edgetext.data.read import read_file
 from edgetext.data.settings import ColumnChoice
@@ -76,7 +78,8 @@ def load(
     """Reads labelled text and checks every row.
 
     Args:
-        uri: A path to a ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet`` file,
+        uri: A path to a ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json``, ``.parquet`` or ``.xlsx`` file, or
+            one of them packed (``.csv.gz``); to a folder with a folder of ``.txt`` files for each label;
             ``hub:NAME[:CONFIG][@REVISION]``, or ``builtin:food_not_food`` (the bare name will do, where no file
             has it).
         like: A file that this one goes with: its columns are taken where they are there and none is given, and so
@@ -87,7 +90,7 @@ def load(
 
     Raises:
         DataError: What was given cannot be read or used; the message names file, row and column.
-        MissingExtraError: It is Parquet or on the Hub, and the ``train`` extra is not installed.
+        MissingExtraError: It is Parquet, a workbook or on the Hub, and the extra for it is not installed.
     """
     opened = open_labelled(uri, chosen, like)
     return opened.labelled(opened.cleaned(drop_invalid=drop_invalid))
@@ -132,7 +135,17 @@ def _read(uri: str) -> tuple[str, str, Table]:
     if uri.startswith("builtin:"):
         name = uri.removeprefix("builtin:")
         return uri, name, read_builtin(name)
-    return uri, Path(uri).stem, read_file(Path(uri))
+    path = Path(uri)
+    if _is_folder(path):
+        return uri, path.resolve().name, read_folder(path)
+    return uri, Path(path.stem).stem if is_packed(path) else path.stem, read_file(path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that nothing can have; whoever opens it says so
+        return False
 
 
 def _no_parts(table: Table, column: str) -> str:

@@ -162,11 +162,15 @@ def _header(feed: _Feed, rows: Iterator[list[str]], name: str) -> tuple[str, ...
         raise DataError(f"{name}: the header has {len(header):,} columns; expected {MOST_COLUMNS:,} at most")
     if at := next((at for at, column in enumerate(header, 1) if "\0" in column), 0):
         raise DataError(f"{name}: the header holds a NUL character in column {at}: this is no text file")
-    return _names([column.strip() for column in header], name)
+    return column_names([column.strip() for column in header], name)
 
 
-def _names(header: list[str], name: str) -> tuple[str, ...]:
-    """Refuses a name that stands twice; several columns without a name are called by their place."""
+def column_names(header: list[str], name: str) -> tuple[str, ...]:
+    """Makes names of columns of a header; several columns without a name are called by their place.
+
+    Raises:
+        DataError: A name stands twice.
+    """
     counts = Counter(header)
     twice = next((column for column in header if column and counts[column] > 1), None)
     if twice is not None:
