@@ -76,6 +76,7 @@ PREDICTIONS = (b"predicted_label",)
 REJECTS = (b'"reason"',)
 RESULTS = (b'"schema_version"',)
 PAGES = (b"# Bench", b"<title>Bench")
+DATA_PAGES = (b"<title>Data:",)
 
 
 def why_not_ours(folder: Path, kind: Kind) -> str | None:
