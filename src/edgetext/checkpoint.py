@@ -207,7 +207,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_split(folder: Path) -> SplitRecord | None:
-    """Gives the split that lies in a checkpoint's folder, or ``None`` for a checkpoint that others made.
+    """Reads the split that lies in a checkpoint's folder, or ``None`` for a checkpoint that others made.
 
     Raises:
         ModelError: It is damaged.

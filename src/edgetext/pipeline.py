@@ -40,6 +40,7 @@ __all__ = [
     "export",
     "read_calibration",
     "read_split",
+    "report_data",
     "run",
     "train",
 ]

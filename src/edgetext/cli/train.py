@@ -149,7 +149,7 @@ def data_settings(arguments: argparse.Namespace) -> DataSettings:
 
 
 def training_settings(arguments: argparse.Namespace) -> TrainArguments:
-    """Gives the settings of a command line that has ``add_training_arguments``."""
+    """Collects the settings of a command line that has ``add_training_arguments``."""
     from edgetext.train.arguments import TrainArguments
 
     return TrainArguments(

@@ -12,7 +12,7 @@ from edgetext.data.example import Example
 from edgetext.data.forms import LabelForm
 from edgetext.data.labels import kind, short, unusable
 from edgetext.data.parts import EXPECTED, known_part
-from edgetext.data.table import Problem, Record, Table
+from edgetext.data.table import Problem, Table, TableRow
 from edgetext.errors import DataError
 
 
@@ -20,7 +20,7 @@ from edgetext.errors import DataError
 class BrokenRow:
     """A row that cannot be used, and why."""
 
-    record: Record
+    record: TableRow
     problem: Problem
 
 
@@ -70,7 +70,7 @@ def clean(file: str, table: Table, columns: Columns, form: LabelForm, *, drop_in
 
 def reasons(file: str, broken: Sequence[BrokenRow]) -> tuple[str, ...]:
     """Says for each kind of fault how many rows were left out for it, a sentence each."""
-    by_reason: dict[str, list[Record]] = defaultdict(list)
+    by_reason: dict[str, list[TableRow]] = defaultdict(list)
     for row in broken:
         by_reason[row.problem.reason].append(row.record)
     return tuple(
@@ -80,7 +80,7 @@ def reasons(file: str, broken: Sequence[BrokenRow]) -> tuple[str, ...]:
     )
 
 
-def _example(record: Record, columns: Columns, form: LabelForm) -> Example | Problem:
+def _example(record: TableRow, columns: Columns, form: LabelForm) -> Example | Problem:
     values = record.values
     for column in (columns.text, columns.pair):
         if column and (problem := _text_problem(column, values.get(column))):

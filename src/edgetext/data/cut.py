@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgetext.data.example import Example
+from edgetext.data.forms import Labels
 from edgetext.errors import needs_extra
 
 if TYPE_CHECKING:
     from edgetext.task import Text
-
-Labels = tuple[str, ...]
 
 
 def same_text(text: Text) -> str:

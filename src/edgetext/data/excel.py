@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 from edgetext.data.packed import open_seekable, refuse_bomb
 from edgetext.data.separated import column_names
-from edgetext.data.table import CellWithoutValue, OpenTable, Problem, Record
+from edgetext.data.table import CellWithoutValue, OpenTable, Problem, TableRow
 from edgetext.errors import DataError, first_line, needs_extra
 
 MOST_EXPANSION = 100
@@ -41,7 +41,7 @@ def open_workbook(path: Path) -> Iterator[OpenTable]:
             names = [sheet.title for sheet in books[0].worksheets]
             if not names:
                 raise DataError(f"{path}: the workbook has no sheet with cells")
-            rows = _Rows(path, *(book.worksheets[0] for book in books))
+            rows = _Sheet(path, *(book.worksheets[0] for book in books))
         yield OpenTable(
             name=str(path),
             format="excel",
@@ -73,7 +73,7 @@ def _refuse_bomb(path: Path, stream: IO[bytes]) -> None:
     refuse_bomb(path, held, FREE_BYTES + MOST_EXPANSION * path.stat().st_size)
 
 
-class _Rows:
+class _Sheet:
     """The rows of a sheet; ``read`` counts them, blank ones included.
 
     Args:
@@ -95,7 +95,7 @@ class _Rows:
             raise DataError(f"{path}: the sheet is empty; expected a row that names the columns, and rows of text")
         self.columns = column_names(["" if name is None else str(name).strip() for name in header], str(path))
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[TableRow]:
         """Reads the rows that are not blank."""
         number = 0
         for values in iter(self._next, None):
@@ -105,11 +105,11 @@ class _Rows:
             if len(values) > len(self.columns):
                 expected = f"{len(self.columns)} as in the header"
                 problem = Problem("more cells than the header has", f"it has {len(values)}", expected)
-                yield Record(number, line=self.read, problem=problem)
+                yield TableRow(number, line=self.read, problem=problem)
                 continue
             missing = [None] * (len(self.columns) - len(values))
             self._last = dict(zip(self.columns, [*values, *missing], strict=True))
-            yield Record(number, self._last, self.read)
+            yield TableRow(number, self._last, self.read)
 
     def raw(self) -> str:
         """Shows the last row as JSON."""

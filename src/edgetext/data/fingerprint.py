@@ -7,7 +7,7 @@ from typing import Any
 
 from edgetext.data.columns import Columns
 from edgetext.data.forms import LabelForm
-from edgetext.data.table import Problem, Record, Table
+from edgetext.data.table import Problem, Table, TableRow
 
 _BETWEEN_FIELDS = b"\x1f"
 _BETWEEN_LABELS = b"\x1d"
@@ -33,7 +33,7 @@ def fingerprint(table: Table, columns: Columns, form: LabelForm) -> str:
     return digest.hexdigest()
 
 
-def _labels(record: Record, columns: Columns, form: LabelForm) -> bytes:
+def _labels(record: TableRow, columns: Columns, form: LabelForm) -> bytes:
     if not form.one_label:
         labels = form.read(record.values)
         if not isinstance(labels, Problem):

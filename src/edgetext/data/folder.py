@@ -10,7 +10,7 @@ from edgetext.data.packed import format_suffix
 from edgetext.data.parts import known_part
 from edgetext.data.read import TEXT_COLUMN
 from edgetext.data.separated import LONGEST_FIELD, line_problem
-from edgetext.data.table import Problem, Record, Table
+from edgetext.data.table import Problem, Table, TableRow
 from edgetext.errors import DataError
 
 LABEL_COLUMN, SPLIT_COLUMN = "label", "split"
@@ -46,14 +46,14 @@ def read_folder(path: Path) -> Table:
     return Table(columns, records, (note,) if left_out else ())
 
 
-def _record(root: Path, file: Path, number: int, values: dict[str, str]) -> Record:
+def _record(root: Path, file: Path, number: int, values: dict[str, str]) -> TableRow:
     name = str(file.relative_to(root))
     if not file.resolve().is_relative_to(root.resolve()):
         raise DataError(f"{file} is a link that leaves the folder: expected the texts in it")
     text = _text(file)
     if isinstance(text, Problem):
-        return Record(number, problem=text, file=name)
-    return Record(number, {TEXT_COLUMN: text, **values}, file=name)
+        return TableRow(number, problem=text, file=name)
+    return TableRow(number, {TEXT_COLUMN: text, **values}, file=name)
 
 
 def _text(file: Path) -> str | Problem:

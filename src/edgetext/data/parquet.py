@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.data.packed import open_seekable, refuse_bomb
-from edgetext.data.table import OpenTable, Record
+from edgetext.data.table import OpenTable, TableRow
 from edgetext.errors import DataError, first_line, needs_extra
 
 BATCH_ROWS = 256
@@ -106,17 +106,17 @@ class _Rows:
         self._last: Mapping[str, Any] = {}
         self.read = 0
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[TableRow]:
         for batch in column_batches(self._file, self._path):
             for values in batch.to_pylist():
                 self.read += 1
                 for column in self._names.keys() & values.keys():
                     values[column] = class_name(values[column], self._names[column])
                 self._last = values
-                yield Record(self.read, values)
+                yield TableRow(self.read, values)
 
     def raw(self) -> str:
-        """Gives the last row as JSON."""
+        """Shows the last row as JSON."""
         return json.dumps(self._last, ensure_ascii=False, default=str)
 
 

@@ -19,7 +19,7 @@ from edgetext.data.packed import SUFFIX as PACKED
 from edgetext.data.packed import format_suffix, open_bytes
 from edgetext.data.parquet import open_parquet
 from edgetext.data.separated import line_problem, open_separated
-from edgetext.data.table import Format, OpenTable, Problem, Record, Table
+from edgetext.data.table import Format, OpenTable, Problem, Table, TableRow
 from edgetext.errors import DataError, first_line
 from edgetext.reading import MAX_RECORD_BYTES, MOST_CONTAINERS
 
@@ -46,7 +46,7 @@ def open_json(path: Path) -> Iterator[OpenTable]:
             yield lines
         return
     rows = _array(path, content)
-    last: list[Record] = []
+    last: list[TableRow] = []
     yield OpenTable(
         name=str(path),
         format="json",
@@ -151,7 +151,7 @@ def _kept(lines: Iterable[Line], last: list[Line]) -> Iterator[Line]:
 
 
 def _table(
-    name: str, kind: Format, records: Iterator[Record], lines: Lines, last: list[Line], size: int
+    name: str, kind: Format, records: Iterator[TableRow], lines: Lines, last: list[Line], size: int
 ) -> OpenTable:
     return OpenTable(
         name=name,
@@ -165,26 +165,26 @@ def _table(
     )
 
 
-def _plain_records(lines: Iterable[Line]) -> Iterator[Record]:
+def _plain_records(lines: Iterable[Line]) -> Iterator[TableRow]:
     """Makes a row of each line; an empty line is an empty text, so that the answers stay in step with the lines."""
     for line in lines:
         if line.fault:
-            yield Record(line.number, line=line.number, problem=line_problem(line))
+            yield TableRow(line.number, line=line.number, problem=line_problem(line))
         else:
-            yield Record(line.number, {TEXT_COLUMN: line.text.rstrip("\r\n")}, line.number)
+            yield TableRow(line.number, {TEXT_COLUMN: line.text.rstrip("\r\n")}, line.number)
 
 
-def _json_records(lines: Iterable[Line]) -> Iterator[Record]:
+def _json_records(lines: Iterable[Line]) -> Iterator[TableRow]:
     filled = (line for line in lines if line.text.strip())
     for row, line in enumerate(filled, start=1):
         if line.fault:
-            yield Record(row, line=line.number, problem=line_problem(line))
+            yield TableRow(row, line=line.number, problem=line_problem(line))
             continue
         found = _object(line.text.strip())
         if isinstance(found, Problem):
-            yield Record(row, line=line.number, problem=found)
+            yield TableRow(row, line=line.number, problem=found)
         else:
-            yield Record(row, found, line.number)
+            yield TableRow(row, found, line.number)
 
 
 def _array(path: Path, content: bytes) -> list[Any]:
@@ -207,11 +207,11 @@ def _array(path: Path, content: bytes) -> list[Any]:
     return value
 
 
-def _array_records(rows: list[Any], last: list[Record]) -> Iterator[Record]:
+def _array_records(rows: list[Any], last: list[TableRow]) -> Iterator[TableRow]:
     for number, value in enumerate(rows, start=1):
         good = isinstance(value, dict)
         problem = None if good else Problem("not a JSON object", f"it is {_kind(value)}", "one object a row")
-        last[:] = [Record(number, value if good else {}, problem=problem)]
+        last[:] = [TableRow(number, value if good else {}, problem=problem)]
         yield last[0]
 
 

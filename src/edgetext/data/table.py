@@ -28,7 +28,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TableRow:
     """One row before any check.
 
     Attributes:
@@ -92,7 +92,7 @@ class OpenTable:
 
     name: str
     format: Format
-    records: Iterator[Record]
+    records: Iterator[TableRow]
     raw: Callable[[], str]
     size: int
     position: Callable[[], int]
@@ -111,5 +111,5 @@ class Table:
     """
 
     columns: tuple[str, ...]
-    records: tuple[Record, ...]
+    records: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()

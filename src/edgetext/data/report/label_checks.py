@@ -82,7 +82,7 @@ def _typos(counts: Counter[str], items: Sequence[Item]) -> Iterator[Finding]:
 def _placeholders(counts: Counter[str], items: Sequence[Item]) -> Iterator[Finding]:
     empty = ordered(label for label in counts if is_placeholder(label))
     if empty:
-        says = f"{counted(len(empty), 'label')} that usually mean no label: {quoted(empty)}"
+        says = f"{counted(len(empty), 'label')} by a name that usually means no label: {quoted(empty)}"
         rows = sum(counts[label] for label in empty)
         yield Finding("placeholder-label", "warning", says, "leave these rows out, or label them", rows,
                       _bearing(items, empty))  # fmt: skip
@@ -106,7 +106,7 @@ def _spaces(opened: Opened) -> Iterator[Finding]:
 def _several_in_one(counts: Counter[str], items: Sequence[Item]) -> Iterator[Finding]:
     lists = ordered(label for label in counts if _LIST_AS_TEXT.fullmatch(label))
     if lists:
-        says = f"{counted(len(lists), 'label')} that look like a list written as text: {quoted(lists, 3)}"
+        says = f"{counted(len(lists), 'label')} written like a list of labels: {quoted(lists, 3)}"
         advice = "write real lists as JSON Lines, or separate the labels and give --label-separator"
         rows = sum(counts[label] for label in lists)
         yield Finding("list-as-text", "warning", says, advice, rows, _bearing(items, lists), certain=True)

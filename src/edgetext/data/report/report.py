@@ -65,7 +65,7 @@ class DataReport:
 
 
 @dataclass(frozen=True)
-class _File:
+class _Checked:
     """One of the files, its checked rows, and what they serve where the file says nothing."""
 
     opened: Opened
@@ -104,18 +104,9 @@ def make_report(
     """
     told = progress or Silent()
     files = list(_open(settings, told))
-    main, record = files[0], None
-    refusal: list[Finding] = []
-    try:
-        by_part = {file.part: file.data for file in files}
-        record = resolve_split(by_part["train"], by_part.get("validation"), by_part.get("test"), seed=seed).record
-    except DataError as error:
-        refusal.append(Finding("no-training", "error", f"Training would refuse this: {error}", "see above", 1))
-    except MissingExtraError as error:
-        told.note(f"the parts are not cut as training would: {error}")
-    items = [
-        item for place, file in enumerate(files) for item in file.items(_held_out(record, file is main, place))
-    ]
+    main = files[0]
+    record, refusal = _try_split(files, seed, told)
+    items = [*main.items(_held_out(record)), *(item for file in files[1:] for item in file.items({}))]
     lengths, long = measure(items, ruler, told)
     told.step("checks", 0, 1)
     given = bool(main.cleaned.parts) or len(files) > 1
@@ -132,6 +123,7 @@ def make_report(
         *(check_parts(items) if given else ()),
         *check_near(items, told),
     ]
+    told.step("checks", 1, 1)
     return _report(files, items, lengths, findings)
 
 
@@ -155,7 +147,7 @@ def certain_findings(*files: LabelledData | None) -> tuple[Finding, ...]:
     return tuple(finding for finding in found if finding.certain)
 
 
-def _open(settings: DataSettings, told: Progress) -> Iterator[_File]:
+def _open(settings: DataSettings, told: Progress) -> Iterator[_Checked]:
     uris = {"train": settings.uri, "validation": settings.validation, "test": settings.test}
     given = {part: uri for part, uri in uris.items() if uri}
     like = None
@@ -166,17 +158,29 @@ def _open(settings: DataSettings, told: Progress) -> Iterator[_File]:
             chosen["split_column"] = None
         opened = open_labelled(uri, chosen, like)
         cleaned = opened.cleaned(drop_invalid=True)
-        file = _File(opened, cleaned, part)
+        file = _Checked(opened, cleaned, part)
         like = like or file.data.source
         yield file
     told.step("reading", len(given), len(given))
 
 
-def _held_out(record: SplitRecord | None, is_main: bool, source: int) -> dict[int, str]:
-    """Says which rows of a file are held out; all others train, those that training leaves out as well."""
-    if record is None or not is_main:
-        return {}
-    return {row: name for name, part in record.parts.items() if part.source == source for row in part.rows}
+def _try_split(files: Sequence[_Checked], seed: int, told: Progress) -> tuple[SplitRecord | None, list[Finding]]:
+    """Splits as training would; what training would refuse is a finding."""
+    data = {file.part: file.data for file in files}
+    try:
+        return resolve_split(data["train"], data.get("validation"), data.get("test"), seed=seed).record, []
+    except DataError as error:
+        says = f"Training would refuse this: {error}"
+        return None, [Finding("no-training", "error", says, "mend that first", 1)]
+    except MissingExtraError as error:
+        told.note(f"no parts are cut, as training would: {error}")
+        return None, []
+
+
+def _held_out(record: SplitRecord | None) -> dict[int, str]:
+    """Says which rows of the first file are held out; all others train, those that training leaves out as well."""
+    parts = record.parts if record else {}
+    return {row: name for name, part in parts.items() if part.source == 0 for row in part.rows}
 
 
 def _item(example: Example, part: str, place: str) -> Item:
@@ -185,7 +189,7 @@ def _item(example: Example, part: str, place: str) -> Item:
 
 
 def _report(
-    files: Sequence[_File], items: Sequence[Item], lengths: Lengths, findings: Iterable[Finding]
+    files: Sequence[_Checked], items: Sequence[Item], lengths: Lengths, findings: Iterable[Finding]
 ) -> DataReport:
     opened = files[0].opened
     parts = Counter(item.part for item in items)
