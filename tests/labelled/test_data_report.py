@@ -13,10 +13,12 @@ import pytest
 
 from edgetext.cli.main import main
 from edgetext.data.load import load
+from edgetext.data.report.findings import Item
 from edgetext.data.report.lengths import WORDS, Ruler, count_words
 from edgetext.data.report.near import near_pairs
 from edgetext.data.report.page import html
 from edgetext.data.report.report import DataReport, certain_findings, make_report
+from edgetext.data.report.text_checks import check_texts
 from edgetext.data.settings import DataSettings
 from edgetext.progress import Silent
 
@@ -214,21 +216,44 @@ def test_a_pair_of_twice_the_same_text_is_told(tmp_path: Path) -> None:
     assert (finding.kind, finding.places) == ("same-pair", ("row 100 (line 101)",))
 
 
+def kinds_in(text: str) -> set[str]:
+    return {finding.kind for finding in check_texts([Item((text,), ("x",), "train", "row 1")])}
+
+
 @pytest.mark.parametrize(
     "text",
     ["„Spaß“ am Straßenrand", "L’été – 5 €", "São Tomé, coração, irmão", "tiếng Việt: phở", "naïve café ½ §", "ÃO"],
 )
-def test_accents_are_no_mojibake(text: str, tmp_path: Path) -> None:
-    report = report_of(write(tmp_path / "d.csv", row(text)))
-    assert not {"mojibake", "other-script"} & {finding.kind for finding in report.findings}
+def test_accents_are_no_mojibake(text: str) -> None:
+    assert kinds_in(text) == set()
 
 
 @pytest.mark.parametrize("text", ["crème brûlée", "Straße", "l’été à Köln – 5 €", "привет", "日本語", "🍮 dessert"])
 @pytest.mark.parametrize("wrong", ["cp1252", "latin-1"])
-def test_mojibake_is_found_in_any_language(text: str, wrong: str, tmp_path: Path) -> None:
-    spoiled = "".join(bytes([byte]).decode(wrong, "ignore") or chr(byte) for byte in text.encode())
-    found = {finding.kind for finding in report_of(write(tmp_path / "d.csv", row(spoiled))).findings}
-    assert "mojibake" in found
+def test_mojibake_is_found_in_any_language(text: str, wrong: str) -> None:
+    assert "mojibake" in kinds_in(
+        "".join(bytes([byte]).decode(wrong, "ignore") or chr(byte) for byte in text.encode())
+    )
+    assert "mojibake" not in kinds_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3 < 4 and 5 > 4",
+        "I <3 soup",
+        "R&D & more",
+        "C:\\new\\text",
+        "100% sure",
+        "a b",
+        "why???",
+        "好",
+        "🍮",
+        "{a}",
+    ],
+)
+def test_signs_of_plain_texts_are_no_faults(text: str) -> None:
+    assert kinds_in(text) == set()
 
 
 def test_near_duplicates_are_those_of_a_plain_comparison() -> None:

@@ -303,6 +303,16 @@ def test_evaluation_reads_another_file_as_the_training_file_was_read(tmp_path: P
     assert [row.labels for row in rows.examples] == [("price",), (), ("time", "anger")]
 
 
+def test_evaluation_refuses_single_texts_for_a_checkpoint_of_pairs(tmp_path: Path) -> None:
+    rows = [f"text {number},other {number},{'yes' if number % 2 else 'no'}" for number in range(20)]
+    path = csv_of(tmp_path / "pairs.csv", "premise,hypothesis,label", *rows)
+    split = resolve_split(load(str(path)))
+    assert evaluation_rows(split.record, ("test",), str(path)).examples == split.test
+    other = csv_of(tmp_path / "single.csv", "text,label", "a,yes", "b,no")
+    with pytest.raises(DataError, match="trained on pairs of texts, and these are single ones"):
+        evaluation_rows(split.record, ("test",), str(other))
+
+
 def test_labels_that_a_model_cannot_give_are_named() -> None:
     rows = (Example("a", ("x",), 1), Example("b", (), 2), Example("c", ("x", "z"), 3))
     with pytest.raises(DataError, match="row 3 has the label 'z', which the bundle does not know"):

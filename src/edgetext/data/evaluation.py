@@ -66,6 +66,11 @@ def evaluation_rows(
         return EvaluationRows(held_out(record, part), _short_name(source.uri), source.fingerprint, part)
     like = record.sources[record.parts["train"].source] if record and "train" in record.parts else None
     found = load(data, like=like, **chosen)
+    if like and (like.text_pair_column is None) != (found.source.text_pair_column is None):
+        trained, given = ("pairs of texts", "single ones") if like.text_pair_column else ("single texts", "pairs")
+        raise DataError(
+            f"{data}: the checkpoint was trained on {trained}, and these are {given}: check the columns"
+        )
     for name in dict.fromkeys((*parts, *_HELD_OUT)):
         if record and name in record.parts:
             source = record.sources[record.parts[name].source]

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
-from zipfile import ZipFile
 
 from edgetext.data.packed import open_seekable, refuse_bomb
 from edgetext.data.separated import column_names
@@ -68,6 +67,8 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _refuse_bomb(path: Path, stream: IO[bytes]) -> None:
+    from zipfile import ZipFile  # here, as below: predicting without a workbook must not wait for it
+
     with ZipFile(stream) as parts:  # which gives no more of a part than it claims here
         held = sum(part.file_size for part in parts.infolist())
     refuse_bomb(path, held, FREE_BYTES + MOST_EXPANSION * path.stat().st_size)

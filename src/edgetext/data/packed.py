@@ -7,7 +7,6 @@ import io
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
 from edgetext.errors import DataError
@@ -105,6 +104,8 @@ def open_seekable(path: Path) -> IO[bytes]:
     stream, _ = open_bytes(path)
     if not is_packed(path):
         return stream
+    from tempfile import TemporaryFile  # here: predicting from other files must not wait for it
+
     with stream:
         whole = TemporaryFile()  # noqa: SIM115  the caller closes it
         try:

@@ -17,6 +17,7 @@ FEW_ROWS = 5
 UNBALANCED = 20
 """How many times as many rows the commonest label has as the rarest, from which on it is said."""
 _OWN_LABEL_EACH = 0.5  # labels a row, from which on the labels are names or numbers of rows
+_MOST_COMPARED = 1000  # labels, of which each is compared with each
 _RARE_TYPO = 0.05  # of the rows of the label that was meant
 _LIST_AS_TEXT = re.compile(r"\s*\[.*\]\s*")
 _JOINTS = "|;,/+&"
@@ -33,18 +34,18 @@ def check_labels(opened: Opened, items: Sequence[Item]) -> Iterator[Finding]:
     counts = Counter(label for item in items for label in item.labels)
     if not counts:
         return
-    yield from _spelled_alike(counts, items)
-    yield from _typos(counts, items)
-    yield from _placeholders(counts, items)
-    yield from _spaces(opened)
-    if opened.form.one_label:
-        yield from _several_in_one(counts, items)
     if opened.form.one_label and len(counts) > max(10, _OWN_LABEL_EACH * len(items)):
         says = f"{len(counts):,} labels in {counted(len(items), 'row')}: hardly any stands twice"
         yield Finding("own-labels", "error", says, "is this the column of the labels?", len(counts))
         return
+    yield from _spelled_alike(counts, items)
+    if len(counts) <= _MOST_COMPARED:
+        yield from _typos(counts, items)
+    yield from _placeholders(counts, items)
+    yield from _spaces(opened)
     yield from _rare(counts, items)
     if opened.form.one_label:
+        yield from _several_in_one(counts, items)
         yield from _balance(counts)
 
 

@@ -83,8 +83,8 @@ class _Checked:
     def items(self, part_of: Mapping[int, str]) -> Iterator[Item]:
         given = self.cleaned.parts or [self.part] * len(self.cleaned.examples)
         for example, part in zip(self.cleaned.examples, given, strict=True):
-            part = part_of.get(example.row, part if self.part == "train" else self.part)
-            yield _item(example, part, self.place(example.row))
+            if self.part in ("train", part):  # a file for one part may hold others too
+                yield _item(example, part_of.get(example.row, part), self.place(example.row))
 
 
 def make_report(
