@@ -20,6 +20,7 @@ from edgetext.data.report.page import html
 from edgetext.data.report.report import DataReport, certain_findings, make_report
 from edgetext.data.report.text_checks import check_texts
 from edgetext.data.settings import DataSettings
+from edgetext.pipeline import read_split
 from edgetext.progress import Silent
 
 SHORT = Ruler("words", "spaces", count_words, limit=60)
@@ -249,7 +250,6 @@ def test_mojibake_is_found_in_any_language(text: str, wrong: str) -> None:
         "why???",
         "好",
         "🍮",
-        "{a}",
     ],
 )
 def test_signs_of_plain_texts_are_no_faults(text: str) -> None:
@@ -290,6 +290,23 @@ def test_training_is_told_what_is_certain_and_no_more(tmp_path: Path) -> None:
     data = load(str(write(tmp_path / "d.csv", *planted)))
     assert {finding.kind for finding in certain_findings(data)} == {"two-labels", "mojibake", "header-again"}
     assert certain_findings(load("food_not_food")) == ()
+
+
+class Told(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def test_reading_for_training_tells_it(tmp_path: Path) -> None:
+    told = Told()
+    read_split(write(tmp_path / "d.csv", FAULTS["mojibake"][0]), progress=told)
+    (note,) = told.notes
+    assert "row 401" in note and "decoded wrongly" in note
 
 
 class Tags(HTMLParser):

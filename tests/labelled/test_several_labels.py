@@ -177,6 +177,17 @@ def test_booleans_and_numbers_are_flags(tmp_path: Path) -> None:
     assert [row.labels for row in load(str(path), label_column="x,y").examples] == [("x",), ("x",)]
 
 
+def test_a_label_that_no_row_bears_is_told(tmp_path: Path) -> None:
+    path = csv_of(tmp_path / "d.csv", "text,x,y", "a,1,0", "b,0,0")
+    assert any("no row has 1 in y" in note for note in load(str(path), label_column="x,y").notes)
+
+
+def test_a_file_for_a_part_that_lacks_a_label_column_is_told_which(tmp_path: Path) -> None:
+    train = load(str(csv_of(tmp_path / "train.csv", "text,x,y", "a,1,0", "b,0,1")), label_column="x,y")
+    with pytest.raises(DataError, match=r"test\.csv: there is no column 'y'"):
+        load(str(csv_of(tmp_path / "test.csv", "text,x,z", "a,1,0")), like=train.source)
+
+
 def test_class_numbers_in_lists_get_their_names(tmp_path: Path) -> None:
     import datasets
 

@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     from edgetext.cli.console import open_console
     from edgetext.pipeline import report_data
 
-    if arguments.html:
+    if arguments.html:  # what cannot be written is refused before anything is read
+        from edgetext.data.report.page import write_page
         from edgetext.files import refuse_file
         from edgetext.ours import DATA_PAGES
 
@@ -63,8 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     if arguments.html:
-        from edgetext.data.report.page import write_page
-
         write_page(arguments.html, report)
     if arguments.json:
         console.say_json(report.to_json())

@@ -136,8 +136,12 @@ def _find_labels(file: str, table: Table, chosen: ColumnChoice, like: DataSource
         if twice := next((name for name, times in Counter(names).items() if times > 1), None):
             raise DataError(f"{file}: --label-column names {twice!r} twice; expected different columns")
         return names
-    if like and set(names := _split_names(like.label_column, columns)) <= set(columns):
-        return names
+    like_names = _split_names(like.label_column, columns) if like else ()
+    if len(like_names) > 1 and not set(columns).isdisjoint(like_names):
+        for name in like_names:
+            _given(file, columns, "label", name)
+    if like_names and set(like_names) <= set(columns):
+        return like_names
     usual = _usual(columns, LABEL_NAMES)
     return (usual,) if usual else (_refuse(file, columns, "label", LABEL_NAMES, _flags_hint(table)),)
 

@@ -11,6 +11,7 @@ from edgetext.data.columns import Columns
 from edgetext.data.labels import is_flag, kind, label_of, label_problem, short
 from edgetext.data.table import Problem, Table
 from edgetext.errors import DataError
+from edgetext.reading import listed
 
 Labels = tuple[str, ...]
 
@@ -60,6 +61,11 @@ def find_form(file: str, table: Table, columns: Columns, separator: str | None, 
         raise DataError(f"{file}: {held}, so that nothing separates them: leave --label-separator out")
     if more:
         note = f"multi label: one column a label, {len(columns.labels)} of them"
+        never = [
+            name for name in columns.labels if not any(_is_one(record.values.get(name)) for record in table.records)
+        ]
+        if never:
+            note += f"; no row has 1 in {listed(never)}, so that no such label is learned"
         return LabelForm(False, partial(_flags, columns.labels), note=note)
     if lists:
         return LabelForm(
@@ -114,7 +120,11 @@ def _flags(columns: Labels, values: Mapping[str, Any]) -> Labels | Problem:
             return Problem(
                 f"column {column!r}: this is neither 0 nor 1", short(value), "1 where the label fits, else 0"
             )
-    return tuple(column for column in columns if is_flag(values[column], 1))
+    return tuple(column for column in columns if _is_one(values[column]))
+
+
+def _is_one(value: Any) -> bool:
+    return is_flag(value, 1)
 
 
 def _several(column: str, values: Sequence[Any]) -> Labels | Problem:
