@@ -68,9 +68,12 @@ class DataSource:
         uri: An absolute path, ``builtin:NAME`` or ``hub:NAME``.
         fingerprint: SHA-256 over the rows as read (see ``edgetext.data``), so that a changed file is noticed.
         rows: How many data rows the file has, broken ones included.
-        text_column: The column that holds the text.
-        label_column: The column that holds the label.
+        text_column: The column that holds the text, or the first text of a pair.
+        label_column: The column that holds the label or the labels; several, separated by commas, are one column a
+            label.
         split_column: The column that says which part a row belongs to, if there is one.
+        text_pair_column: The column that holds the second text of a pair, if texts are pairs.
+        label_separator: What separates the labels in the label column, if anything does.
     """
 
     uri: str
@@ -79,6 +82,8 @@ class DataSource:
     text_column: str
     label_column: str
     split_column: str | None = None
+    text_pair_column: str | None = None
+    label_separator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,8 +175,18 @@ class Checkpoint:
     @property
     def text_column(self) -> str:
         """The column that the training texts were read from; empty for a checkpoint that others made."""
+        source = self._trained_on()
+        return source.text_column if source else ""
+
+    @property
+    def text_pair_column(self) -> str:
+        """The column of the second texts, likewise; empty where texts are no pairs."""
+        source = self._trained_on()
+        return (source.text_pair_column or "") if source else ""
+
+    def _trained_on(self) -> DataSource | None:
         part = self.split.parts.get("train") if self.split else None
-        return self.split.sources[part.source].text_column if self.split and part else ""
+        return self.split.sources[part.source] if self.split and part else None
 
 
 def open_checkpoint(path: Path) -> Checkpoint:

@@ -96,6 +96,7 @@ REJECTS = (b'"reason"',)
 RESULTS = (b'"schema_version"',)
 PAGES = (b"# Bench", b"<title>Bench")
 MISTAKES = (b"<title>What went wrong",)
+DATA_PAGES = (b"<title>Data:",)
 
 
 def why_not_ours(folder: Path, kind: Kind) -> str | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgetext.bench.results import Results
     from edgetext.checkpoint import Checkpoint
     from edgetext.data.example import LabelledData, Split
+    from edgetext.data.report.report import DataReport
     from edgetext.export.assembly import Exported
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "bench",
     "export",
     "read_split",
+    "report_data",
     "run",
     "train",
 ]
@@ -271,19 +273,16 @@ def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Pro
         MissingExtraError: Parts are to be cut, and the ``train`` extra is not installed.
     """
     from edgetext.data.load import load
+    from edgetext.data.report.report import certain_findings
     from edgetext.data.split import resolve_split
 
     settings, told = _data_settings(data), progress or Silent()
 
     def read(uri: str, like: LabelledData | None = None) -> LabelledData:
-        found = load(
-            uri,
-            text_column=settings.text_column,
-            label_column=settings.label_column,
-            split_column=None if like else settings.split_column,
-            like=like.source if like else None,
-            drop_invalid=settings.drop_invalid,
-        )
+        chosen = settings.columns
+        if like:
+            chosen["split_column"] = None  # that of the data is none of theirs
+        found = load(uri, like=like.source if like else None, drop_invalid=settings.drop_invalid, **chosen)
         for sentence in (*found.notes, *found.dropped):
             told.note(sentence)
         return found
@@ -291,7 +290,39 @@ def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Pro
     rows = read(settings.uri)
     validation = read(settings.validation, rows) if settings.validation else None
     test = read(settings.test, rows) if settings.test else None
-    return resolve_split(rows, validation, test, seed=seed)
+    split = resolve_split(rows, validation, test, seed=seed)
+    for finding in certain_findings(rows, validation, test):
+        told.note(finding.sentence())
+    return split
+
+
+def report_data(
+    data: DataSettings | Path | str,
+    base: str = "minilm",
+    *,
+    max_length: int | None = None,
+    seed: int = 42,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Looks for everything that is wrong with labelled text before anything is trained.
+
+    Args:
+        data: The labelled text; a path or a text is its ``uri``.
+        base: The base model whose tokenizer measures the texts; words are counted where it has none here.
+        max_length: The most tokens that will be read of a text; by default as many as the base model reads.
+        seed: Of the parts that training would cut off.
+        progress: Told of what takes long.
+
+    Raises:
+        DataError: The data cannot be read, or no row of it can be used.
+        ModelError: The base model cannot be used, or reads less than ``max_length``.
+        MissingExtraError: A file needs an extra that is not installed.
+    """
+    from edgetext.data.report.report import make_report
+    from edgetext.train.ruler import base_ruler
+
+    ruler = base_ruler(base, max_length)
+    return make_report(_data_settings(data), ruler=ruler, seed=seed, progress=progress)
 
 
 def _data_settings(data: DataSettings | Path | str) -> DataSettings:

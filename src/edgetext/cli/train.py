@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 DATA_HELP = (
-    "labelled text: a .csv, .tsv, .jsonl, .ndjson or .parquet file, hub:NAME[:CONFIG][@REVISION], "
-    "or the built-in food_not_food"
+    "labelled text: a .csv, .tsv, .jsonl, .ndjson, .json, .parquet or .xlsx file, also packed (.gz); a folder with "
+    "a folder of .txt files for each label; hub:NAME[:CONFIG][@REVISION], or the built-in food_not_food"
 )
 
 
@@ -52,7 +52,21 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--text-column", metavar="NAME", help="the column with the text (default: by its usual names)"
     )
-    group.add_argument("--label-column", metavar="NAME", help="the column with the label (default: likewise)")
+    group.add_argument(
+        "--text-pair-column",
+        metavar="NAME",
+        help="the column with the second text of a pair, such as hypothesis (default: found by its usual names "
+        "where no column is named like a text alone)",
+    )
+    group.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="the column with the label or a list of labels (default: by its usual names); A,B,C for one column a "
+        "label, 0 or 1 in each row",
+    )
+    group.add_argument(
+        "--label-separator", metavar="TEXT", help="what separates the labels of a row, such as '|'; none by default"
+    )
     group.add_argument(
         "--split-column",
         metavar="NAME",
