@@ -343,7 +343,7 @@ def test_the_command_prints_the_report_and_writes_the_page(
     words = ["data", str(data), "--base", str(tiny_base)]
     assert main([*words, "--html", str(page)]) == 0
     said = capsys.readouterr().out
-    for part in ("402 rows", "tokens in a text", "warning: ", "row 401 (line 402)", str(page)):
+    for part in (f"edgetext train {data} -o", "tokens in a text", "warning: ", "row 401 (line 402)", str(page)):
         assert part in said
     assert page.read_text("utf-8").startswith("<!doctype html>")
     assert main([*words, "--html", str(page)]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,8 +71,21 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         show(report, console)
         if arguments.html:
-            console.say(f"\nThe page: {arguments.html}")
+            console.say(f"The page: {arguments.html}")
+        if all(finding.severity != "error" for finding in report.findings):
+            console.say(f"next,  edgetext train {shlex.join(_data_words(arguments))} -o CHECKPOINT")
     return 0
+
+
+def _data_words(arguments: argparse.Namespace) -> list[str]:
+    """Repeats the words that say how the data is read."""
+    words = [arguments.data]
+    for option in ("text_column", "text_pair_column", "label_column", "label_separator", "validation", "test"):
+        value = getattr(arguments, option)
+        words += [f"--{option.replace('_', '-')}", value] if value else []
+    if arguments.split_column is not None:
+        words += ["--split-column", arguments.split_column] if arguments.split_column else ["--no-split-column"]
+    return words
 
 
 def show(report: DataReport, console: Console) -> None:

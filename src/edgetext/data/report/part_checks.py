@@ -106,7 +106,7 @@ def _places(groups: Sequence[Sequence[Item]]) -> tuple[str, ...]:
 
 
 def _shown(group: Sequence[Item]) -> str:
-    return excerpt(group[0].texts[0])
+    return " / ".join(map(excerpt, group[0].texts))
 
 
 def _shown_pair(pair: tuple[Item, Item]) -> str:

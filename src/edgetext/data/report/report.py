@@ -143,7 +143,7 @@ def certain_findings(*files: LabelledData | None) -> tuple[Finding, ...]:
     ]
     source = data[0].source
     texts = (source.text_column, *filter(None, [source.text_pair_column]))
-    found = (*check_rows(items, texts), *check_same(items), *check_texts(items))
+    found = (*check_rows(items, texts), *check_same(items), *check_texts(items, certain=True))
     return tuple(finding for finding in found if finding.certain)
 
 

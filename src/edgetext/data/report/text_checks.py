@@ -117,9 +117,16 @@ _CHECKS = (
 )  # fmt: skip
 
 
-def check_texts(items: Sequence[Item]) -> Iterator[Finding]:
-    """Looks for what a text by itself shows; each text is looked at once for each kind of fault."""
+def check_texts(items: Sequence[Item], *, certain: bool = False) -> Iterator[Finding]:
+    """Looks for what a text by itself shows.
+
+    Args:
+        items: The rows.
+        certain: Whether only what nobody can argue with is looked for.
+    """
     for check in _CHECKS:
+        if certain and not check.certain:
+            continue
         found = [(item, spot) for item in items if (spot := next(filter(None, map(check.find, item.texts)), ""))]
         if found:
             says = f"{check.what} in {counted(len(found), 'text')}, such as {excerpt(found[0][1])}"
