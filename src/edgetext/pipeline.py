@@ -209,8 +209,7 @@ def export(
         opened.split,
         ("validation",),
         data.uri if data else None,
-        text_column=data.text_column if data else None,
-        label_column=data.label_column if data else None,
+        **(data.columns if data else {}),
     )
     for sentence in rows.notes:
         progress.note(sentence)

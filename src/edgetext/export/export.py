@@ -49,7 +49,7 @@ def export_bundle(
     settings, progress = settings or ExportSettings(), progress or Silent()
     output = Path(output)
     refuse_existing(output, BUNDLE, overwrite=overwrite)
-    check_held_out(held_out, checkpoint.labels, str(checkpoint.path))
+    check_held_out(held_out, checkpoint.task, str(checkpoint.path))
     calibration = settings.calibration
     if isinstance(calibration, str):
         calibration = read_calibration(calibration)

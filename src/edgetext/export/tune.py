@@ -55,7 +55,7 @@ def tune_bundle(
     _check(bundle)
     metrics = read_metrics(bundle)
     tuning = _tuning(bundle, held_out)
-    check_held_out(tuning.examples, bundle.manifest.labels, str(path))
+    check_held_out(tuning.examples, bundle.manifest.decides, str(path))
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     # The libraries that take seconds to import come in here, when all else is checked.
     from edgetext.export.assembly import search_into

@@ -157,12 +157,12 @@ def find_tuning(checkpoint: Checkpoint, examples: Sequence[Example]) -> Tuning:
     return Tuning(CalibrationTexts(_texts(taken), "held-out rows that the gate does not see"), left)
 
 
-def check_held_out(examples: Sequence[Example], labels: Sequence[str], owner: str) -> None:
+def check_held_out(examples: Sequence[Example], task: Task, owner: str) -> None:
     """Refuses held-out rows that the gate cannot use.
 
     Args:
         examples: The rows.
-        labels: By class index.
+        task: What the model decides.
         owner: What to call the model in a message.
 
     Raises:
@@ -171,7 +171,7 @@ def check_held_out(examples: Sequence[Example], labels: Sequence[str], owner: st
     """
     if not examples:
         raise InputError("there are no held-out texts, and the gate needs some: give --data with labelled rows")
-    check_labels(examples, labels, owner)
+    check_labels(examples, task.labels, owner, one_label=task.one_label)
 
 
 def write_tuning(folder: Path, tuning: Tuning, task: Task) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[Ev
         raise InputError(
             f"{question.data} is not the file that the {question.part} rows are from: leave --part out"
         )
-    check_labels(rows.examples, task.labels, question.model)
+    check_labels(rows.examples, task.labels, question.model, one_label=task.one_label)
     if rows.part != EVERY_ROW:
         return rows, _NOTES[rows.part]
     why = "the model was not split from it" if split else "nobody says which ones the model was trained on"

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edgetext.errors import InputError
 from edgetext.export.quiet import quiet
-from edgetext.task import Text
+
+if TYPE_CHECKING:
+    from edgetext.task import Text
 
 
 class SchemeNotApplicableError(InputError):
