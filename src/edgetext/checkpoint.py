@@ -38,6 +38,13 @@ _USUAL_LENGTH = 512  # tokens, where the folder says nothing
 RowNumber = Annotated[int, between(1, 1e15)]
 
 
+class CalibrationErrors(TypedDict, total=False):
+    """The expected calibration error without and with the temperature."""
+
+    before: Share
+    after: Share
+
+
 class PartFigures(TypedDict, total=False):
     """How a part of the rows was predicted."""
 
@@ -45,9 +52,18 @@ class PartFigures(TypedDict, total=False):
     micro_f1: Share | None
     macro_f1: Share | None
     per_label: Mapping[str, Mapping[str, Amount | None]]
+    calibration: CalibrationErrors
+    baseline: Share | None
 
 
 Metrics = Mapping[str, PartFigures]
+
+
+class Baseline(TypedDict, total=False):
+    """What a model that is fitted in seconds does on the same rows."""
+
+    name: str
+    metrics: Metrics
 
 
 class Training(TypedDict, total=False):
@@ -56,6 +72,8 @@ class Training(TypedDict, total=False):
     base_model: str
     max_length: Annotated[int, between(1, 1 << 20)]
     metrics: Metrics
+    baseline: Baseline
+    calibration: Mapping[str, CalibrationErrors]
     temperature: Annotated[float, between(1e-3, 1e3)]
     thresholds: tuple[Share, ...]
 
@@ -171,6 +189,18 @@ class Checkpoint:
     def labels(self) -> tuple[str, ...]:
         """The labels, by class index."""
         return self.task.labels
+
+    @property
+    def figures(self) -> Metrics:
+        """How it did on its held-out parts: ``metrics`` of ``training.json``, and what that says beside them."""
+        errors, baseline = self.training.get("calibration", {}), self.training.get("baseline", {})
+        found: dict[str, PartFigures] = {}
+        for part, figures in self.training.get("metrics", {}).items():
+            simple = baseline.get("metrics", {}).get(part, {})
+            found[part] = {**figures, "baseline": simple.get("accuracy", simple.get("micro_f1"))}
+            if part in errors:
+                found[part]["calibration"] = errors[part]
+        return found
 
     @property
     def text_column(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from edgetext.escape import code, markdown, yaml
 from edgetext.export.record import SearchRecord, table_cells, table_columns, table_remarks
 from edgetext.files import write_atomically
-from edgetext.metrics.report import macro_f1_words
+from edgetext.metrics.report import macro_f1_words, metric_words
 from edgetext.runtime.manifest import Manifest, Variant
 
 _NAMED_LABELS = 20
@@ -116,15 +116,24 @@ def _search(record: SearchRecord) -> str:
 
 def _figures(metrics: Mapping[str, Any]) -> str:
     parts = {part: metrics[part] for part in ("validation", "test") if isinstance(metrics.get(part), Mapping)}
-    lines = [
-        f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {macro_f1_words(figures)}"
-        for part, figures in parts.items()
-        if isinstance(figures.get("accuracy"), int | float)
-    ]
+    lines = [_part(part, figures) for part, figures in parts.items() if metric_words(figures)[0]]
     per_label = next((parts[part].get("per_label") for part in ("test", "validation") if part in parts), None)
     if isinstance(per_label, Mapping) and per_label:
         lines += ["", *_table(("label", "precision", "recall"), list(_label_rows(per_label)))]
     return "\n".join(["## Figures of the torch checkpoint", "", *lines]) if lines else ""
+
+
+def _part(part: str, figures: Mapping[str, Any]) -> str:
+    """A line about a part of the rows."""
+    name, value = metric_words(figures)
+    line = f"- {part}: {name} {value}, macro F1 {macro_f1_words(figures)}"
+    baseline, errors = figures.get("baseline"), figures.get("calibration")
+    if isinstance(baseline, int | float):
+        line += f"; TF-IDF with logistic regression, fitted in seconds: {baseline:.4f}"
+    if isinstance(errors, Mapping):
+        before, after = (_share(errors.get(name)) for name in ("before", "after"))
+        line += f"; calibration error {before}, with the temperature {after}"
+    return line
 
 
 def _label_rows(per_label: Mapping[str, Any]) -> Iterator[list[str]]:

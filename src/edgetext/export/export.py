@@ -75,7 +75,7 @@ def _export_into(
         from edgetext.export.vocabulary import training_texts, trim_workshop
 
         shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
-    exported = search_into(folder, shop, tuning, checkpoint.training.get("metrics", {}), keep=settings.texts)
+    exported = search_into(folder, shop, tuning, checkpoint.figures, keep=settings.texts)
     if settings.text_model:
         from edgetext.export.text_model import with_text_model
 
