@@ -197,7 +197,8 @@ class Checkpoint:
         found: dict[str, PartFigures] = {}
         for part, figures in self.training.get("metrics", {}).items():
             simple = baseline.get("metrics", {}).get(part, {})
-            found[part] = {**figures, "baseline": simple.get("accuracy", simple.get("micro_f1"))}
+            found[part] = figures.copy()
+            found[part]["baseline"] = simple.get("accuracy", simple.get("micro_f1"))
             if part in errors:
                 found[part]["calibration"] = errors[part]
         return found
