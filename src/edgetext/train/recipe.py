@@ -28,14 +28,16 @@ class Preset:
     """What a preset changes.
 
     Slower lower layers and smoothed labels make MiniLM learn faster: BANKING77's validation accuracy after the
-    first of seven epochs was 0.852 with both, and 0.723 with neither, from the same seed.
+    first of seven epochs was 0.771 with both, and 0.723 with neither, from the same seed. On NLU++ hotels (several
+    labels a text) slower lower layers and steps of 3e-4 reached 0.81 of micro F1 on the test rows, equal ones and
+    2e-4 0.79; an average of the weights over the last hundred steps changed nothing there.
 
     Attributes:
         epochs: Times as many epochs as rows and labels ask for.
         layer_decay: How much slower a layer learns than the one above it, as a factor.
         label_smoothing: How much of a row's probability goes to the other labels; with one label a text.
         consistency: Weight of the agreement of two passes with different dropout (R-Drop); 0 makes one pass.
-        patience: Epochs without a better one after which training ends.
+        patience: Epochs without a better one after which training ends; never fewer than half of all.
     """
 
     epochs: float = 1.0
@@ -120,8 +122,9 @@ def make_recipe(
     batch_size = arguments.batch_size or (16 if facts.rows < SMALL_ROWS else 32)
     max_length = arguments.max_length or facts.max_length
     usual = epochs_for(math.ceil(facts.rows / batch_size), facts.labels, one_label=facts.one_label)
+    epochs = arguments.epochs or max(1, round(usual * preset.epochs))
     recipe = Recipe(
-        epochs=arguments.epochs or max(1, round(usual * preset.epochs)),
+        epochs=epochs,
         learning_rate=arguments.learning_rate or learning_rate_for(facts.hidden_size, facts.rows, facts.labels),
         batch_size=batch_size,
         max_length=max_length,
@@ -133,7 +136,7 @@ def make_recipe(
         layer_decay=preset.layer_decay,
         label_smoothing=preset.label_smoothing if facts.one_label else 0.0,
         consistency=preset.consistency,
-        patience=preset.patience,
+        patience=max(preset.patience, epochs // 2),
         accumulation=pieces_for(batch_size, max_length),
         seed=arguments.seed,
         preset=arguments.preset,

@@ -92,6 +92,9 @@ def make_trainer(
         ],
     )
     trainer.recipe, trainer.one_label = recipe, task.one_label
+    trainer.model_accepts_loss_kwargs = (
+        False  # a model that counts rows itself would count those of two passes once
+    )
     trainer.remove_callback(PrinterCallback)  # it prints every log line to standard output
     return trainer
 
