@@ -189,3 +189,7 @@ def test_bf16_follows_the_processor(
 )
 def test_the_learning_rate_follows_width_and_labels(hidden_size: int, labels: int, rate: float) -> None:
     assert learning_rate_for(hidden_size, labels) == rate
+
+
+def test_many_labels_of_any_number_take_larger_steps() -> None:
+    assert learning_rate_for(384, 40, one_label=False) > learning_rate_for(384, 40)
