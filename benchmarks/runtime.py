@@ -27,9 +27,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgetext.bench.backends._shared import task_values
 from edgetext.data.load import load
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
+from edgetext.measure.interim import task_of
 from edgetext.measure.process import Worker
 from edgetext.measure.runner import PREDICTOR
 from edgetext.measure.stats import typical_ratio
@@ -86,7 +88,7 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
         **shared,
         "model": str(bundle.file(variant.file)),
         "tokenizer": str(bundle.file("tokenizer.json")),
-        "labels": list(manifest.labels),
+        "task": task_values(task_of(manifest)),
         "session": dict(variant.session),
     }
     peer = open_bundle(arguments.optimum)
