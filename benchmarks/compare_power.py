@@ -29,7 +29,6 @@ from edgetext.bench.run import measure_plans
 from edgetext.bench.settings import BenchSettings
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
-from edgetext.measure.interim import task_of
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.threads import usable_threads
 
@@ -40,7 +39,7 @@ PROGRAMS = ("first", "slower", "same")
 
 def measure(bundle: Path, rows: HeldOut, works: Sequence[int], settings: BenchSettings) -> list[Results]:
     """Measures programs in the same rounds, and gives the results of each."""
-    task = task_of(open_bundle(bundle).manifest)
+    task = open_bundle(bundle).manifest.decides
     backend = Backend("repeated", "repeated:load", BUNDLE, (), "cpu", 1)
     specs = [{"bundle": str(bundle.resolve()), "times": times, "threads": settings.threads} for times in works]
     plans = [RowPlan(backend, "default", spec, whose=whose) for spec, whose in zip(specs, PROGRAMS, strict=False)]

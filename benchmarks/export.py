@@ -28,7 +28,6 @@ from edgetext.bench.backends._shared import task_values
 from edgetext.bench.heldout import HeldOut, find_held_out
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
-from edgetext.measure.interim import task_of
 from edgetext.measure.process import Worker
 from edgetext.measure.runner import PREDICTOR
 from edgetext.measure.stats import Ratio, paired_ratio
@@ -79,7 +78,7 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
     manifest = latency.manifest
     direct = {
         "tokenizer": str(latency.file("tokenizer.json")),
-        "task": task_values(task_of(manifest)),
+        "task": task_values(manifest.decides),
         "max_length": manifest.max_length,
         "threads": threads,
     }

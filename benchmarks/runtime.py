@@ -31,7 +31,6 @@ from edgetext.bench.backends._shared import task_values
 from edgetext.data.load import load
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
-from edgetext.measure.interim import task_of
 from edgetext.measure.process import Worker
 from edgetext.measure.runner import PREDICTOR
 from edgetext.measure.stats import typical_ratio
@@ -88,7 +87,7 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
         **shared,
         "model": str(bundle.file(variant.file)),
         "tokenizer": str(bundle.file("tokenizer.json")),
-        "task": task_values(task_of(manifest)),
+        "task": task_values(manifest.decides),
         "session": dict(variant.session),
     }
     peer = open_bundle(arguments.optimum)

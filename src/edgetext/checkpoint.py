@@ -6,7 +6,7 @@
       config.json  model.safetensors                 the model, as transformers saves it (or an index and shards)
       tokenizer.json  tokenizer_config.json  ...     its tokenizer
       split.json                                     which rows of which file were used for what
-      training.json                                  every argument, the loss history, the metrics
+      training.json                                  arguments, history, metrics, temperature, thresholds
 
 Standard library only, so that export and bench can read it wherever they run.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from edgetext.errors import ModelError
 from edgetext.fields import Amount, Count, Share, between, read_part
@@ -25,6 +25,9 @@ from edgetext.foreign.check import CONFIG_FILE, check_parts, read_config
 from edgetext.foreign.config import position_limit, read_labels
 from edgetext.foreign.files import read_found
 from edgetext.reading import listed
+
+if TYPE_CHECKING:
+    from edgetext.task import Task
 
 SPLIT_FILE = "split.json"
 TRAINING_FILE = "training.json"
@@ -35,15 +38,32 @@ _USUAL_LENGTH = 512  # tokens, where the folder says nothing
 RowNumber = Annotated[int, between(1, 1e15)]
 
 
+class CalibrationErrors(TypedDict, total=False):
+    """The expected calibration error without and with the temperature."""
+
+    before: Share
+    after: Share
+
+
 class PartFigures(TypedDict, total=False):
     """How a part of the rows was predicted."""
 
     accuracy: Share | None
+    micro_f1: Share | None
     macro_f1: Share | None
     per_label: Mapping[str, Mapping[str, Amount | None]]
+    calibration: CalibrationErrors
+    baseline: Share | None
 
 
 Metrics = Mapping[str, PartFigures]
+
+
+class Baseline(TypedDict, total=False):
+    """What a model that is fitted in seconds does on the same rows."""
+
+    name: str
+    metrics: Metrics
 
 
 class Training(TypedDict, total=False):
@@ -52,6 +72,10 @@ class Training(TypedDict, total=False):
     base_model: str
     max_length: Annotated[int, between(1, 1 << 20)]
     metrics: Metrics
+    baseline: Baseline
+    calibration: Mapping[str, CalibrationErrors]
+    temperature: Annotated[float, between(1e-3, 1e3)]
+    thresholds: tuple[Share, ...]
 
 
 @dataclass(frozen=True)
@@ -62,9 +86,12 @@ class DataSource:
         uri: An absolute path, ``builtin:NAME`` or ``hub:NAME``.
         fingerprint: SHA-256 over the rows as read (see ``edgetext.data``), so that a changed file is noticed.
         rows: How many data rows the file has, broken ones included.
-        text_column: The column that holds the text.
-        label_column: The column that holds the label.
+        text_column: The column that holds the text, or the first text of a pair.
+        label_column: The column that holds the label or the labels; several, separated by commas, are one column a
+            label.
         split_column: The column that says which part a row belongs to, if there is one.
+        text_pair_column: The column that holds the second text of a pair, if texts are pairs.
+        label_separator: What separates the labels in the label column, if anything does.
     """
 
     uri: str
@@ -73,6 +100,8 @@ class DataSource:
     text_column: str
     label_column: str
     split_column: str | None = None
+    text_pair_column: str | None = None
+    label_separator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +170,7 @@ class Checkpoint:
 
     Attributes:
         path: The folder.
-        labels: The labels, by class index.
+        task: What it decides, with its labels, temperature and thresholds.
         model_type: The architecture as transformers names it, such as ``bert``.
         max_length: The longest input in tokens, special tokens included.
         base_model: What was fine-tuned, as the user named it; empty for a checkpoint that others made.
@@ -149,7 +178,7 @@ class Checkpoint:
     """
 
     path: Path
-    labels: tuple[str, ...]
+    task: Task
     model_type: str
     max_length: int
     base_model: str = ""
@@ -157,14 +186,42 @@ class Checkpoint:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, by class index."""
+        return self.task.labels
+
+    @property
+    def figures(self) -> Metrics:
+        """How it did on its held-out parts: ``metrics`` of ``training.json``, and what that says beside them."""
+        errors, baseline = self.training.get("calibration", {}), self.training.get("baseline", {})
+        found: dict[str, PartFigures] = {}
+        for part, figures in self.training.get("metrics", {}).items():
+            simple = baseline.get("metrics", {}).get(part, {})
+            found[part] = figures.copy()
+            found[part]["baseline"] = simple.get("accuracy", simple.get("micro_f1"))
+            if part in errors:
+                found[part]["calibration"] = errors[part]
+        return found
+
+    @property
     def text_column(self) -> str:
         """The column that the training texts were read from; empty for a checkpoint that others made."""
+        source = self._trained_on()
+        return source.text_column if source else ""
+
+    @property
+    def text_pair_column(self) -> str:
+        """The column of the second texts, likewise; empty where texts are no pairs."""
+        source = self._trained_on()
+        return (source.text_pair_column or "") if source else ""
+
+    def _trained_on(self) -> DataSource | None:
         part = self.split.parts.get("train") if self.split else None
-        return self.split.sources[part.source].text_column if self.split and part else ""
+        return self.split.sources[part.source] if self.split and part else None
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Opens a folder as a checkpoint of a single-label text classifier, whose parts agree with one another.
+    """Opens a folder as a checkpoint of a text classifier, whose parts agree with one another.
 
     Args:
         path: The folder; one that transformers saved serves as well as one that ``train`` wrote.
@@ -176,13 +233,13 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if not path.is_dir():
         raise ModelError(f"{path} is not a folder: give the checkpoint folder that 'edgetext train' wrote")
     config = read_config(path)
-    _refuse_other_tasks(path, config)
+    _refuse_other_architectures(path, config)
     labels = read_labels(path / CONFIG_FILE, config, ModelError)
     training = _read_training(path)
     check_parts(path, config, labels=len(labels), max_length=training.get("max_length"))
     return Checkpoint(
         path=path,
-        labels=labels,
+        task=_task(path, config, labels, training),
         model_type=str(config.get("model_type", "")),
         max_length=_max_length(path, config, training),
         base_model=training.get("base_model", ""),
@@ -216,18 +273,31 @@ def write_training(folder: Path, training: Mapping[str, Any]) -> None:
     write_json(folder / TRAINING_FILE, dict(training))
 
 
-def _refuse_other_tasks(path: Path, config: Mapping[str, Any]) -> None:
+def _refuse_other_architectures(path: Path, config: Mapping[str, Any]) -> None:
     architectures = config.get("architectures") or ["(none named)"]
     if not all(name.endswith("ForSequenceClassification") for name in architectures):
         raise ModelError(
             f"{path} holds a {listed(architectures[:1])}, not a text classifier: "
             "expected an architecture that ends in ForSequenceClassification (fine-tune it with 'edgetext train')"
         )
-    problem = config.get("problem_type")
-    if problem not in (None, "single_label_classification"):
+
+
+def _task(path: Path, config: Mapping[str, Any], labels: tuple[str, ...], training: Training) -> Task:
+    """Reads what the model decides; checkpoints of others, and of before, have no temperature and no thresholds."""
+    from edgetext.task import PROBLEM_TYPES, MultiLabel, SingleLabel  # here, since it takes numpy
+
+    problem = config.get("problem_type") or SingleLabel.problem_type
+    if problem not in PROBLEM_TYPES:
+        raise ModelError(f"{path} was trained for {problem!r:.60}: expected {' or '.join(PROBLEM_TYPES)}")
+    temperature, thresholds = training.get("temperature", 1.0), tuple(training.get("thresholds", ()))
+    if PROBLEM_TYPES[problem] is SingleLabel:
+        return SingleLabel(labels, temperature)
+    if len(thresholds) not in (0, len(labels)):
         raise ModelError(
-            f"{path} was trained for {problem!r:.60}: only single_label_classification is supported so far"
+            f"{path / TRAINING_FILE} has {len(thresholds)} thresholds, and {CONFIG_FILE} {len(labels)} labels: "
+            "they are of different models; copy the folder again"
         )
+    return MultiLabel(labels, temperature, thresholds)
 
 
 def _max_length(path: Path, config: Mapping[str, Any], training: Mapping[str, Any]) -> int:

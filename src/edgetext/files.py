@@ -168,6 +168,26 @@ def open_own(path: Path, *, write: bool = False) -> IO[bytes]:
     return os.fdopen(descriptor, "r+b" if write else "rb")
 
 
+def lock(stream: IO[bytes], place: Path) -> None:
+    """Refuses what another process is working on; the lock ends with the stream, or with the process.
+
+    Args:
+        stream: A file of it, open.
+        place: What to call it.
+
+    Raises:
+        OutputExistsError: Another process has the lock.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows refuses to rename or remove what is open, which is noticed later
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise OutputExistsError(f"{place} is being written by another run: wait for it to end") from None
+
+
 def open_to_all(folder: Path) -> None:
     """Sets the files of a folder to the mode of any new file: some libraries keep theirs to the user."""
     probe = _hidden(folder / "mode", "unfinished")

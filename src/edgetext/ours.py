@@ -31,7 +31,7 @@ class Kind:
     Attributes:
         name: What to call one.
         files: Patterns of the names of its files.
-        folders: Its folders by name.
+        folders: Its folders, by patterns of their names.
         mark: A file that each of them has, and what stands in it; ``None`` for a folder inside another.
         needs: How much space it takes to make one, as a sentence.
     """
@@ -47,7 +47,7 @@ CHECKPOINT = Kind(
     "checkpoint",
     files=(*_TOKENIZER, *_WEIGHTS, "split.json", "training.json"),
     mark=("training.json", b'"base_model"'),
-    needs="a training needs about four times the model's size while it works, some 400 MB for minilm",
+    needs="a training needs about ten times the model's size while it works, some 900 MB for minilm",
 )
 BUNDLE = Kind(
     "bundle",
@@ -66,9 +66,28 @@ REPORT = Kind(
     mark=("results.json", b'"schema_version"'),
     needs="a report takes a few megabytes",
 )
+TRAINING = Kind(
+    "training that was interrupted",
+    files=("begun.json",),
+    folders={
+        "checkpoint-*": Kind(
+            "epoch",
+            files=(
+                *_TOKENIZER,
+                *_WEIGHTS,
+                "optimizer.pt",
+                "scheduler.pt",
+                "scaler.pt",
+                "rng_state*.pth",
+                "trainer_state.json",
+                "training_args.bin",
+            ),
+        )
+    },
+)
 RUN = Kind(
     "run",
-    folders={"checkpoint": CHECKPOINT, "bundle": BUNDLE, "report": REPORT},
+    folders={"checkpoint": CHECKPOINT, "bundle": BUNDLE, "report": REPORT, ".checkpoint.training": TRAINING},
     needs="a run needs about ten times the model's size while it works, some 900 MB for minilm",
 )
 
@@ -76,6 +95,8 @@ PREDICTIONS = (b"predicted_label",)
 REJECTS = (b'"reason"',)
 RESULTS = (b'"schema_version"',)
 PAGES = (b"# Bench", b"<title>Bench")
+MISTAKES = (b"<title>What went wrong",)
+DATA_PAGES = (b"<title>Data:",)
 
 
 def why_not_ours(folder: Path, kind: Kind) -> str | None:
@@ -126,7 +147,7 @@ def _stranger(folder: Path, kind: Kind) -> Path | None:
 def _strange(entry: Path, kind: Kind) -> Path | None:
     mode = entry.lstat().st_mode
     if stat.S_ISDIR(mode):
-        inner = kind.folders.get(entry.name)
+        inner = next((inner for name, inner in kind.folders.items() if fnmatchcase(entry.name, name)), None)
         return entry if inner is None else _stranger(entry, inner)
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         return entry

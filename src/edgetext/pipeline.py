@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgetext.bench.results import Results
     from edgetext.checkpoint import Checkpoint
     from edgetext.data.example import LabelledData, Split
+    from edgetext.data.report.report import DataReport
     from edgetext.export.assembly import Exported
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "bench",
     "export",
     "read_split",
+    "report_data",
     "run",
     "train",
 ]
@@ -138,6 +140,7 @@ def train(
     progress: Progress | None = None,
     *,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Checkpoint:
     """Makes a checkpoint of labelled text, as ``edgetext train`` does.
 
@@ -148,6 +151,7 @@ def train(
         arguments: How it is trained; the ``seed`` also fixes the split.
         progress: Told of every step and of what the user should know.
         overwrite: Whether a checkpoint that is there may be replaced.
+        resume: Whether to go on after the last whole epoch of a training that was interrupted.
 
     Raises:
         OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
@@ -167,7 +171,7 @@ def train(
         progress.note(f"base model {found.name}: fetching {found.location} from the Hugging Face Hub, or its cache")
         found = fetch_base(found)  # before minutes may go into the data
     split = read_split(data, seed=arguments.seed, progress=progress)
-    return fit(split, found, output, arguments, progress, overwrite=overwrite)
+    return fit(split, found, output, arguments, progress, overwrite=overwrite, resume=resume)
 
 
 def export(
@@ -205,8 +209,7 @@ def export(
         opened.split,
         ("validation",),
         data.uri if data else None,
-        text_column=data.text_column if data else None,
-        label_column=data.label_column if data else None,
+        **(data.columns if data else {}),
     )
     for sentence in rows.notes:
         progress.note(sentence)
@@ -269,19 +272,16 @@ def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Pro
         MissingExtraError: Parts are to be cut, and the ``train`` extra is not installed.
     """
     from edgetext.data.load import load
+    from edgetext.data.report.report import certain_findings
     from edgetext.data.split import resolve_split
 
     settings, told = _data_settings(data), progress or Silent()
 
     def read(uri: str, like: LabelledData | None = None) -> LabelledData:
-        found = load(
-            uri,
-            text_column=settings.text_column,
-            label_column=settings.label_column,
-            split_column=None if like else settings.split_column,
-            like=like.source if like else None,
-            drop_invalid=settings.drop_invalid,
-        )
+        chosen = settings.columns
+        if like:
+            chosen["split_column"] = None  # that of the data is none of theirs
+        found = load(uri, like=like.source if like else None, drop_invalid=settings.drop_invalid, **chosen)
         for sentence in (*found.notes, *found.dropped):
             told.note(sentence)
         return found
@@ -289,7 +289,39 @@ def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Pro
     rows = read(settings.uri)
     validation = read(settings.validation, rows) if settings.validation else None
     test = read(settings.test, rows) if settings.test else None
-    return resolve_split(rows, validation, test, seed=seed)
+    split = resolve_split(rows, validation, test, seed=seed)
+    for finding in certain_findings(rows, validation, test):
+        told.note(finding.sentence())
+    return split
+
+
+def report_data(
+    data: DataSettings | Path | str,
+    base: str = "minilm",
+    *,
+    max_length: int | None = None,
+    seed: int = 42,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Looks for everything that is wrong with labelled text before anything is trained.
+
+    Args:
+        data: The labelled text; a path or a text is its ``uri``.
+        base: The base model whose tokenizer measures the texts; words are counted where it has none here.
+        max_length: The most tokens that will be read of a text; by default as many as the base model reads.
+        seed: Of the parts that training would cut off.
+        progress: Told of what takes long.
+
+    Raises:
+        DataError: The data cannot be read, or no row of it can be used.
+        ModelError: The base model cannot be used, or reads less than ``max_length``.
+        MissingExtraError: A file needs an extra that is not installed.
+    """
+    from edgetext.data.report.report import make_report
+    from edgetext.train.ruler import base_ruler
+
+    ruler = base_ruler(base, max_length)
+    return make_report(_data_settings(data), ruler=ruler, seed=seed, progress=progress)
 
 
 def _data_settings(data: DataSettings | Path | str) -> DataSettings:
@@ -338,4 +370,4 @@ def _tell_parts(folder: Path, progress: Progress) -> None:
 
 
 def _done(folder: Path) -> list[str]:
-    return [name for name in RUN.folders if (folder / name).is_dir()]
+    return [name for name in RUN.folders if not name.startswith(".") and (folder / name).is_dir()]

@@ -225,3 +225,15 @@ TASKS: Mapping[str, type[Task]] = {task.name: task for task in (SingleLabel, Mul
 
 PROBLEM_TYPES: Mapping[str, type[Task]] = {task.problem_type: task for task in TASKS.values()}
 """The tasks by transformers' name for them."""
+
+
+def make_task(
+    kind: type[Task], labels: tuple[str, ...], temperature: float = 1.0, thresholds: tuple[float, ...] = ()
+) -> Task:
+    """Makes a task of what a checkpoint or a bundle says; thresholds serve multi label alone."""
+    return MultiLabel(labels, temperature, thresholds) if kind is MultiLabel else kind(labels, temperature)
+
+
+def parts_of(text: Text) -> tuple[str, ...]:
+    """The text by itself, or both parts of a pair."""
+    return (text,) if isinstance(text, str) else text

@@ -12,7 +12,6 @@ from edgetext.bench.plan import plan_rows
 from edgetext.bench.registry import BUNDLE, Backend
 from edgetext.bench.run import measure_plans
 from edgetext.bench.settings import BenchSettings
-from edgetext.measure.interim import task_of
 from edgetext.runtime.bundle import open_bundle
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarking.md"
@@ -29,7 +28,7 @@ def test_the_example_is_measured(
     bundle = open_bundle(tiny_bundle)
     rows = find_held_out(None, str(tiny_rows))
     settings = BenchSettings(threads=1, rounds=1, latency_texts=5, throughput_texts=8, batch=8)
-    data = describe_data(rows, task_of(bundle.manifest), "the bundle")
+    data = describe_data(rows, bundle.manifest.decides, "the bundle")
     found = measure_plans(plan_rows(bundle, None, [backend], 1), rows, data, settings)
     assert [(row.backend, row.variant, row.status) for row in found.rows] == [
         ("first-label", variant.name, "measured") for variant in bundle.manifest.variants

@@ -17,7 +17,6 @@ from edgetext.bench.heldout import find_held_out
 from edgetext.bench.report import table_lines
 from edgetext.bench.run import run_bench
 from edgetext.bench.settings import BenchSettings
-from edgetext.measure.interim import task_of
 from edgetext.measure.processor import has_bf16
 from edgetext.measure.runner import CannotMeasureError
 from edgetext.runtime.bundle import open_bundle
@@ -197,7 +196,7 @@ def test_the_bare_loop_pads_with_the_tokenizers_own_token(tiny_bundle):
     spec = {
         "model": str(bundle.file(bundle.manifest.variant("fp32").file)),
         "tokenizer": str(Path(tiny_bundle) / "tokenizer.json"),
-        "task": task_values(task_of(bundle.manifest)),
+        "task": task_values(bundle.manifest.decides),
         "max_length": bundle.manifest.max_length,
         "session": {},
         "threads": 1,

@@ -24,10 +24,11 @@ from edgetext.bench.results import Results, read_results, write_results
 from edgetext.bench.run import measure_plans
 from edgetext.bench.settings import BenchSettings
 from edgetext.bench.show import columns, table_rows
+from edgetext.checkpoint import write_split
 from edgetext.data.example import Example
 from edgetext.errors import BundleError, DataError, InputError
-from edgetext.measure.interim import task_of
 from edgetext.measure.runner import answers
+from edgetext.pipeline import read_split as read_parts
 from edgetext.runtime.bundle import open_bundle
 from edgetext.task import MultiLabel, SingleLabel
 from tiny_onnx import make_tiny_model_folder
@@ -83,7 +84,7 @@ def test_every_program_gives_the_labels_that_the_task_decides_on(
 ):
     path = tiny_bundle if kind == "single" else tiny_several
     bundle = open_bundle(path)
-    task = replace(task_of(bundle.manifest), temperature=2.0)
+    task = replace(bundle.manifest.decides, temperature=2.0)
     with Predictor(path, variant="fp32") as classify:
         logits = classify.logits(texts)
         own = [set(prediction.labels) for prediction in classify.predict(texts)]
@@ -113,24 +114,27 @@ def test_every_program_gives_the_labels_that_the_task_decides_on(
         runner.tokenize(texts[0])
     (plan,) = plan_rows(bundle, None, [choose_backends(["edgetext"])[0]], 1)[:1]
     rows = HeldOut("rows", tuple(Example(text, ("food",), row) for row, text in enumerate(texts, 1)), "")
-    data = describe_data(rows, task_of(bundle.manifest), "it")
+    data = describe_data(rows, bundle.manifest.decides, "it")
     (row,) = measure_plans([plan], rows, data, SETTINGS).rows
     assert [{data.labels[index] for index in np.atleast_1d(answer)} for answer in row.predictions] == own
 
 
 def test_tfidf_gives_any_number_of_labels(tmp_path):
-    from edgetext.bench.backends import tfidf_logreg
+    from edgetext.bench.backends.tfidf_logreg import load
 
-    rows = [Example(" ".join(("some", *labels, "word")), labels, row) for row, labels in enumerate(LABEL_SETS, 1)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tfidf_logreg, "held_out", lambda record, part: rows)
-        runner = tfidf_logreg.TfidfRunner(None, TOPICS)
-    texts = ["art", "sport war", "nothing"]
+    sets = [["art"], ["sport", "war"], ["sport"], ["war"], ["art", "war"], []] * 20
+    lines = [
+        json.dumps({"text": " ".join(("some", *labels, "word", str(row))), "labels": labels, "split": part})
+        for part, rows in (("train", 90), ("validation", 30))
+        for row, labels in enumerate(sets[:rows])
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines), "utf-8")
+    record = read_parts(str(tmp_path / "rows.jsonl")).record
+    write_split(tmp_path, record)
+    runner = load(spec(model=str(tmp_path)))
+    texts = ["some art word", "some sport war word", "some word"]
     assert [set(labels) for labels in runner.many(texts, 2)] == [{"art"}, {"sport", "war"}, set()]
-    assert runner.about()["model_bytes"] > 0
-
-
-LABEL_SETS = [(), ("art",), ("sport", "war"), ("sport",), ("war",), ("art", "war"), ()] * 20
+    assert runner.about()["model_bytes"] > 0 and runner.about()["training_rows"] == len(record.parts["train"].rows)
 
 
 def test_a_row_has_micro_and_macro_f1_with_intervals_and_every_label(topics):

@@ -8,6 +8,7 @@ from edgetext.checkpoint import Checkpoint, SplitPart, SplitRecord
 from edgetext.data.evaluation import evaluation_rows
 from edgetext.data.load import load
 from edgetext.errors import DataError, InputError
+from edgetext.task import SingleLabel
 
 
 def write_rows(path, count, word="text"):
@@ -29,7 +30,7 @@ def checkpoint(files):
         "test": SplitPart(1, (1, 2, 3, 4, 5, 6)),
     }
     record = SplitRecord(tuple(load(file).source for file in files), parts, 0)
-    return Checkpoint(Path("ckpt"), ("a", "b"), "bert", 64, split=record)
+    return Checkpoint(Path("ckpt"), SingleLabel(("a", "b")), "bert", 64, split=record)
 
 
 def without(checkpoint, part):

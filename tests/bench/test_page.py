@@ -10,12 +10,12 @@ import pytest
 
 from edgetext.bench.cells import figures, headings
 from edgetext.bench.facts import cautions, how
-from edgetext.bench.page.axis import Axis, log_axis, percent_axis
 from edgetext.bench.page.page import html, write_page
 from edgetext.bench.page.plots import frontier, latencies
 from edgetext.bench.report import report_text
 from edgetext.bench.results import MEASURED, read_results
 from edgetext.escape import markdown
+from edgetext.page.axis import Axis, log_axis, percent_axis
 
 RECORDED = Path(__file__).parents[1] / "data" / "bench" / "recorded.json"
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)

@@ -13,6 +13,7 @@ from edgetext.checkpoint import Checkpoint
 from edgetext.cli import run as run_module
 from edgetext.cli.main import main
 from edgetext.errors import WriteError
+from edgetext.task import SingleLabel
 
 WORDS = ["--epochs", "1", "--max-drop", "0.9", "--threads", "1", "--scheme", "dynamic-int8-fused"]
 
@@ -119,7 +120,7 @@ def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_r
     def train(_, folder, *__):
         folder.mkdir(parents=True)
         (folder / "training.json").write_text(f'{{"base_model": "{fates[0]}"}}')
-        return Checkpoint(folder, ("a", "b"), "bert", 8, "tiny", None, {})
+        return Checkpoint(folder, SingleLabel(("a", "b")), "bert", 8, "tiny", None, {})
 
     def export(_, folder, *__, **___):
         if fates.pop(0) != "done":

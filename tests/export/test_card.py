@@ -30,3 +30,10 @@ def test_figures_of_before_are_shown_as_they_are() -> None:
 def test_figures_that_anybody_wrote_do_no_harm() -> None:
     assert _figures({"test": {"accuracy": "x"}, "validation": 3}) == ""
     assert "none" in _figures({"test": {"accuracy": 1, "macro_f1": [], "per_label": {"a": 3}}})
+
+
+def test_f1_calibration_and_the_simple_model_are_told_beside_one_another() -> None:
+    figures = {"micro_f1": 0.75, "macro_f1": 0.5, "baseline": 0.7, "calibration": {"before": 0.25, "after": 0.125}}
+    card = _figures({"test": figures})
+    assert "- test: micro F1 0.7500, macro F1 0.5000; TF-IDF with logistic regression" in card
+    assert "0.7000; calibration error 0.250, with the temperature 0.125" in card

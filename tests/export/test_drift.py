@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from edgetext import InputError
 from edgetext.export.drift import compare, measure_drift
 from edgetext.runtime.bundle import open_bundle
+from edgetext.task import MultiLabel
 
 TEXTS = [
     f"{words} {ending}"
@@ -30,7 +30,7 @@ def test_what_is_counted(tiny_bundle: Path) -> None:
     manifest = open_bundle(tiny_bundle).manifest
     alone = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3], [0.4, 0.3, 0.3]], np.float32)
     together = np.array([[0.5, 0.4, 0.1], [0.2, 0.3, 0.5], [0.4, 0.3, 0.3], [0.4, 0.3, 0.3]], np.float32)
-    single = compare(alone, together, manifest)
+    single = compare(alone, together, manifest.decides)
     assert single.to_json() == {
         "texts": 4,
         "batch": 32,
@@ -39,7 +39,7 @@ def test_what_is_counted(tiny_bundle: Path) -> None:
         "labels_flipped": 0.25,
     }
     # The first text's second label reaches 0.35 now; the second text loses one and wins none that counts.
-    several = compare(alone, together, replace(manifest, task="multi_label", thresholds=(0.5, 0.35, 0.6)))
+    several = compare(alone, together, MultiLabel(manifest.labels, thresholds=(0.5, 0.35, 0.6)))
     assert several.labels_flipped == 0.5
 
 

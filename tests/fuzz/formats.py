@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import random
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import openpyxl
 
 from edgetext import Predictor
 from edgetext.bench.cells import figures
@@ -95,7 +99,7 @@ def rows(path: Path) -> None:
             str(record).encode("utf-8", "surrogatepass")
     for drop_invalid in (True, False):
         found = load(str(path), drop_invalid=drop_invalid)
-        assert all(isinstance(row.text, str) and row.label for row in found.examples)
+        assert all(row.text and all(row.labels) for row in found.examples)
 
 
 def tuning(path: Path) -> None:
@@ -126,7 +130,10 @@ FORMATS = {
     "CSV": Format("rows.csv", 1000, rows, json=False),
     "TSV": Format("rows.tsv", 500, rows, json=False),
     "JSON Lines": Format("rows.jsonl", 1000, rows, json=False),
+    "JSON": Format("rows.json", 500, rows),
     "Parquet": Format("rows.parquet", 700, rows, json=False),
+    "gzip": Format("rows.csv.gz", 300, rows, json=False),
+    "workbook": Format("rows.xlsx", 400, rows, json=False),
     "tuning texts": Format(f"tuned/{TUNING}", 400, tuning, json=False),
     "export's record": Format("tuned/export.json", 400, record),
 }
@@ -157,10 +164,26 @@ def make_good(place: Path, bundle: Path, checkpoint: Path, rows: Path, results: 
         (place / name).write_text("".join(f"{a}{separator}{b}\n" for a, b in [("text", "label"), *lines]), "utf-8")
     labelled = "".join(json.dumps({"text": a, "label": b}) + "\n" for a, b in lines)
     (place / "rows.jsonl").write_text(labelled, "utf-8")
+    (place / "rows.json").write_text(json.dumps([{"text": a, "label": b} for a, b in lines]), "utf-8")
+    (place / "rows.csv.gz").write_bytes(gzip.compress((place / "rows.csv").read_bytes()))
+    _make_workbook(place / "rows.xlsx", lines)
     run = {"input": {"bytes": 3}, "bundle": {"variant": "int8"}, "options": {"top-k": None}}
     said = {"read": 7, "rejected": 1, "columns": ["text"], "lengths": {"output": 90}, "placing": False}
     (place / ".out.csv.unfinished.json").write_text(json.dumps({"job": run, **said, "format_version": 1}), "utf-8")
     _make_tuned(place / "tuned", bundle, labelled, len(lines))
+
+
+def _make_workbook(path: Path, lines: list[tuple[str, str]]) -> None:
+    """Writes a workbook that is not packed, so that what is ruined in it is its XML too."""
+    book = openpyxl.Workbook()
+    for row in [("text", "label"), *lines]:
+        book.active.append(row)
+    book.save(path)
+    with zipfile.ZipFile(path) as packed:
+        parts = {name: packed.read(name) for name in packed.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as plain:
+        for name, content in parts.items():
+            plain.writestr(name, content)
 
 
 def _make_tuned(folder: Path, bundle: Path, labelled: str, count: int) -> None:

@@ -7,9 +7,17 @@ import shutil
 
 import pytest
 
-from edgetext.checkpoint import DataSource, SplitPart, SplitRecord, open_checkpoint, write_split
+from edgetext.checkpoint import (
+    DataSource,
+    SplitPart,
+    SplitRecord,
+    open_checkpoint,
+    write_split,
+    write_training,
+)
 from edgetext.cli.main import main
 from edgetext.errors import ModelError
+from edgetext.task import MultiLabel, SingleLabel
 from foreign_folder import write_weights
 
 CONFIG = {
@@ -42,6 +50,33 @@ def test_a_checkpoint_that_others_made_opens(folder):
 def test_labels_that_transformers_leaves_out_have_its_names(folder):
     (folder / "config.json").write_text(json.dumps({name: CONFIG[name] for name in CONFIG if name != "id2label"}))
     assert open_checkpoint(folder).labels == ("LABEL_0", "LABEL_1")
+
+
+def test_the_task_has_what_training_fitted_and_others_left_open(folder):
+    labels = ("food", "not_food")
+    assert open_checkpoint(folder).task == SingleLabel(labels)
+    change(folder, problem_type="multi_label_classification")
+    assert open_checkpoint(folder).task == MultiLabel(labels)
+    write_training(folder, {"base_model": "minilm", "temperature": 1.5, "thresholds": [0.25, 0.75]})
+    assert open_checkpoint(folder).task == MultiLabel(labels, 1.5, (0.25, 0.75))
+    change(folder, problem_type="single_label_classification")
+    assert open_checkpoint(folder).task == SingleLabel(labels, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"thresholds": [0.5]}, "1 thresholds, and config.json 2 labels"),
+        ({"thresholds": [0.5, 2]}, "threshold 2 must be from 0 to 1"),
+        ({"temperature": 0}, "temperature must be from 0.001 to 1000"),
+        ({"temperature": "hot"}, "temperature must be a number"),
+    ],
+)
+def test_a_task_that_makes_no_sense_is_named(folder, training, message):
+    change(folder, problem_type="multi_label_classification")
+    write_training(folder, {"base_model": "minilm", **training})
+    with pytest.raises(ModelError, match=message):
+        open_checkpoint(folder)
 
 
 @pytest.mark.parametrize(

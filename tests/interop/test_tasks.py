@@ -86,7 +86,7 @@ def pipeline(folder: Path, inputs: list[object]) -> np.ndarray:
 
 def test_multi_label(multi_label: Path) -> None:
     with Predictor(multi_label) as classify:
-        assert (classify.task, classify.labels) == ("multi_label", LABELS)
+        assert (classify.task.name, classify.labels) == ("multi_label", LABELS)
         ours = classify.predict_proba(TEXTS)
         given = [prediction.labels for prediction in classify.predict(TEXTS)]
     np.testing.assert_allclose(pipeline(multi_label, list(TEXTS)), ours, rtol=0, atol=1e-4)

@@ -34,7 +34,7 @@ BAD_FILES = {
     "empty": ("d.csv", b"", ["d.csv", "is empty"]),
     "blank": ("d.csv", b"\n \n", ["d.csv", "is empty"]),
     "header alone": ("d.csv", b"text,label\n", ["no rows below its header"]),
-    "unknown suffix": ("d.xlsx", b"PK", ["'.xlsx' is unknown", ".csv", ".jsonl", ".parquet"]),
+    "unknown suffix": ("d.ods", b"PK", ["'.ods' is unknown", ".csv", ".jsonl", ".parquet"]),
     "no suffix": ("d", b"text,label\na,b\n", ["suffix ''", ".csv"]),
     "no text column": ("d.csv", b"a,label\nx,y\n", ["the text", "columns are: a, label", "--text-column"]),
     "no label column": ("d.csv", b"text,b\nx,y\n", ["the label", "columns are: text, b", "--label-column"]),
@@ -44,8 +44,8 @@ BAD_FILES = {
     "a stray byte": ("d.csv", b"text,label\nbad\xff,food\n", ["row 1 (line 2)", "byte 3", "expected UTF-8"]),
     "binary": ("d.csv", b"te\0xt,label\na,b\n", ["column 1", "NUL", "no text file"]),
     "300,000 columns": ("d.csv", b"c," * 300_000 + b"text\na,b\n", ["300,001 columns", "at most"]),
-    "gzip": ("d.csv", gzip.compress(b"text,label\na,b\n"), ["compressed with gzip", "gunzip"]),
-    "a workbook": ("d.csv", b"PK\x03\x04...", ["ZIP archive", "CSV"]),
+    "gzip": ("d.csv", gzip.compress(b"text,label\na,b\n"), ["compressed with gzip", "end its name in .gz"]),
+    "a workbook": ("d.csv", b"PK\x03\x04...", ["ZIP archive", ".xlsx"]),
     "a web page": ("d.csv", b"<!DOCTYPE html><html>", ["a web page"]),
     "a pointer": ("d.jsonl", b"version https://git-lfs.github.com/spec/v1\n", ["Git LFS pointer", "git lfs pull"]),
     "Parquet called CSV": ("d.csv", b"PAR1....", ["is Parquet", ".parquet"]),
@@ -87,15 +87,26 @@ BAD_FILES = {
         ["row 1", "'text'", "half of a surrogate pair"],
     ),
     "surrogate label": ("d.jsonl", json_lines(row(label="\udc00")), ["row 1", "'label'", "surrogate"]),
-    "many labels": (
+    "a list among labels": (
         "d.jsonl",
-        json_lines({"text": "a", "labels": ["x", "y"]}),
-        ["row 1", "'labels'", "single label"],
+        json_lines(row(), row(label=["x", "y"]), row()),
+        ["row 2", "the label is a list (['x', 'y'])", "expected a string"],
     ),
     "label invisible": ("d.csv", csv_of("a,x", "b,\u200b\u00a0"), ["row 2", "the label is missing"]),
     "unknown part": ("d.csv", b"text,label,split\na,x,train\nb,y,spare\n", ["row 2", "'spare'", "validation"]),
     "nothing to train": ("d.csv", b"text,label,split\na,x,test\nb,y,test\n", ["no row is for training", "'split'"]),
     "too few rows": ("d.csv", csv_of("a,x", "b,y"), ["2 rows are too few", "--test FILE"]),
+    "gzip that is none": ("d.csv.gz", b"text,label\na,b\n", ["not readable as gzip"]),
+    "half of gzip": ("d.csv.gz", gzip.compress(csv_of(*["a,b"] * 99))[:-9], ["not readable as gzip", "whole"]),
+    "unknown in gzip": ("d.zip.gz", gzip.compress(b"PK"), ["'.zip' is unknown"]),
+    "no JSON": ("d.json", b"[{]", ["not readable as JSON"]),
+    "a JSON text": ("d.json", b'"rows"', ["a string", "expected an array of objects"]),
+    "empty JSON": ("d.json", b" ", ["is empty"]),
+    "no row in JSON": ("d.json", b"[]", ["no rows"]),
+    "a number in JSON": ("d.json", b'[{"text": "a", "label": "x"}, 5]', ["row 2", "it is a number"]),
+    "deep JSON array": ("d.json", b"[" * 100_000, ["not readable as JSON"]),
+    "many lists": ("d.json", b"[" + b"[]," * (1 << 21) + b"[]]", ["lists and objects", ".jsonl"]),
+    "no workbook": ("d.xlsx", b"PK\x03\x04...", ["not readable as an Excel workbook"]),
     "no Parquet": ("d.parquet", b"PAR0 certainly not", ["d.parquet", "not readable as Parquet"]),
     "empty Parquet": ("d.parquet", b"", ["d.parquet", "is empty"]),
 }
@@ -134,8 +145,9 @@ def test_a_missing_file_is_named(tmp_path: Path, train: Callable[..., str]) -> N
     assert f"{tmp_path / 'none.csv'}: there is no such file" in train(tmp_path / "none.csv")
 
 
-def test_a_folder_is_refused(tmp_path: Path, train: Callable[..., str]) -> None:
-    assert f"{tmp_path} is a folder: give one file" in train(tmp_path)
+def test_a_folder_without_texts_is_refused(tmp_path: Path, train: Callable[..., str]) -> None:
+    (tmp_path / "d.csv").write_bytes(csv_of("a,x"))
+    assert f"{tmp_path} is a folder without texts" in train(tmp_path)
 
 
 def test_a_name_that_no_file_can_have_is_refused(train: Callable[..., str]) -> None:

@@ -49,7 +49,7 @@ def outcome(folder: Path, variant: str | None, *, verify: bool) -> str:
         with Predictor(folder, variant=variant, threads=1, verify=verify) as classify:
             found = [classify(TEXTS[0]), *classify.predict(TEXTS)]
             sums = [sum(prediction.scores.values()) for prediction in found]
-            if classify.task == "single_label" and not all(math.isclose(value, 1, abs_tol=1e-4) for value in sums):
+            if classify.task.one_label and not all(math.isclose(value, 1, abs_tol=1e-4) for value in sums):
                 return f"scores that sum to {sums}"
             if not all(prediction.label in classify.labels for prediction in found):
                 return "a label that is not there"

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from edgetext import InputError, Predictor
 from edgetext.runtime import long_texts
 from edgetext.runtime.prediction import Scoring
+from edgetext.task import MultiLabel, SingleLabel
 
 ROOM = 30  # tokens that fit between the two special ones of the tiny bundle
 STEP = ROOM - ROOM // 4
@@ -102,11 +103,11 @@ def test_windows_of_multi_label_average_each_label(tiny_bundle: Path, tmp_path: 
 
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_averaging_is_finite_and_exact(multi_label: bool) -> None:
-    scoring = Scoring(("a", "b", "c"), (0.5,) * 3 if multi_label else None)
+    scoring = Scoring((MultiLabel if multi_label else SingleLabel)(("a", "b", "c")))
     logits = np.array([[1e30, -1e30, 0], [-80, 90, 3], [0, 0, 0]], np.float32)
-    assert np.isfinite(scoring.average(logits)).all()
-    assert scoring.average(logits).dtype == np.float32
-    same = scoring.average(np.array([[1, 2, 3]] * 4, np.float32))
+    assert np.isfinite(scoring.join(logits)).all()
+    assert scoring.join(logits).dtype == np.float32
+    same = scoring.join(np.array([[1, 2, 3]] * 4, np.float32))
     np.testing.assert_allclose(same - same[0], [0, 1, 2], atol=1e-6)
 
 

@@ -124,7 +124,7 @@ def use(folder: Path, aside: Path) -> None:
     settings = ExportSettings()
     tune._check(bundle)
     tuning = tune._tuning(bundle, None)
-    check_held_out(tuning.examples, bundle.manifest.labels, "bundle")
+    check_held_out(tuning.examples, bundle.manifest.decides, "bundle")
     reference = renewed(bundle.manifest, settings)
     metrics = read_metrics(bundle)
     record = SearchRecord("latency", (), "fp32", metrics=metrics if isinstance(metrics, dict) else {})

@@ -10,44 +10,47 @@ from hypothesis.extra.numpy import arrays
 
 from edgetext.errors import InputError
 from edgetext.runtime.prediction import Scores, Scoring, check_top_k
+from edgetext.task import MultiLabel, SingleLabel
 
 logits = arrays(np.float32, (3, 4), elements=st.floats(-(2.0**126), 2.0**126, width=32))
 
 
 def test_softmax_by_hand() -> None:
     given_logits = np.log(np.array([[1, 2, 5]], np.float32))
-    found = Scoring(["a", "b", "c"]).probabilities(given_logits)
+    found = Scoring(SingleLabel(("a", "b", "c"))).probabilities(given_logits)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [[0.125, 0.25, 0.625]], rtol=1e-6)
 
 
 def test_sigmoid_by_hand() -> None:
-    found = Scoring(["a", "b", "c"], [0.5] * 3).probabilities(np.log(np.array([[1, 3, 1 / 3]], np.float32)))
+    found = Scoring(MultiLabel(("a", "b", "c"))).probabilities(np.log(np.array([[1, 3, 1 / 3]], np.float32)))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [[0.5, 0.75, 0.25]], rtol=1e-6)
 
 
 @given(logits)
 def test_any_finite_logits_give_probabilities(values: np.ndarray) -> None:
-    single = Scoring("abcd").probabilities(values)
+    single = Scoring(SingleLabel(tuple("abcd"))).probabilities(values)
     np.testing.assert_allclose(single.sum(axis=1), 1, rtol=1e-5)
-    multi = Scoring("abcd", [0.5] * 4).probabilities(values)
+    multi = Scoring(MultiLabel(tuple("abcd"))).probabilities(values)
     assert np.all((multi >= 0) & (multi <= 1)) and np.all((single >= 0) & (single <= 1))
 
 
 def test_single_label_prediction() -> None:
-    found = Scoring(["a", "b", "c"]).prediction(np.array([0.25, 0.625, 0.125], np.float32), truncated=True)
+    found = Scoring(SingleLabel(("a", "b", "c"))).prediction(
+        np.array([0.25, 0.625, 0.125], np.float32), truncated=True
+    )
     assert (found.label, found.score, found.labels, found.truncated) == ("b", 0.625, ("b",), True)
     assert list(found.scores.items()) == [("b", 0.625), ("a", 0.25), ("c", 0.125)]
 
 
 def test_top_k_keeps_the_highest() -> None:
-    found = Scoring(["a", "b", "c"]).prediction(np.array([0.25, 0.625, 0.125], np.float32), False, 2)
+    found = Scoring(SingleLabel(("a", "b", "c"))).prediction(np.array([0.25, 0.625, 0.125], np.float32), False, 2)
     assert list(found.scores) == ["b", "a"]
 
 
 def test_equal_scores_go_to_the_first_label_as_argmax_does() -> None:
-    assert Scoring(["a", "b"]).prediction(np.array([0.5, 0.5], np.float32), False).label == "a"
+    assert Scoring(SingleLabel(("a", "b"))).prediction(np.array([0.5, 0.5], np.float32), False).label == "a"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_equal_scores_go_to_the_first_label_as_argmax_does() -> None:
     ],
 )
 def test_multi_label_has_a_threshold_a_label(probabilities: list[float], labels: tuple[str, ...]) -> None:
-    scoring = Scoring(["a", "b", "c"], [0.7, 0.3, 0.5])
+    scoring = Scoring(MultiLabel(("a", "b", "c"), thresholds=(0.7, 0.3, 0.5)))
     assert scoring.prediction(np.array(probabilities, np.float32), False, 1).labels == labels
 
 
@@ -83,3 +86,14 @@ def test_scores_behave_like_the_dictionary_they_stand_for():
     with pytest.raises(KeyError):
         scores["d"]
     assert pickle.loads(pickle.dumps(scores)) == expected
+
+
+def test_an_answer_is_sure_from_the_least_confidence_on():
+    scoring = Scoring(SingleLabel(("a", "b")), 0.75)
+    assert scoring.prediction(np.array([0.75, 0.25], np.float32), False).sure
+    unsure = scoring.prediction(np.array([0.5, 0.5], np.float32), False)
+    assert (unsure.label, unsure.sure) == ("a", False)
+    assert Scoring(SingleLabel(("a", "b"))).prediction(np.array([0.5, 0.5], np.float32), False).sure
+    several = Scoring(MultiLabel(("a", "b")), 0.75)
+    assert several.prediction(np.array([0.875, 0.125], np.float32), False).sure
+    assert not several.prediction(np.array([0.875, 0.375], np.float32), False).sure

@@ -95,7 +95,7 @@ def test_a_huge_text_has_the_answer_of_its_beginning_at_once(classify: Predictor
 
 def test_top_k_and_labels(classify: Predictor) -> None:
     assert classify.labels == ("food", "not_food", "unclear")
-    assert classify.task == "single_label"
+    assert classify.task.name == "single_label"
     whole = classify("a dog")
     assert list(classify("a dog", top_k=2).scores.items()) == list(whole.scores.items())[:2]
     assert len(classify.predict(["a dog"], top_k=1)[0].scores) == 1

@@ -16,11 +16,22 @@ import pytest
 from edgetext.cli.main import main
 from edgetext.errors import ModelError
 from edgetext.files import sha256
+from edgetext.task import MultiLabel, SingleLabel
 from edgetext.train import base as base_module
-from edgetext.train.base import MINILM_SHA256, BaseModel, in_clean_room, resolve_base
-from edgetext.train.load import length_limit, load_base, load_model, load_tokenizer
+from edgetext.train.base import (
+    MINILM_SHA256,
+    BaseModel,
+    in_clean_room,
+    length_limit,
+    load_base,
+    load_model,
+    load_tokenizer,
+    resolve_base,
+)
 from edgetext.train.quiet import quiet
 from hub_stand_in import COMMIT, hub_of
+
+TASK = SingleLabel(("a", "b"))
 
 
 @pytest.fixture
@@ -135,7 +146,7 @@ def test_a_damaged_model_is_one_line_and_exit_code_2(
     assert f"edgetext train: error: base model {copy}: " in error.splitlines()[-1]
     assert "cannot be loaded" in error
     assert "Traceback" not in error and "was run" not in error
-    assert not list((tmp_path / "out").iterdir())
+    assert not output.parent.exists()
 
 
 def test_a_hub_out_of_reach_is_one_line(
@@ -151,7 +162,7 @@ def test_no_name_makes_transformers_leave_safetensors(copy: Path) -> None:
     (copy / "model.safetensors").unlink()
     (copy / "pytorch_model.bin").write_bytes(b"a pickle, for all we know")
     with quiet(), pytest.raises(ModelError, match="safetensors"):
-        load_model(BaseModel("copy", str(copy)), ["a", "b"])
+        load_model(BaseModel("copy", str(copy)), TASK)
 
 
 def test_a_tokenizer_without_padding_is_refused(copy: Path) -> None:
@@ -163,17 +174,18 @@ def test_a_tokenizer_without_padding_is_refused(copy: Path) -> None:
         load_tokenizer(BaseModel("copy", str(copy)))
 
 
-def test_the_labels_are_written_into_the_config(tiny_base: Path) -> None:
+@pytest.mark.parametrize("kind", [SingleLabel, MultiLabel])
+def test_the_labels_and_the_task_are_written_into_the_config(kind: type, tiny_base: Path) -> None:
     with quiet():
-        config = load_model(resolve_base(str(tiny_base)), ["no", "perhaps", "yes"]).config
+        config = load_model(resolve_base(str(tiny_base)), kind(("no", "perhaps", "yes"))).config
     assert config.id2label == {0: "no", 1: "perhaps", 2: "yes"}
     assert config.label2id == {"no": 0, "perhaps": 1, "yes": 2}
-    assert config.problem_type == "single_label_classification"
+    assert config.problem_type == kind.problem_type
 
 
 def test_a_fine_tuned_classifier_may_be_a_base_with_other_labels(tiny_checkpoint: object) -> None:
     with quiet():
-        model = load_model(resolve_base(str(tiny_checkpoint.path)), ["a", "b", "c"])  # type: ignore[attr-defined]
+        model = load_model(resolve_base(str(tiny_checkpoint.path)), SingleLabel(("a", "b", "c")))  # type: ignore[attr-defined]
     assert model.classifier.out_features == 3
 
 
@@ -215,13 +227,13 @@ def test_weights_that_would_be_made_up_or_are_no_numbers_are_refused(
     change: Callable[[dict[str, Any]], None], message: str, copy: Path
 ) -> None:
     with in_clean_room(change_weights(copy, change)) as base, quiet(), pytest.raises(ModelError, match=message):
-        load_model(base, ["a", "b"])
+        load_model(base, TASK)
 
 
 def test_a_base_without_a_pooler_is_whole(copy: Path) -> None:
     base = change_weights(copy, lambda weights: [weights.pop(name) for name in list(weights) if "pooler" in name])
     with quiet():
-        assert load_model(base, ["a", "b"]).classifier.out_features == 2
+        assert load_model(base, TASK).classifier.out_features == 2
 
 
 def test_a_vocabulary_that_only_transformers_reads_must_fit_too(copy: Path) -> None:
@@ -229,7 +241,7 @@ def test_a_vocabulary_that_only_transformers_reads_must_fit_too(copy: Path) -> N
     with (copy / "vocab.txt").open("a", encoding="utf-8") as stream:
         stream.write("one\nmore\n")
     with quiet(), pytest.raises(ModelError, match="largest id is 306, and the model has embeddings for 305 tokens"):
-        load_base(resolve_base(str(copy)), ["a", "b"])
+        load_base(resolve_base(str(copy)), TASK)
 
 
 class FakeConfig:
@@ -261,13 +273,13 @@ def test_the_length_limit_is_that_of_tokenizer_and_positions(
 LOAD_FROM_HUB = """
 import sys
 from edgetext.errors import ModelError
-from edgetext.train.base import resolve_base
-from edgetext.train.load import load_model, load_tokenizer
+from edgetext.task import SingleLabel
+from edgetext.train.base import load_model, load_tokenizer, resolve_base
 from edgetext.train.quiet import quiet
 base = resolve_base(sys.argv[1])
 try:
     with quiet():
-        tokenizer, model = load_tokenizer(base), load_model(base, ["a", "b"])
+        tokenizer, model = load_tokenizer(base), load_model(base, SingleLabel(("a", "b")))
 except ModelError as error:
     print("refused:", error)
 else:

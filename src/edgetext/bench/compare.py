@@ -15,17 +15,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgetext.bench.accuracy import difference
-from edgetext.bench.results import FAILED, MEASURED, Results, Row, check_same_rows, word
+from edgetext.bench.results import FAILED, MEASURED, Results, Row, check_same_rows
 from edgetext.bench.rounds import batch_ratios, latency_figures, latency_rounds, round_ratios
 from edgetext.errors import InputError
 from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.stats import CONFIDENCE, mean_ratio, unpaired_ratio
-from edgetext.task import TASKS
+from edgetext.metrics.report import FIGURES, metric_key
 
 TIMED = ("p50", "p90", "p99", "throughput", "first")
 """Figures that change from round to round, and that have an interval for it."""
 
-SCORES = tuple(word(kind.metric) for kind in TASKS.values())
+SCORES = tuple(FIGURES)
 """The metrics of the tasks, which change by points; rows have that of their own task."""
 
 METRICS = (*TIMED, "peak_memory", *SCORES)
@@ -231,7 +231,7 @@ def _changes(before: _Side, after: _Side, name: str) -> Iterator[Change]:
         yield Change("peak_memory", worse, worse, worse)
     if old.predictions and new.predictions:
         lost = difference(old.predictions, new.predictions, before.results.data)
-        yield Change(word(lost.metric), 100 * lost.value, 100 * lost.low, 100 * lost.high)
+        yield Change(metric_key(before.results.data.decides), 100 * lost.value, 100 * lost.low, 100 * lost.high)
 
 
 def _slower(metric: str, old: Row, new: Row, *, same_rounds: bool) -> Change | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 from edgetext.bench.results import DataInfo
 from edgetext.checkpoint import Checkpoint
-from edgetext.data.evaluation import EVERY_ROW, evaluation_rows
+from edgetext.data.evaluation import EVERY_ROW, check_labels, evaluation_rows
 from edgetext.data.example import Example
+from edgetext.data.settings import ColumnChoice
 from edgetext.errors import DataError, InputError
-from edgetext.measure.interim import check_known
-from edgetext.task import Task
+from edgetext.task import Task, parts_of
 
 _NOTES = {
     "test": "The test rows, by which nothing was chosen",
@@ -39,8 +40,7 @@ class HeldOut:
         """SHA-256 over texts and labels, in order, as hexadecimal digits."""
         digest = hashlib.sha256()
         for example in self.examples:
-            text = example.text if isinstance(example.text, str) else "\x1d".join(example.text)
-            row = "\x1f".join((text, *sorted(example.labels)))
+            row = "\x1f".join(("\x1d".join(parts_of(example.text)), *sorted(example.labels)))
             digest.update(f"{row}\x1e".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
@@ -51,7 +51,7 @@ def find_held_out(
     *,
     limit: int | None = None,
     seed: int = 0,
-    **columns: str | None,
+    **columns: Unpack[ColumnChoice],
 ) -> HeldOut:
     """Finds the rows to predict.
 
@@ -94,7 +94,7 @@ def describe_data(rows: HeldOut, task: Task, owner: str) -> DataInfo:
     """
     if not rows.examples:
         raise DataError(f"{rows.name}: there is no row to predict")
-    check_known(rows.examples, task, owner)
+    check_labels(rows.examples, task.labels, owner, one_label=task.one_label)
     if not any(example.labels for example in rows.examples):
         raise DataError(f"{rows.name}: no row bears any label, so that no answer could be judged")
     data = DataInfo(rows.name, rows.fingerprint, len(rows.examples), task.labels, note=rows.note, task=task.name)

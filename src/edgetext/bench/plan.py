@@ -11,7 +11,6 @@ from edgetext.bench.merge import BESIDE
 from edgetext.bench.registry import BUNDLE, Backend
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError
-from edgetext.measure.interim import task_of
 from edgetext.runtime.bundle import Bundle
 from edgetext.runtime.manifest import Variant
 from edgetext.task import Task
@@ -97,7 +96,7 @@ def plan_beside(other: Bundle, bundle: Bundle, backends: Sequence[Backend], thre
         IntegrityError: A model file is not the one that was exported.
         InputError: Nothing is left to measure.
     """
-    if not _alike(task_of(other.manifest), task_of(bundle.manifest)):
+    if not _alike(other.manifest.decides, bundle.manifest.decides):
         raise BundleError(
             f"{other.path} and {bundle.path} are of different tasks, or know different labels: compare bundles of "
             "the same task"
@@ -111,7 +110,7 @@ def _alike(one: Task, other: Task) -> bool:
 
 
 def _check_alike(bundle: Bundle, checkpoint: Checkpoint) -> None:
-    if not _alike(task_of(bundle.manifest), task_of(checkpoint)):
+    if not _alike(bundle.manifest.decides, checkpoint.task):
         raise BundleError(
             f"{bundle.path} and {checkpoint.path} are of different tasks, or know different labels: give the "
             "checkpoint it was exported from"
@@ -122,7 +121,7 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
     spec = {
         "model": str(checkpoint.path.resolve()),
         "variant": variant,
-        "task": task_values(task_of(checkpoint)),
+        "task": task_values(checkpoint.task),
         "max_length": checkpoint.max_length,
         "threads": threads,
         "mode": backend.mode,
@@ -139,7 +138,7 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
         "variant": variant.name,
         "model": str(model),
         "tokenizer": str(bundle.file(TOKENIZER_FILE)),
-        "task": task_values(task_of(bundle.manifest)),
+        "task": task_values(bundle.manifest.decides),
         "max_length": bundle.manifest.max_length,
         "session": dict(variant.session),
         "threads": threads,

@@ -424,11 +424,6 @@ def read_results(path: Path) -> Results:
     return Results.from_json(read_object(file, limit=MAX_RECORD_BYTES), str(file))
 
 
-def word(metric: str) -> str:
-    """Writes a task's metric as one word, such as ``micro_f1``."""
-    return metric.replace(" ", "_").lower()
-
-
 def each(answer: Answer) -> tuple[int, ...]:
     """Lists the indices of an answer."""
     return (answer,) if isinstance(answer, int) else answer

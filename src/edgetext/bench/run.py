@@ -17,11 +17,11 @@ from edgetext.bench.schedule import Schedule
 from edgetext.bench.settings import BenchSettings
 from edgetext.checkpoint import open_checkpoint
 from edgetext.measure.environment import capture_environment
-from edgetext.measure.interim import task_of
 from edgetext.measure.otherload import OtherLoad
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.threads import usable_threads
+from edgetext.task import SingleLabel
 
 
 class BenchInterrupted(KeyboardInterrupt):
@@ -67,7 +67,7 @@ def run_bench(
     plans = plan_rows(opened, checkpoint, chosen, settings.threads)
     if opened and beside:
         plans += plan_beside(open_bundle(beside), opened, chosen, settings.threads)
-    task = task_of(opened.manifest if opened else checkpoint)
+    task = opened.manifest.decides if opened else checkpoint.task if checkpoint else SingleLabel(())
     check_differences(task)
     data = describe_data(rows, task, str(bundle or baseline))
     return measure_plans(plans, rows, data, settings, progress)

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, TypedDict
 
-from edgetext.errors import InputError, OutputExistsError
+from edgetext.errors import InputError
 from edgetext.fields import Count, read_part
-from edgetext.files import open_own, sha256, write_json
+from edgetext.files import lock, open_own, sha256, write_json
 from edgetext.reading import MAX_RECORD_BYTES, parse_json
 
 if TYPE_CHECKING:
@@ -176,25 +176,13 @@ class Journal:
         side = side_file(self.targets[role])
         stream = open_own(side, write=True)
         self._streams[role] = stream
-        _lock(stream, side)
+        lock(stream, side)
         return stream
 
 
 def side_file(target: Path) -> Path:
     """Names the file that stands for a target while it is unfinished."""
     return target.with_name(f".{target.name}.unfinished")
-
-
-def _lock(stream: IO[bytes], side: Path) -> None:
-    """Refuses a side file that another process is writing; the lock ends with the process."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows refuses to rename or remove what is open, which is noticed later
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise OutputExistsError(f"{side} is being written by another run: wait for it to end") from None
 
 
 def input_identity(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO
@@ -57,13 +57,22 @@ class Console:
         """Prints a result for a program."""
         print(json_text(value, indent=indent), file=self._out, flush=True)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Prints a table of results: the first column to the left, the others, which hold figures, to the right."""
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Collection[int] = (0,)
+    ) -> None:
+        """Prints a table of results: columns of words begin at the left, the others, which hold figures, end right.
+
+        Args:
+            title: What stands above it.
+            columns: Their heads.
+            rows: A cell a column.
+            words: Which columns hold words, counted from 0.
+        """
         rows = [[terminal(cell) for cell in row] for row in rows]
         if self._draw and self._out.isatty():
-            _draw_table(self._out, title, columns, rows)
+            _draw_table(self._out, title, columns, rows, words)
         else:
-            self.say("\n".join([title, *_plain_table(columns, rows)]))
+            self.say("\n".join([title, *_plain_table(columns, rows, words)]))
 
 
 def open_console() -> Console:
@@ -204,25 +213,29 @@ def _rate_bar(stream: TextIO) -> RichBars:
     return Progress(*columns, console=RichConsole(file=stream), transient=True)
 
 
-def _draw_table(stream: TextIO, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _draw_table(
+    stream: TextIO, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[int]
+) -> None:
     from rich.console import Console as RichConsole
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=Text(terminal(title)), title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if index else "left")
+        table.add_column(Text(column), justify="left" if index in words else "right")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     RichConsole(file=stream).print(table)
 
 
-def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[int]) -> list[str]:
     widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
 
     def line(cells: Sequence[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        others = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
-        return "  ".join((first, *others)).rstrip()
+        placed = (
+            cell.ljust(width) if index in words else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(placed).rstrip()
 
     return [line(columns), line(["-" * width for width in widths]), *(line(row) for row in rows)]

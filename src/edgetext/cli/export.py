@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edgetext.cli.arguments import add_labelled_rows, settings_of
 from edgetext.cli.train import data_settings
-from edgetext.export.settings import DEFAULT_SEARCH_SECONDS, DEFAULT_VOCABULARY, OBJECTIVES
+from edgetext.export.settings import AUTO, DEFAULT_PRECISION, DEFAULT_SEARCH_SECONDS, DEFAULT_VOCABULARY, OBJECTIVES
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -85,6 +85,19 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long the search may take before it cuts its list short (default %(default)g)",
     )
     parser.add_argument(
+        "--min-confidence",
+        type=_confidence,
+        metavar="SHARE|auto",
+        help="mark answers below it as not sure; auto: chosen so that sure ones are right as --precision says",
+    )
+    parser.add_argument(
+        "--precision",
+        type=float,
+        default=DEFAULT_PRECISION,
+        metavar="SHARE",
+        help="how often sure answers are to be right (default %(default)g)",
+    )
+    parser.add_argument(
         "--no-examples", dest="examples", action="store_false", help="keep no example texts in the manifest"
     )
     parser.add_argument(
@@ -93,6 +106,10 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="keep no text at all in the bundle; 'edgetext tune' will then need --data",
     )
+
+
+def _confidence(word: str) -> float | str:
+    return word if word == AUTO else float(word)
 
 
 def run(arguments: argparse.Namespace) -> int:

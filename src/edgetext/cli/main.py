@@ -25,11 +25,13 @@ from edgetext.trouble import failed_write, is_failed_write
 
 COMMANDS = {
     "run": "the main job: train, export and bench in one go",
+    "data": "what is in labelled text, and what is wrong with it, before anything is trained",
     "train": "labelled text -> checkpoint",
     "export": "checkpoint -> bundle: ONNX, int8, and the gate",
     "tune": "search again for the best model, on this machine, from a bundle alone",
     "predict": "bundle + texts -> labels",
     "bench": "measure a bundle against torch",
+    "errors": "what a model gets wrong, and which labels are probably wrong",
     "inspect": "say what a bundle holds",
     "demo": "a page to try a bundle in the browser",
 }

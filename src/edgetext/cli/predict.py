@@ -60,7 +60,11 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--input", "-i", type=Path, metavar="FILE", help=".txt, .csv, .tsv, .jsonl, .ndjson or .parquet"
+        "--input",
+        "-i",
+        type=Path,
+        metavar="FILE",
+        help=".txt, .csv, .tsv, .jsonl, .ndjson, .json, .parquet or .xlsx, also packed (.csv.gz)",
     )
     parser.add_argument(
         "--output",

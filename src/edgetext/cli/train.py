@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.cli.arguments import settings_of
+from edgetext.train.arguments import PRESETS
 
 if TYPE_CHECKING:
     from edgetext.checkpoint import Checkpoint
     from edgetext.cli.console import Console
     from edgetext.data.settings import DataSettings
     from edgetext.train.arguments import TrainArguments
+
+_MEAN = "mean_f1_of_labels_with_rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,13 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_data_arguments(parser)
     add_training_arguments(parser)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on after the last whole epoch of an interrupted training with the same data and options",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 DATA_HELP = (
-    "labelled text: a .csv, .tsv, .jsonl, .ndjson or .parquet file, hub:NAME[:CONFIG][@REVISION], "
-    "or the built-in food_not_food"
+    "labelled text: a .csv, .tsv, .jsonl, .ndjson, .json, .parquet or .xlsx file, also packed (.gz); a folder with "
+    "a folder of .txt files for each label; hub:NAME[:CONFIG][@REVISION], or the built-in food_not_food"
 )
 
 
@@ -44,7 +52,21 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--text-column", metavar="NAME", help="the column with the text (default: by its usual names)"
     )
-    group.add_argument("--label-column", metavar="NAME", help="the column with the label (default: likewise)")
+    group.add_argument(
+        "--text-pair-column",
+        metavar="NAME",
+        help="the column with the second text of a pair, such as hypothesis (default: found by its usual names "
+        "where no column is named like a text alone)",
+    )
+    group.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="the column with the label or a list of labels (default: by its usual names); A,B,C for one column a "
+        "label, 0 or 1 in each row",
+    )
+    group.add_argument(
+        "--label-separator", metavar="TEXT", help="what separates the labels of a row, such as '|'; none by default"
+    )
     group.add_argument(
         "--split-column",
         metavar="NAME",
@@ -77,7 +99,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         default="minilm",
         help="what to begin with: minilm, a folder, or OWNER/NAME[@REVISION] on the Hub (default: %(default)s)",
     )
-    group.add_argument("--epochs", type=int, metavar="N", help="default: 7; more for few rows, fewer for very many")
+    group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="default",
+        help="how much time the last points of accuracy are worth (default: %(default)s)",
+    )
+    group.add_argument("--epochs", type=int, metavar="N", help="default: by preset, rows and labels")
     group.add_argument(
         "--learning-rate",
         type=float,
@@ -94,6 +122,23 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--seed", type=int, metavar="N", default=42, help="fixes split and training (default: %(default)s)"
     )
+    group.add_argument(
+        "--set",
+        dest="options",
+        action="append",
+        type=_option,
+        metavar="NAME=VALUE",
+        default=[],
+        help="anything else of transformers' TrainingArguments; may be given more than once",
+    )
+
+
+def _option(text: str) -> tuple[str, str]:
+    """Parts the name of an option from its value."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, such as weight_decay=0.05")
+    return name.strip().replace("-", "_"), value.strip()
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -111,6 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
             choices,
             progress,
             overwrite=arguments.overwrite,
+            resume=arguments.resume,
         )
     if arguments.json:
         console.say_json(summary(checkpoint))
@@ -130,37 +176,49 @@ def training_settings(arguments: argparse.Namespace) -> TrainArguments:
     """Returns the settings of a command line that has ``add_training_arguments``."""
     from edgetext.train.arguments import TrainArguments
 
-    return settings_of(TrainArguments, arguments)
+    return settings_of(TrainArguments, arguments, options=dict(arguments.options))
 
 
 def summary(checkpoint: Checkpoint) -> dict[str, object]:
-    """Collects what ``--json`` prints."""
-    metrics = checkpoint.training["metrics"]
+    """Picks what ``--json`` prints."""
+    training = checkpoint.training
     return {
         "checkpoint": str(checkpoint.path),
         "labels": list(checkpoint.labels),
-        "best_epoch": checkpoint.training["best_epoch"],
-        "seconds": checkpoint.training["seconds"],
-        "rows": checkpoint.training["rows"],
+        **{name: training[name] for name in ("best_epoch", "seconds", "rows")},
         "metrics": {
-            part: {name: found[name] for name in ("rows", "accuracy", "macro_f1", "labels_without_rows")}
-            for part, found in metrics.items()
+            part: {name: figure for name, figure in found.items() if name not in ("per_label", _MEAN)}
+            for part, found in training["metrics"].items()
         },
+        **{name: training[name] for name in ("baseline", "calibration", "temperature", "thresholds")},
     }
 
 
 def show(checkpoint: Checkpoint, console: Console) -> None:
-    """Prints what was reached."""
-    from edgetext.metrics.report import macro_f1_words
+    """Prints what was reached, beside what TF-IDF reaches on the same rows."""
+    from edgetext.metrics.report import macro_f1_words, metric_words
 
-    metrics = checkpoint.training["metrics"]
+    training = checkpoint.training
+    metrics, baseline, errors = training["metrics"], training["baseline"], training["calibration"]
+    name, _ = metric_words(metrics["validation"])
     rows = [
-        [part, str(found["rows"]), f"{found['accuracy']:.4f}", macro_f1_words(found)]
+        [
+            part,
+            str(found["rows"]),
+            metric_words(found)[1],
+            metric_words(baseline["metrics"][part])[1],
+            macro_f1_words(found),
+            f"{errors[part]['before']:.3f} -> {errors[part]['after']:.3f}",
+        ]
         for part, found in metrics.items()
     ]
     console.table(
-        f"best epoch: {checkpoint.training['best_epoch']}; it took {checkpoint.training['seconds']:.0f} s",
-        ["part", "rows", "accuracy", "macro F1"],
+        f"best epoch: {training['best_epoch']}; it took {training['seconds']:.0f} s",
+        ["part", "rows", name, "by TF-IDF", "macro F1", "calibration error"],
         rows,
+    )
+    console.say(
+        f"{baseline['name']} took {baseline['seconds']:g} s. Calibration error: without -> with the temperature "
+        f"of {training['temperature']:.2f} that was fitted on the validation rows."
     )
     console.say(f"wrote {checkpoint.path}: next,  edgetext export {checkpoint.path} -o BUNDLE")

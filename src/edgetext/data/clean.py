@@ -3,78 +3,94 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edgetext.data.columns import Columns
 from edgetext.data.example import Example
-from edgetext.data.labels import kind, label_of, label_problem, short, unusable
+from edgetext.data.forms import LabelForm
+from edgetext.data.labels import kind, short, unusable
 from edgetext.data.parts import EXPECTED, known_part
-from edgetext.data.table import Problem, Record, Table
+from edgetext.data.table import Problem, Table, TableRow
 from edgetext.errors import DataError
 
 
 @dataclass(frozen=True)
+class BrokenRow:
+    """A row that cannot be used, and why."""
+
+    record: TableRow
+    problem: Problem
+
+
+@dataclass(frozen=True)
 class Cleaned:
-    """The usable rows of a table.
+    """What became of the rows of a table.
 
     Attributes:
-        examples: The rows, in order.
+        examples: The usable rows, in order.
         parts: For each of them its part, where a column says so; else empty.
-        dropped: One sentence for each reason for which rows were left out.
+        broken: The other rows.
     """
 
     examples: tuple[Example, ...]
     parts: tuple[str, ...]
-    dropped: tuple[str, ...]
+    broken: tuple[BrokenRow, ...]
 
 
-@dataclass(frozen=True)
-class _Broken:
-    record: Record
-    problem: Problem
-
-
-def clean(file: str, table: Table, columns: Columns, *, drop_invalid: bool) -> Cleaned:
+def clean(file: str, table: Table, columns: Columns, form: LabelForm, *, drop_invalid: bool) -> Cleaned:
     """Checks every row.
 
     Args:
         file: The file, for messages.
         table: What was read from it.
         columns: The columns to read.
+        form: How labels stand in it.
         drop_invalid: Whether rows that cannot be used are left out instead of refused.
 
     Raises:
-        DataError: A row cannot be used and ``drop_invalid`` is off, none can be used, or labels are lists.
+        DataError: A row cannot be used and ``drop_invalid`` is off, or none can be used.
     """
     examples: list[Example] = []
     parts: list[str] = []
-    broken: list[_Broken] = []
+    broken: list[BrokenRow] = []
     for record in table.records:
-        problem = record.problem or _problem(file, record, columns)
-        if problem:
-            broken.append(_Broken(record, problem))
+        found = record.problem or _example(record, columns, form)
+        if isinstance(found, Problem):
+            broken.append(BrokenRow(record, found))
             continue
-        examples.append(Example(record.values[columns.text], (label_of(record.values[columns.label]),), record.row))
+        examples.append(found)
         if columns.split:
             parts.append(known_part(record.values[columns.split]) or "")
     if broken and not (drop_invalid and examples):
         raise DataError(_refusal(file, broken, len(table.records)))
-    return Cleaned(tuple(examples), tuple(parts), _reasons(file, broken))
+    return Cleaned(tuple(examples), tuple(parts), tuple(broken))
 
 
-def _problem(file: str, record: Record, columns: Columns) -> Problem | None:
-    label = record.values.get(columns.label)
-    if isinstance(label, list | tuple):
-        raise DataError(
-            f"{file}: {record.place()}, column {columns.label!r}: a list of labels; "
-            "only a single label for each text is supported so far"
-        )
-    return (
-        _text_problem(columns.text, record.values.get(columns.text))
-        or label_problem(columns.label, label)
-        or _split_problem(columns.split, record.values)
+def reasons(file: str, broken: Sequence[BrokenRow]) -> tuple[str, ...]:
+    """Says for each kind of fault how many rows were left out for it, a sentence each."""
+    by_reason: dict[str, list[TableRow]] = defaultdict(list)
+    for row in broken:
+        by_reason[row.problem.reason].append(row.record)
+    return tuple(
+        f"{file}: left out {len(records)} {'row' if len(records) == 1 else 'rows'}: {reason} "
+        f"(first: {records[0].place()})"
+        for reason, records in by_reason.items()
+    )
+
+
+def _example(record: TableRow, columns: Columns, form: LabelForm) -> Example | Problem:
+    values = record.values
+    for column in (columns.text, columns.pair):
+        if column and (problem := _text_problem(column, values.get(column))):
+            return problem
+    labels = form.read(values)
+    if isinstance(labels, Problem):
+        return labels
+    text = values[columns.text]
+    return _split_problem(columns.split, values) or Example(
+        (text, values[columns.pair]) if columns.pair else text, labels, record.row
     )
 
 
@@ -94,21 +110,10 @@ def _split_problem(column: str | None, values: Mapping[str, Any]) -> Problem | N
     return Problem(f"column {column!r}: this is no part of a data set", short(values.get(column)), EXPECTED)
 
 
-def _refusal(file: str, broken: list[_Broken], rows: int) -> str:
+def _refusal(file: str, broken: list[BrokenRow], rows: int) -> str:
     first = broken[0]
     message = f"{file}: {first.record.place()}: {first.problem}"
     if len(broken) == rows:
         return f"{message}; none of the {rows} rows can be used"
     rest = "1 row" if len(broken) == 1 else f"{len(broken)} rows"
     return f"{message}; {rest} of {rows} cannot be used: correct the file, or leave them out with --drop-invalid"
-
-
-def _reasons(file: str, broken: list[_Broken]) -> tuple[str, ...]:
-    by_reason: dict[str, list[Record]] = defaultdict(list)
-    for row in broken:
-        by_reason[row.problem.reason].append(row.record)
-    return tuple(
-        f"{file}: left out {len(records)} {'row' if len(records) == 1 else 'rows'}: {reason} "
-        f"(first: {records[0].place()})"
-        for reason, records in by_reason.items()
-    )

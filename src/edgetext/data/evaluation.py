@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 from edgetext.checkpoint import SplitRecord
 from edgetext.data.example import Example
 from edgetext.data.held_out import held_out
 from edgetext.data.load import load
+from edgetext.data.settings import ColumnChoice
 from edgetext.errors import DataError
 
 EVERY_ROW = "all rows"
@@ -38,19 +40,16 @@ def evaluation_rows(
     record: SplitRecord | None,
     parts: tuple[str, ...],
     data: str | None = None,
-    *,
-    text_column: str | None = None,
-    label_column: str | None = None,
+    **chosen: Unpack[ColumnChoice],
 ) -> EvaluationRows:
-    """Gives the held-out rows of a checkpoint, or those of another file.
+    """Finds the held-out rows of a checkpoint, or reads those of another file as the training rows were read.
 
     Args:
         record: The checkpoint's split; ``None`` for a checkpoint that others made.
         parts: The parts that will do, the preferred one first.
         data: A file to take in place of the one that the record names. Where the record knows it, a held-out part
             of it is taken, a preferred one if it has one; where it does not, all its rows are.
-        text_column: The column with the text, if ``data`` has an unusual name for it.
-        label_column: The column with the label, likewise.
+        chosen: The columns of ``data``, where they have other names than those of training and no usual ones.
 
     Raises:
         DataError: The record names no such part and no data was given, or the file cannot be used, or it holds
@@ -66,7 +65,12 @@ def evaluation_rows(
         source = record.sources[record.parts[part].source]
         return EvaluationRows(held_out(record, part), _short_name(source.uri), source.fingerprint, part)
     like = record.sources[record.parts["train"].source] if record and "train" in record.parts else None
-    found = load(data, text_column=text_column, label_column=label_column, like=like)
+    found = load(data, like=like, **chosen)
+    if like and (like.text_pair_column is None) != (found.source.text_pair_column is None):
+        trained, given = ("pairs of texts", "single ones") if like.text_pair_column else ("single texts", "pairs")
+        raise DataError(
+            f"{data}: the checkpoint was trained on {trained}, and these are {given}: check the columns"
+        )
     for name in dict.fromkeys((*parts, *_HELD_OUT)):
         if record and name in record.parts:
             source = record.sources[record.parts[name].source]
@@ -79,24 +83,31 @@ def evaluation_rows(
     return EvaluationRows(found.examples, found.name, found.source.fingerprint, EVERY_ROW, found.notes)
 
 
-def check_labels(examples: Sequence[Example], labels: Sequence[str], owner: str) -> None:
-    """Refuses rows whose label the model cannot give.
+def check_labels(examples: Sequence[Example], labels: Sequence[str], owner: str, *, one_label: bool = True) -> None:
+    """Refuses rows whose labels the model cannot give.
 
     Args:
         examples: The rows.
         labels: The labels that the model knows.
         owner: What to call the model.
+        one_label: Whether the model gives exactly one to each text.
 
     Raises:
-        DataError: A row has another label.
+        DataError: A row has another label, or not exactly one where the model gives one.
     """
     known = set(labels)
     for example in examples:
-        if example.label not in known:
+        if one_label and len(example.labels) != 1:
+            held = ", ".join(repr(label) for label in example.labels[:5]) or "none"
+            raise DataError(
+                f"row {example.row} has {len(example.labels)} labels ({held}), and {owner} gives one label to each "
+                "text: expected one label in each row"
+            )
+        unknown = next((label for label in example.labels if label not in known), None)
+        if unknown is not None:
             some = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
             raise DataError(
-                f"row {example.row} has the label {example.label!r}, which {owner} does not know: "
-                f"expected one of {some}"
+                f"row {example.row} has the label {unknown!r}, which {owner} does not know: expected one of {some}"
             )
 
 

@@ -44,6 +44,7 @@ class LabelledData:
         dropped: One sentence for each reason for which rows were left out; empty when none were.
         splits: The rows by part (``train``, ``validation``, ``test``) where a column says so, else ``None``.
         notes: What was found out about the file that a user should know, a sentence each.
+        one_label: Whether each row bears exactly one label; else any number, none included.
     """
 
     name: str
@@ -52,6 +53,7 @@ class LabelledData:
     dropped: tuple[str, ...] = ()
     splits: Mapping[str, tuple[Example, ...]] | None = None
     notes: tuple[str, ...] = ()
+    one_label: bool = True
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ def held_out(record: SplitRecord, part: str, data: str | None = None) -> tuple[E
     found = load(
         data or source.uri,
         text_column=source.text_column,
+        text_pair_column=source.text_pair_column,
         label_column=source.label_column,
+        label_separator=source.label_separator,
         split_column=source.split_column or "",
         drop_invalid=True,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgetext.data.parquet import class_name
 from edgetext.data.parts import PART_OF, known_part
-from edgetext.data.table import Record, Table
+from edgetext.data.table import Table, TableRow
 from edgetext.errors import DataError, first_line, needs_extra
 
 if TYPE_CHECKING:
@@ -106,20 +106,21 @@ def _join(uri: str, found: dict[str, Dataset]) -> Table:
     parts = {part: dataset for part, dataset in found.items() if known_part(part)}
     if not parts:
         raise DataError(f"{uri}: its parts are {', '.join(found)}; expected one named {', '.join(PART_OF)}")
-    records: list[Record] = []
+    records: list[TableRow] = []
     columns: dict[str, None] = {}
     for part in sorted(parts, key=lambda part: list(PART_OF).index(part.lower())):
         columns.update(dict.fromkeys(parts[part].column_names))
         for record in _records(parts[part], first_row=len(records) + 1):
-            records.append(Record(record.row, {**record.values, SPLIT_COLUMN: part}))
+            records.append(TableRow(record.row, {**record.values, SPLIT_COLUMN: part}))
     return Table((*columns, *(() if SPLIT_COLUMN in columns else (SPLIT_COLUMN,))), tuple(records))
 
 
-def _records(dataset: Dataset, first_row: int) -> Iterator[Record]:
-    """Gives the rows, with labels that are stored as class numbers turned into their names."""
-    names = {column: feature.names for column, feature in dataset.features.items() if hasattr(feature, "names")}
+def _records(dataset: Dataset, first_row: int) -> Iterator[TableRow]:
+    """Reads the rows, with labels that are stored as class numbers turned into their names."""
+    inner = {column: getattr(feature, "feature", feature) for column, feature in dataset.features.items()}
+    names = {column: feature.names for column, feature in inner.items() if hasattr(feature, "names")}
     for row, values in enumerate(dataset, start=first_row):
-        yield Record(row, {**values, **{column: class_name(values[column], names[column]) for column in names}})
+        yield TableRow(row, {**values, **{column: class_name(values[column], names[column]) for column in names}})
 
 
 @contextmanager

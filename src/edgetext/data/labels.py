@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from edgetext.data.table import Problem
+from edgetext.data.table import CellWithoutValue, Problem
 
 _WHOLE = re.compile(r"(-?)(0|[1-9][0-9]*)(\.0+)?")  # 007 is a name, and stays one
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -18,7 +18,7 @@ _LONGEST_NUMBER = 300  # digits, beyond which no float is finite
 
 
 def label_of(value: Any) -> str:
-    """Gives the label that a value of a file stands for, once ``label_problem`` found nothing.
+    """Makes a label of a value of a file, once ``label_problem`` found nothing.
 
     Spaces around it do not count. A whole number is written without a fraction, whether the file has it as 1, 1.0,
     or text of either: CSV knows text alone, and pandas makes 1.0 of 1 in a column in which one value is missing.
@@ -30,6 +30,19 @@ def label_of(value: Any) -> str:
     if whole is None:
         return text
     return whole[2] if whole[2] == "0" else whole[1] + whole[2]
+
+
+def is_flag(value: Any, *wanted: int) -> bool:
+    """Says whether a value is 0 or 1, or false or true, as a number or as text.
+
+    Args:
+        value: As it stands in the file.
+        wanted: Which of the two will do; both by default.
+    """
+    if not isinstance(value, str | bool | int | float):
+        return False
+    found = {"0": 0, "false": 0, "1": 1, "true": 1}.get(label_of(value).casefold())
+    return found is not None and found in (wanted or (0, 1))
 
 
 def label_problem(column: str, value: Any) -> Problem | None:
@@ -57,12 +70,12 @@ def unusable(column: str, what: str, value: str) -> Problem | None:
 
 
 def ordered(labels: Iterable[str]) -> tuple[str, ...]:
-    """Gives the labels in the order of their class indices: numbers by their value, then words by their letters."""
+    """Sorts labels into the order of their class indices: numbers by their value, then words by their letters."""
     return tuple(sorted(labels, key=_rank))
 
 
 def look_alikes(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Gives the groups of labels that differ by letter case, accents, spaces or invisible characters alone."""
+    """Groups labels that differ by letter case, accents, spaces or invisible characters alone."""
     groups: dict[str, list[str]] = defaultdict(list)
     for label in ordered(labels):
         groups[_look(label)].append(label)
@@ -71,13 +84,15 @@ def look_alikes(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 def kind(value: Any) -> str:
     """Names the kind of a value, for a message."""
+    if isinstance(value, CellWithoutValue):
+        return value.kind
     kinds = {bool: "a boolean", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
     return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def short(value: object) -> str:
-    """Gives a value for a message of one line, in ASCII, so that what cannot be seen is seen."""
-    text = ascii(value)
+    """Shortens a value for a message of one line, in ASCII, so that what cannot be seen is seen."""
+    text = ascii(str(value) if isinstance(value, CellWithoutValue) else value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

@@ -11,14 +11,14 @@ import codecs
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from edgetext.data.packed import open_bytes
 from edgetext.errors import DataError
-from edgetext.reading import open_regular
 
 LONGEST_LINE = 32 << 20
 """Characters of a line, or of the lines that quotes hold together: 128 MB in memory at most."""
@@ -37,12 +37,15 @@ _MARKS = (
 _SHOWN = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
 _WESTERN = "cp1252"
 _OTHER_KINDS = (
-    (b"\x1f\x8b", "is compressed with gzip: unpack it first (gunzip)"),
+    (b"\x1f\x8b", "is compressed with gzip: end its name in .gz, or unpack it (gunzip)"),
     (b"BZh", "is compressed with bzip2: unpack it first (bunzip2)"),
     (b"\x28\xb5\x2f\xfd", "is compressed with Zstandard: unpack it first (unzstd)"),
     (b"\xfd7zXZ\0", "is compressed with xz: unpack it first (unxz)"),
-    (b"PK\x03\x04", "is a ZIP archive, as Excel's workbooks are too: unpack it, or save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0", "is a workbook or document of Microsoft Office: save the sheet as CSV"),
+    (
+        b"PK\x03\x04",
+        "is a ZIP archive, as Excel's workbooks are too: give a workbook the suffix .xlsx, and unpack others",
+    ),
+    (b"\xd0\xcf\x11\xe0", "is an old workbook or a document of Microsoft Office: save the sheet as .xlsx or CSV"),
     (b"PAR1", "is Parquet: give it the suffix .parquet"),
     (b"%PDF-", "is a PDF document: expected rows of text"),
     (b"SQLite format 3\0", "is an SQLite database: write its table to CSV"),
@@ -104,18 +107,22 @@ class Lines:
     Args:
         stream: The bytes; it is left open.
         name: What to call it in messages.
+        position: Says how many bytes have been read, where the stream's own position does not.
 
     Raises:
         DataError: It is compressed, or of another kind that is no text; or its mark does not fit its bytes.
     """
 
-    def __init__(self, stream: IO[bytes], name: str) -> None:
+    def __init__(self, stream: IO[bytes], name: str, position: Callable[[], int] | None = None) -> None:
         self._bytes: Any = stream if hasattr(stream, "peek") else io.BufferedReader(stream)
         self._name = name
+        self._position = position
         self.encoding = find_encoding(*_head(self._bytes), name)
 
     def position(self) -> int:
         """Says how many bytes have been read, to a few thousand; 0 for a stream that cannot tell."""
+        if self._position is not None:
+            return self._position()
         return self._bytes.tell() if self._bytes.seekable() else 0
 
     def __iter__(self) -> Iterator[Line]:
@@ -166,9 +173,9 @@ def open_lines(path: Path) -> tuple[IO[bytes], Lines]:
     Raises:
         DataError: It is missing, no regular file, empty, or no text.
     """
-    stream = open_regular(path, error=DataError)
+    stream, position = open_bytes(path)
     try:
-        return stream, Lines(stream, str(path))
+        return stream, Lines(stream, str(path), position)
     except BaseException:
         stream.close()
         raise

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edgetext.data.table import OpenTable, Record
+from edgetext.data.packed import open_seekable, refuse_bomb
+from edgetext.data.table import OpenTable, TableRow
 from edgetext.errors import DataError, first_line, needs_extra
-from edgetext.reading import open_regular
 
 BATCH_ROWS = 256
 """Rows that are decoded at a time; a text of a megabyte in all of them makes 256 MB."""
@@ -52,7 +52,7 @@ def open_parquet(path: Path, *, name_classes: bool = False) -> Iterator[OpenTabl
 
 @contextmanager
 def open_columns(path: Path) -> Iterator[Any]:
-    """Gives pyarrow's view of a file (``ParquetFile``); its columns are read when they are asked for.
+    """Opens a file as pyarrow sees it (``ParquetFile``); its columns are read when they are asked for.
 
     Raises:
         DataError: As for ``open_parquet``.
@@ -61,9 +61,7 @@ def open_columns(path: Path) -> Iterator[Any]:
     with needs_extra("parquet"):
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
-    with open_regular(
-        path, error=DataError
-    ) as stream:  # pyarrow is given no name: some of its readers know patterns
+    with open_seekable(path) as stream:  # pyarrow is given no name: some of its readers know patterns
         if not path.stat().st_size:
             raise DataError(f"{path}: the file is empty; expected rows of text")
         try:
@@ -74,13 +72,13 @@ def open_columns(path: Path) -> Iterator[Any]:
         twice = next((name for name, count in names.items() if count > 1), None)
         if twice is not None:
             raise DataError(f"{path}: it names the column {twice!r} twice; expected different names")
-        _refuse_bomb(path, sum(_claimed(file, group) for group in range(file.num_row_groups)))
+        refuse_bomb(path, sum(_claimed(file, group) for group in range(file.num_row_groups)), _most(path))
         with file:
             yield file
 
 
 def column_batches(file: Any, path: Path) -> Iterator[Any]:
-    """Gives the rows as record batches of a few hundred.
+    """Reads the rows as record batches of a few hundred.
 
     Raises:
         DataError: The file is damaged further on, or holds far more than its size allows.
@@ -91,7 +89,7 @@ def column_batches(file: Any, path: Path) -> Iterator[Any]:
     try:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             held += batch.nbytes
-            _refuse_bomb(path, held)
+            refuse_bomb(path, held, _most(path))
             batch.validate(full=True)  # else a text that is no UTF-8 is found by whoever asks for it
             yield batch
     except (ArrowException, OSError, UnicodeDecodeError) as error:
@@ -108,36 +106,44 @@ class _Rows:
         self._last: Mapping[str, Any] = {}
         self.read = 0
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[TableRow]:
         for batch in column_batches(self._file, self._path):
             for values in batch.to_pylist():
                 self.read += 1
                 for column in self._names.keys() & values.keys():
                     values[column] = class_name(values[column], self._names[column])
                 self._last = values
-                yield Record(self.read, values)
+                yield TableRow(self.read, values)
 
     def raw(self) -> str:
-        """Gives the last row as JSON."""
+        """Shows the last row as JSON."""
         return json.dumps(self._last, ensure_ascii=False, default=str)
 
 
 def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Gives the names of class numbers, by column, that ``datasets`` writes beside a schema.
+    """Finds the names of class numbers, by column, that ``datasets`` writes beside a schema.
 
     Source: ``datasets.Features.arrow_schema`` and ``datasets.ClassLabel``.
     """
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        found = {column: feature["names"] for column, feature in features.items() if _is_class_label(feature)}
+        inner = {column: _inner(feature) for column, feature in features.items()}
+        found = {column: feature["names"] for column, feature in inner.items() if _is_class_label(feature)}
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
     return {column: names for column, names in found.items() if all(isinstance(name, str) for name in names)}
 
 
-def class_name(value: Any, names: list[str]) -> str | None:
-    """Gives the name of a class number; a label that is kept back is marked by -1."""
+def class_name(value: Any, names: Sequence[str]) -> Any:
+    """Names a class number, or each of a list of them; a label that is kept back is marked by -1."""
+    if isinstance(value, list):
+        return [class_name(each, names) for each in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
+
+
+def _inner(feature: Any) -> Any:
+    """Looks into a list: several labels a row are a list of class numbers."""
+    return feature.get("feature", feature) if isinstance(feature, dict) else feature
 
 
 def _is_class_label(feature: Any) -> bool:
@@ -148,9 +154,5 @@ def _claimed(file: Any, group: int) -> int:
     return int(file.metadata.row_group(group).total_byte_size)
 
 
-def _refuse_bomb(path: Path, held: int) -> None:
-    size = path.stat().st_size
-    if held > FREE_BYTES + MOST_EXPANSION * size:
-        raise DataError(
-            f"{path}: {size:,} bytes hold {held:,} or more, which no file of texts does: do not use this file"
-        )
+def _most(path: Path) -> int:
+    return FREE_BYTES + MOST_EXPANSION * path.stat().st_size

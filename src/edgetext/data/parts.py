@@ -15,5 +15,5 @@ EXPECTED = "train, validation (or valid, val, dev) or test"
 
 
 def known_part(name: object) -> str | None:
-    """Gives ``train``, ``validation`` or ``test`` for a usual name in any letter case, else ``None``."""
+    """Finds which of ``train``, ``validation`` and ``test`` a usual name means, in any letter case, if one."""
     return PART_OF.get(name.strip().lower()) if isinstance(name, str) else None

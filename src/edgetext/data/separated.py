@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from edgetext.data.lines import LONGEST_LINE, Line, open_lines
-from edgetext.data.table import OpenTable, Problem, Record
+from edgetext.data.table import OpenTable, Problem, TableRow
 from edgetext.errors import DataError
 
 LONGEST_FIELD = 16 << 20
@@ -136,16 +136,16 @@ class _Feed:
         self._characters = 0
 
     def keep_first(self) -> None:
-        """Gives all lines but the first back: they are rows of their own."""
+        """Puts all lines but the first back: they are rows of their own."""
         self._waiting.extendleft(reversed(self.taken[1:]))
         del self.taken[1:]
 
     def raw(self) -> str:
-        """Gives the lines of the row as they stand in the file."""
+        """Shows the lines of the row as they stand in the file."""
         return "".join(line.text for line in self.taken).rstrip("\r\n")
 
     def fault(self) -> Line | None:
-        """Gives the first line that could not be read."""
+        """Finds the first line that could not be read."""
         return next((line for line in self.taken if line.fault), None)
 
 
@@ -162,11 +162,15 @@ def _header(feed: _Feed, rows: Iterator[list[str]], name: str) -> tuple[str, ...
         raise DataError(f"{name}: the header has {len(header):,} columns; expected {MOST_COLUMNS:,} at most")
     if at := next((at for at, column in enumerate(header, 1) if "\0" in column), 0):
         raise DataError(f"{name}: the header holds a NUL character in column {at}: this is no text file")
-    return _names([column.strip() for column in header], name)
+    return column_names([column.strip() for column in header], name)
 
 
-def _names(header: list[str], name: str) -> tuple[str, ...]:
-    """Refuses a name that stands twice; several columns without a name are called by their place."""
+def column_names(header: list[str], name: str) -> tuple[str, ...]:
+    """Makes names of columns of a header; several columns without a name are called by their place.
+
+    Raises:
+        DataError: A name stands twice.
+    """
     counts = Counter(header)
     twice = next((column for column in header if column and counts[column] > 1), None)
     if twice is not None:
@@ -176,7 +180,7 @@ def _names(header: list[str], name: str) -> tuple[str, ...]:
     return tuple(header)
 
 
-def _records(feed: _Feed, rows: Iterator[list[str]], columns: tuple[str, ...]) -> Iterator[Record]:
+def _records(feed: _Feed, rows: Iterator[list[str]], columns: tuple[str, ...]) -> Iterator[TableRow]:
     number = 0
     while True:
         feed.begin()
@@ -186,22 +190,22 @@ def _records(feed: _Feed, rows: Iterator[list[str]], columns: tuple[str, ...]) -
             return
         except csv.Error as error:
             number += 1
-            yield Record(number, line=feed.taken[0].number, problem=_problem(feed, error))
+            yield TableRow(number, line=feed.taken[0].number, problem=_problem(feed, error))
             continue
         if values:
             number += 1
             yield _record(feed, number, values, columns)
 
 
-def _record(feed: _Feed, number: int, values: list[str], columns: tuple[str, ...]) -> Record:
+def _record(feed: _Feed, number: int, values: list[str], columns: tuple[str, ...]) -> TableRow:
     line = feed.taken[0].number
     if wrong := feed.fault():
-        return Record(number, line=wrong.number, problem=line_problem(wrong))
+        return TableRow(number, line=wrong.number, problem=line_problem(wrong))
     if len(values) != len(columns):
         expected = f"{len(columns)} as in the header (a text that holds the separator needs quotes)"
         problem = Problem("not as many fields as the header", f"it has {len(values)}", expected)
-        return Record(number, line=line, problem=problem)
-    return Record(number, dict(zip(columns, values, strict=True)), line)
+        return TableRow(number, line=line, problem=problem)
+    return TableRow(number, dict(zip(columns, values, strict=True)), line)
 
 
 def line_problem(line: Line) -> Problem:

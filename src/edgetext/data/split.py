@@ -11,7 +11,7 @@ from edgetext.data.cut import cut, same_text
 from edgetext.data.example import Example, LabelledData, Split
 from edgetext.data.labels import look_alikes, ordered
 from edgetext.errors import DataError
-from edgetext.task import SingleLabel
+from edgetext.task import MultiLabel, SingleLabel, Task
 
 _NAMED = 10
 
@@ -64,18 +64,35 @@ def resolve_split(
         shares: How many rows are cut off.
 
     Raises:
-        DataError: A part is empty, there is one label only, or a held-out row has a label that training lacks.
+        DataError: A part is empty, there is one label only, a held-out row has a label that training lacks, or a
+            file is of another kind than the data: several labels a row, or pairs of texts.
         MissingExtraError: A part has to be cut and scikit-learn is not installed.
     """
+    _refuse_other_kinds(data, validation, test)
     parts = _given_parts(data, validation, test)
     _refuse_one_label(data, parts.train)
     _cut_missing(parts, data, seed, shares or Shares())
-    labels = ordered({example.label for example in parts.train})
+    labels = ordered(_labels_of(parts.train))
     _refuse_unknown_labels(parts, labels)
     _note_rare_labels(parts)
     _note_look_alikes(parts, labels)
     _take_out_leaks(parts, data)
-    return _finish(parts, labels, seed)
+    return _finish(parts, (SingleLabel if data.one_label else MultiLabel)(labels), seed)
+
+
+def _refuse_other_kinds(data: LabelledData, *others: LabelledData | None) -> None:
+    """Refuses a file for one part whose rows are not of the kind of the training rows."""
+    for other in filter(None, others):
+        for what, ours, theirs in (
+            ("one label in each row", data.one_label, other.one_label),
+            ("pairs of texts", data.source.text_pair_column is not None, other.source.text_pair_column is not None),
+        ):
+            if ours != theirs:
+                first, second = (data, other) if ours else (other, data)
+                raise DataError(
+                    f"{other.source.uri}: {first.source.uri} has {what}, and {second.source.uri} has not: "
+                    "expected files that are alike"
+                )
 
 
 def _given_parts(data: LabelledData, validation: LabelledData | None, test: LabelledData | None) -> _Parts:
@@ -94,7 +111,7 @@ def _given_parts(data: LabelledData, validation: LabelledData | None, test: Labe
 
 
 def _rows_of(other: LabelledData, part: str) -> tuple[Example, ...]:
-    """Gives the rows of a file that serves one part; a split column in it may hold other parts too."""
+    """Picks the rows of a file that serves one part; a split column in it may hold other parts too."""
     if other.splits is None:
         return other.examples
     if part not in other.splits:
@@ -135,7 +152,7 @@ def _take_out_leaks(parts: _Parts, data: LabelledData) -> None:
             f"{taken} training {'row was' if taken == 1 else 'rows were'} taken out: "
             "the same text also stands in a held-out part"
         )
-    lost = {example.label for example in parts.train} - {example.label for example in kept}
+    lost = _labels_of(parts.train) - _labels_of(kept)
     if lost:
         parts.notes.append(
             f"no training text is left for {_names(lost)}: all of them also stand in a held-out part"
@@ -144,28 +161,27 @@ def _take_out_leaks(parts: _Parts, data: LabelledData) -> None:
 
 
 def _refuse_one_label(data: LabelledData, train: Sequence[Example]) -> None:
-    labels = {example.label for example in train}
+    labels = _labels_of(train)
     if len(labels) < 2:
-        raise DataError(
-            f"{data.source.uri}: column {data.source.label_column!r} has one label only among the training rows "
-            f"({_names(labels)}); expected at least two"
-        )
+        held = f"one label only among the training rows ({_names(labels)})" if labels else "no label in any row"
+        raise DataError(f"{data.source.uri}: column {data.source.label_column!r} has {held}; expected at least two")
 
 
 def _refuse_unknown_labels(parts: _Parts, labels: Sequence[str]) -> None:
     known = set(labels)
     for name, (source, rows) in parts.held_out.items():
         for example in rows:
-            if example.label not in known:
+            unknown = next((label for label in example.labels if label not in known), None)
+            if unknown is not None:
                 raise DataError(
                     f"{parts.sources[source].uri}: row {example.row}: the {name} part has the label "
-                    f"{example.label!r}, which training has not; expected one of {_names(labels)}"
+                    f"{unknown!r}, which training has not; expected one of {_names(labels)}"
                 )
 
 
 def _note_rare_labels(parts: _Parts) -> None:
     everywhere = [parts.train, *(rows for _, rows in parts.held_out.values())]
-    counts = Counter(example.label for rows in everywhere for example in rows)
+    counts = Counter(label for rows in everywhere for example in rows for label in example.labels)
     single = [label for label, count in counts.items() if count == 1]
     if single:
         parts.notes.append(
@@ -183,13 +199,17 @@ def _note_look_alikes(parts: _Parts, labels: Sequence[str]) -> None:
         )
 
 
+def _labels_of(rows: Iterable[Example]) -> set[str]:
+    return {label for example in rows for label in example.labels}
+
+
 def _names(labels: Iterable[str]) -> str:
     names = ordered(labels)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(repr(label) for label in names[:_NAMED]) + more
 
 
-def _finish(parts: _Parts, labels: tuple[str, ...], seed: int) -> Split:
+def _finish(parts: _Parts, task: Task, seed: int) -> Split:
     held_out = {name: parts.held_out[name] for name in ("validation", "test") if name in parts.held_out}
     record = {"train": SplitPart(0, _row_numbers(parts.train))}
     record |= {name: SplitPart(source, _row_numbers(rows)) for name, (source, rows) in held_out.items()}
@@ -197,7 +217,7 @@ def _finish(parts: _Parts, labels: tuple[str, ...], seed: int) -> Split:
         train=parts.train,
         validation=held_out["validation"][1],
         test=held_out["test"][1] if "test" in held_out else (),
-        task=SingleLabel(labels),
+        task=task,
         record=SplitRecord(tuple(parts.sources), record, seed),
         notes=tuple(parts.notes),
     )

@@ -28,7 +28,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TableRow:
     """One row before any check.
 
     Attributes:
@@ -36,16 +36,18 @@ class Record:
         values: Its values by column; none where it could not be read.
         line: The line of the file it begins on, where the file has lines; the header is line 1.
         problem: Why the row could not be read, if it could not.
+        file: The file that holds it alone, where each row has one.
     """
 
     row: int
     values: Mapping[str, Any] = field(default_factory=dict)
     line: int | None = None
     problem: Problem | None = None
+    file: str | None = None
 
     def place(self) -> str:
         """Says where to find the row: ``row 3 (line 4)``."""
-        return place(self.row, self.line)
+        return f"row {self.row} ({self.file})" if self.file else place(self.row, self.line)
 
 
 def place(row: int, line: int | None) -> str:
@@ -53,7 +55,24 @@ def place(row: int, line: int | None) -> str:
     return f"row {row}" if line is None else f"row {row} (line {line})"
 
 
-Format = Literal["plain", "separated", "json", "parquet"]
+@dataclass(frozen=True, slots=True)
+class CellWithoutValue:
+    """A cell of a workbook that holds neither text nor number.
+
+    Attributes:
+        shown: What stands in it.
+        kind: What it is, as a sentence goes on after "is".
+    """
+
+    shown: str
+    kind: str
+
+    def __str__(self) -> str:
+        """Shows what stands in the cell."""
+        return self.shown
+
+
+Format = Literal["plain", "separated", "json", "parquet", "excel"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,7 @@ class OpenTable:
         format: How the rows stand in it; ``plain`` is a text a line, which may be empty.
         records: Its rows, in order; each is read when it is asked for.
         raw: The text of the file that the row given last was read from, or its values as JSON.
-        size: How large it is: bytes, or rows for Parquet; 0 where that is unknown.
+        size: How large it is: bytes, or rows for Parquet, JSON and workbooks; 0 where that is unknown.
         position: Says how much of ``size`` has been read.
         columns: The names of its columns, where they are known before the first row.
         notes: What was found out about the file that a user should know, a clause each.
@@ -73,7 +92,7 @@ class OpenTable:
 
     name: str
     format: Format
-    records: Iterator[Record]
+    records: Iterator[TableRow]
     raw: Callable[[], str]
     size: int
     position: Callable[[], int]
@@ -92,5 +111,5 @@ class Table:
     """
 
     columns: tuple[str, ...]
-    records: tuple[Record, ...]
+    records: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()

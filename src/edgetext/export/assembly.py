@@ -10,6 +10,7 @@ from pathlib import Path
 from edgetext import __version__
 from edgetext.checkpoint import Metrics
 from edgetext.export.card import write_card
+from edgetext.export.confidence import with_confidence
 from edgetext.export.drift import with_batch_effect
 from edgetext.export.record import SearchRecord, write_record
 from edgetext.export.search import search
@@ -75,6 +76,7 @@ def search_into(folder: Path, shop: Workshop, tuning: Tuning, metrics: Metrics, 
     about = {"texts": len(tuning.calibration.texts), "origin": tuning.calibration.origin}
     record = replace(record, calibration=about, metrics=metrics)
     manifest = _assemble(folder, shop, best, tuning if keep else None)
+    manifest = with_confidence(folder, manifest, tuning.examples, shop.settings, shop.progress)
     write_record(folder, record)
     write_card(folder, manifest, record)
     return Exported(folder, with_batch_effect(folder, manifest, shop.texts), record)
@@ -117,7 +119,7 @@ def _assemble(folder: Path, shop: Workshop, best: Variant | None, tuning: Tuning
     if tuning is not None:
         if shop.settings.examples:
             extra[_EXAMPLES_FIELD] = [example.text for example in tuning.examples[:_DEMO_EXAMPLES]]
-        extra[MANIFEST_FIELD] = write_tuning(folder, tuning)
+        extra[MANIFEST_FIELD] = write_tuning(folder, tuning, shop.task)
     manifest = replace(manifest, variants=tuple(variants), default_variant=variants[-1].name, extra=extra)
     return write_manifest(folder, manifest)
 

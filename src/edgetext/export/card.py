@@ -10,10 +10,9 @@ from typing import Any
 from edgetext.escape import code, markdown, yaml
 from edgetext.export.record import SearchRecord, table_cells, table_columns, table_remarks
 from edgetext.files import write_atomically
-from edgetext.metrics.report import macro_f1_words
+from edgetext.metrics.report import macro_f1_words, metric_words
 from edgetext.runtime.manifest import Manifest, Variant
 
-_TASKS = {"single_label": "Gives each text one of", "multi_label": "Gives each text those that fit of"}
 _NAMED_LABELS = 20
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
@@ -45,10 +44,12 @@ def _title(manifest: Manifest) -> str:
     names = ", ".join(code(label) for label in manifest.labels[:_NAMED_LABELS])
     rest = len(manifest.labels) - _NAMED_LABELS
     more = f" and {rest} more" if rest > 0 else ""
+    which = "one" if manifest.decides.one_label else "those that fit"
+    what = "pair of texts" if manifest.text_pair_column else "text"
     base = f" It was fine-tuned from {code(_base_model(manifest))}." if _base_model(manifest) else ""
     return (
         f"# A text classifier with {len(manifest.labels)} labels\n\n"
-        f"{_TASKS[manifest.task]}: {names}{more}.{base} Texts are read up to {manifest.max_length} tokens."
+        f"Gives each {what} {which} of: {names}{more}.{base} Texts are read up to {manifest.max_length} tokens."
     )
 
 
@@ -66,7 +67,21 @@ def _variants(manifest: Manifest) -> str:
         [markdown(v.name), code(v.file), markdown(v.scheme), f"{v.bytes / 1e6:.1f} MB"] for v in manifest.variants
     ]
     cost = _cost(manifest.variant())
-    return "\n".join(["## What int8 cost", "", *_table(("variant", "file", "scheme", "size"), rows), "", cost])
+    table = _table(("variant", "file", "scheme", "size"), rows)
+    return "\n".join(["## What int8 cost", "", *table, "", cost, *_sure(manifest)])
+
+
+def _sure(manifest: Manifest) -> list[str]:
+    """Which answers are sure, where the bundle says so."""
+    if manifest.min_confidence is None:
+        return []
+    found, shown = manifest.extra.get("sure_answers"), ""
+    if isinstance(found, Mapping):
+        shown = (
+            f": on held-out rows {_share(found.get('share'))} of them, of which {_share(found.get('precision'))} "
+            f"are right (asked for: {_share(found.get('asked'))})"
+        )
+    return ["", f"Answers with a confidence of {manifest.min_confidence:.4f} at least are sure{shown}."]
 
 
 def _cost(default: Variant) -> str:
@@ -101,15 +116,24 @@ def _search(record: SearchRecord) -> str:
 
 def _figures(metrics: Mapping[str, Any]) -> str:
     parts = {part: metrics[part] for part in ("validation", "test") if isinstance(metrics.get(part), Mapping)}
-    lines = [
-        f"- {part}: accuracy {figures['accuracy']:.4f}, macro F1 {macro_f1_words(figures)}"
-        for part, figures in parts.items()
-        if isinstance(figures.get("accuracy"), int | float)
-    ]
+    lines = [_part(part, figures) for part, figures in parts.items() if metric_words(figures)[0]]
     per_label = next((parts[part].get("per_label") for part in ("test", "validation") if part in parts), None)
     if isinstance(per_label, Mapping) and per_label:
         lines += ["", *_table(("label", "precision", "recall"), list(_label_rows(per_label)))]
     return "\n".join(["## Figures of the torch checkpoint", "", *lines]) if lines else ""
+
+
+def _part(part: str, figures: Mapping[str, Any]) -> str:
+    """A line about a part of the rows."""
+    name, value = metric_words(figures)
+    line = f"- {part}: {name} {value}, macro F1 {macro_f1_words(figures)}"
+    baseline, errors = figures.get("baseline"), figures.get("calibration")
+    if isinstance(baseline, int | float):
+        line += f"; TF-IDF with logistic regression, fitted in seconds: {baseline:.4f}"
+    if isinstance(errors, Mapping):
+        before, after = (_share(errors.get(name)) for name in ("before", "after"))
+        line += f"; calibration error {before}, with the temperature {after}"
+    return line
 
 
 def _label_rows(per_label: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -19,10 +19,8 @@ from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.predictor import Predictor
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from edgetext.runtime.manifest import Manifest
-    from edgetext.runtime.prediction import FloatArray
+    from edgetext.task import FloatArray, Task, Text
 
 BATCH = 32
 MOST_TEXTS = 512  # a few seconds' worth
@@ -51,7 +49,7 @@ class BatchEffect:
         return asdict(self)
 
 
-def measure_drift(folder: Path, variant: str, texts: Sequence[str], *, batch: int = BATCH) -> BatchEffect:
+def measure_drift(folder: Path, variant: str, texts: Sequence[Text], *, batch: int = BATCH) -> BatchEffect:
     """Classifies texts one at a time and several a call, and compares.
 
     Args:
@@ -68,10 +66,10 @@ def measure_drift(folder: Path, variant: str, texts: Sequence[str], *, batch: in
         raise InputError("the effect of the batch is measured on texts, and none was given")
     with Predictor(folder, variant=variant) as classify:
         alone, together = _probabilities(classify, texts, 1), _probabilities(classify, texts, batch)
-        return compare(alone, together, classify.manifest, batch)
+        return compare(alone, together, classify.task, batch)
 
 
-def with_batch_effect(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Manifest:
+def with_batch_effect(folder: Path, manifest: Manifest, texts: Sequence[Text]) -> Manifest:
     """Adds to each variant of a finished bundle how much its answers depend on the batch.
 
     Args:
@@ -90,13 +88,13 @@ def with_batch_effect(folder: Path, manifest: Manifest, texts: Sequence[str]) ->
     return write_manifest(folder, replace(manifest, variants=tuple(variants)))
 
 
-def compare(alone: FloatArray, together: FloatArray, manifest: Manifest, batch: int = BATCH) -> BatchEffect:
+def compare(alone: FloatArray, together: FloatArray, task: Task, batch: int = BATCH) -> BatchEffect:
     """Compares two answers for the same texts.
 
     Args:
         alone: Probabilities of texts classified one at a time, of shape (texts, labels).
         together: Of the same texts, ``batch`` a call.
-        manifest: Tells how labels follow from probabilities.
+        task: Tells how answers follow from probabilities.
         batch: How many texts a call had.
 
     Raises:
@@ -107,19 +105,10 @@ def compare(alone: FloatArray, together: FloatArray, manifest: Manifest, batch: 
             f"answers of shape {alone.shape} cannot be compared with answers of shape {together.shape}"
         )
     changes = np.abs(alone.astype(np.float64) - together).max(axis=1)
-    flipped = (_decided(alone, manifest) != _decided(together, manifest)).any(axis=1)
+    flipped = ~task.same(task.answers(alone), task.answers(together))
     return BatchEffect(len(alone), batch, float(changes.max()), float(changes.mean()), float(flipped.mean()))
 
 
-def _probabilities(classify: Predictor, texts: Sequence[str], batch: int) -> FloatArray:
+def _probabilities(classify: Predictor, texts: Sequence[Text], batch: int) -> FloatArray:
     calls = [classify.predict_proba(texts[first : first + batch]) for first in range(0, len(texts), batch)]
     return np.concatenate(calls)
-
-
-def _decided(probabilities: FloatArray, manifest: Manifest) -> NDArray[Any]:
-    """The class index, or for multi label which labels reach their thresholds; a row a text."""
-    if manifest.thresholds is None:
-        best: NDArray[np.intp] = probabilities.argmax(axis=1)[:, None]
-        return best
-    reached: NDArray[np.bool_] = probabilities >= np.asarray(manifest.thresholds, np.float32)
-    return reached

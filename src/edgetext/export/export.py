@@ -49,7 +49,7 @@ def export_bundle(
     settings, progress = settings or ExportSettings(), progress or Silent()
     output = Path(output)
     refuse_existing(output, BUNDLE, overwrite=overwrite)
-    check_held_out(held_out, checkpoint.labels, str(checkpoint.path))
+    check_held_out(held_out, checkpoint.task, str(checkpoint.path))
     calibration = settings.calibration
     if isinstance(calibration, str):
         calibration = read_calibration(calibration)
@@ -75,7 +75,7 @@ def _export_into(
         from edgetext.export.vocabulary import training_texts, trim_workshop
 
         shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
-    exported = search_into(folder, shop, tuning, checkpoint.training.get("metrics", {}), keep=settings.texts)
+    exported = search_into(folder, shop, tuning, checkpoint.figures, keep=settings.texts)
     if settings.text_model:
         from edgetext.export.text_model import with_text_model
 

@@ -13,8 +13,9 @@ from edgetext.checkpoint import Checkpoint
 from edgetext.errors import ModelError, needs_extra
 from edgetext.export.quiet import quiet
 from edgetext.foreign.clean_room import clean_room
-from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer
+from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer, tokenize
 from edgetext.runtime.graph import KNOWN_INPUTS
+from edgetext.task import Text
 from edgetext.trouble import is_failed_write
 
 with needs_extra("export"):
@@ -90,7 +91,7 @@ def export_fp32(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
     return names
 
 
-def check_logits(checkpoint: Checkpoint, model: Path, texts: Sequence[str]) -> Agreement:
+def check_logits(checkpoint: Checkpoint, model: Path, texts: Sequence[Text]) -> Agreement:
     """Compares the graph's logits with torch's on real texts.
 
     Args:
@@ -105,11 +106,11 @@ def check_logits(checkpoint: Checkpoint, model: Path, texts: Sequence[str]) -> A
     names = [item.name for item in session.get_inputs()]
     with clean_room(checkpoint.path) as room, quiet():
         tokenizer, network = load_tokenizer(_source(checkpoint, room), extra="export"), _network(checkpoint, room)
-    batch = tokenizer(
-        list(texts),
+    batch = tokenize(
+        tokenizer,
+        texts,
+        checkpoint.max_length,
         padding=True,
-        truncation=True,
-        max_length=checkpoint.max_length,
         return_token_type_ids=_SEGMENTS in names,  # a tokenizer of another architecture gives others
         return_tensors="pt",
     )

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from edgetext.errors import needs_extra
-from edgetext.export.gate import Probabilities, Verdict
+from edgetext.export.gate import Verdict
 from edgetext.export.graph.walk import GraphIndex
 from edgetext.export.schemes.registry import SchemeInput
 from edgetext.progress import Progress, Silent
+from edgetext.task import FloatArray, Text
 
 with needs_extra("export"):
     import onnx
@@ -83,9 +84,9 @@ class Trial:
         strict: Whether an undecided model is refused like a failed one.
     """
 
-    texts: Sequence[str]
-    answers: Callable[[Path, Mapping[str, Any], Sequence[str]], Probabilities]
-    judge: Callable[[Probabilities, int], Verdict]
+    texts: Sequence[Text]
+    answers: Callable[[Path, Mapping[str, Any], Sequence[Text]], FloatArray]
+    judge: Callable[[FloatArray, int], Verdict]
     strict: bool = False
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from edgetext.export.gate import Probabilities, Verdict, judge
+from edgetext.export.gate import Verdict, judge
 from edgetext.export.ranking import FINALISTS, Ranking, rank
 from edgetext.export.record import SchemeOutcome, SearchRecord
 from edgetext.export.rescue import Rescue, Trial, rescue
@@ -29,6 +29,7 @@ from edgetext.measure.otherload import OtherLoad, disturbs, others
 from edgetext.metrics.paired import CONFIDENCE, PairedCounts, score_difference
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
+from edgetext.task import FloatArray
 
 _BUILDING_SHARE = {"latency": 0.6, "throughput": 0.6, "size": 0.9}
 """Of the search's time; what is left goes to timing, which a search by size does without, and to the gate. Schemes
@@ -158,21 +159,14 @@ class _Judging:
         self.rescue: Rescue | None = None
 
     @cached_property
-    def reference(self) -> Probabilities:
+    def reference(self) -> FloatArray:
         """The fp32 model's answers, as exported."""
         return gate_answers(self.shop, FP32) if self.shop.reference is None else self.shop.reference
 
-    def judge(self, answers: Probabilities, looks: int) -> Verdict:
+    def judge(self, answers: FloatArray, looks: int) -> Verdict:
         """The gate's verdict, where there are so many looks in all."""
         shop = self.shop
-        return judge(
-            self.reference,
-            answers,
-            shop.truth,
-            shop.settings.max_drop,
-            comparisons=looks,
-            thresholds=shop.manifest.thresholds,
-        )
+        return judge(shop.task, self.reference, answers, shop.truth, shop.settings.max_drop, comparisons=looks)
 
     def look(self, names: Sequence[str]) -> None:
         """Judges these candidates, and notes the best of them that is let through."""

@@ -18,6 +18,12 @@ OBJECTIVES: tuple[Objective, ...] = ("latency", "throughput", "size")
 DEFAULT_MAX_DROP = 0.01
 """The gate's margin, as a share of texts."""
 
+AUTO = "auto"
+"""The least confidence is chosen on the held-out rows."""
+
+DEFAULT_PRECISION = 0.98
+"""How often sure answers are to be right where nothing else is asked."""
+
 DEFAULT_SEARCH_SECONDS = 150.0
 """What a search may take: half a minute less than the three that are promised for MiniLM, for the export itself."""
 
@@ -41,10 +47,13 @@ class ExportSettings:
         trim_vocabulary: How many tokens of the vocabulary to keep; all of them where ``None``.
         calibration: Labelled rows to calibrate static int8 on, named as data to train on are, or the texts
             themselves; training rows of the checkpoint where ``None``. ``tune`` takes those of the bundle.
+        min_confidence: The confidence below which an answer is not sure; ``auto`` chooses it so that sure answers
+            are right as often as ``precision`` says; all answers are sure where ``None``.
+        precision: See ``min_confidence``.
         command: The command line, for the provenance.
 
     Raises:
-        InputError: A margin outside 0 to 1, a scheme or an objective that is not there, no time, or no token.
+        InputError: A share outside 0 to 1, a scheme or an objective that is not there, no time, or no token.
     """
 
     max_drop: float = DEFAULT_MAX_DROP
@@ -57,6 +66,8 @@ class ExportSettings:
     text_model: bool = False
     trim_vocabulary: int | None = None
     calibration: CalibrationTexts | str | None = None
+    min_confidence: float | Literal["auto"] | None = None
+    precision: float = DEFAULT_PRECISION
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -69,6 +80,11 @@ class ExportSettings:
             raise InputError(f"--search-seconds must be above 0, found {self.search_seconds:g}")
         if self.trim_vocabulary is not None and self.trim_vocabulary < 1:
             raise InputError(f"--trim-vocabulary keeps at least 1 token, found {self.trim_vocabulary}")
+        least = self.min_confidence
+        if (isinstance(least, str) and least != AUTO) or (isinstance(least, float) and not 0 <= least <= 1):
+            raise InputError(f"--min-confidence is a share between 0 and 1, or {AUTO}, found {least}")
+        if not 0 < self.precision < 1:
+            raise InputError(f"--precision is a share between 0 and 1, found {self.precision:g}")
         for scheme in self.schemes:
             find_scheme(scheme)
 

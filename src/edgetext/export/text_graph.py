@@ -97,8 +97,9 @@ class _Builder:
     graph: GraphProto
     nodes: list[NodeProto]
 
-    def constant(self, name: str, value: object) -> str:
-        array = np.array(value, object if isinstance(value, list) and isinstance(value[0], str) else np.int64)
+    def constant(self, name: str, value: list[Any]) -> str:
+        kind = {str: object, float: np.float32}.get(type(value[0]), np.int64)
+        array = np.array(value, kind)
         self.graph.initializer.append(numpy_helper.from_array(array, _PREFIX + name))
         return _PREFIX + name
 
@@ -165,10 +166,14 @@ def _encode(build: _Builder, graph: GraphProto, max_length: int, ending: int) ->
 
 
 def _answer(build: _Builder, logits: str, manifest: Manifest) -> None:
-    if manifest.task == "multi_label":
-        build.add("Sigmoid", [logits], PROBABILITIES_OUTPUT)
-    else:
+    task = manifest.decides
+    if task.temperature != 1.0:
+        scale = build.constant("temperature", [task.temperature])
+        logits = build.add("Div", [logits, scale], f"{_PREFIX}cooled")
+    if task.one_label:
         build.add("Softmax", [logits], PROBABILITIES_OUTPUT, axis=-1)
+    else:
+        build.add("Sigmoid", [logits], PROBABILITIES_OUTPUT)
     best = build.add("ArgMax", [PROBABILITIES_OUTPUT], f"{_PREFIX}best", axis=-1, keepdims=0)
     build.add("Gather", [build.constant("labels", list(manifest.labels)), best], LABEL_OUTPUT, axis=0)
 

@@ -18,6 +18,7 @@ from edgetext.progress import Progress
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.predictor import Predictor
+from edgetext.task import Text
 
 with needs_extra("export"):
     import numpy as np
@@ -34,7 +35,7 @@ only softmax is computed elsewhere. One other token moves a probability by far m
 _LEVELS = {"disable": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED"}
 
 
-def with_text_model(folder: Path, manifest: Manifest, texts: Sequence[str], progress: Progress) -> Manifest:
+def with_text_model(folder: Path, manifest: Manifest, texts: Sequence[Text], progress: Progress) -> Manifest:
     """Adds the text model to a finished bundle, and to its manifest; a text that it gets wrong leaves it out.
 
     Args:
@@ -53,7 +54,7 @@ def with_text_model(folder: Path, manifest: Manifest, texts: Sequence[str], prog
         return manifest
 
 
-def add_text_model(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Manifest:
+def add_text_model(folder: Path, manifest: Manifest, texts: Sequence[Text]) -> Manifest:
     """Writes the text model of a bundle's default variant, once it is shown to answer as ``Predictor`` does.
 
     Args:
@@ -69,6 +70,10 @@ def add_text_model(folder: Path, manifest: Manifest, texts: Sequence[str]) -> Ma
         ModelError: The tokenizer has no operator, or a text gets another label or other probabilities; nothing is
             left behind then.
     """
+    if manifest.text_pair_column or not all(isinstance(text, str) for text in texts):
+        raise ModelError(
+            "there is no text model: its tokenizer's operator takes one text, and this model reads pairs"
+        )
     variant = manifest.variant()
     model = assemble(
         tokenizing_graph(folder), onnx.load(folder / variant.file), manifest, _ending(folder / "tokenizer.json")
@@ -114,7 +119,7 @@ def _ending(tokenizer: Path) -> int:
     return next((count for count, mark in enumerate(reversed(marks)) if not mark), len(marks))
 
 
-def _compare(folder: Path, content: bytes, session: Mapping[str, Any], texts: Sequence[str]) -> float:
+def _compare(folder: Path, content: bytes, session: Mapping[str, Any], texts: Sequence[Text]) -> float:
     asked = open_text_model(content, session)
     largest = 0.0
     with Predictor(folder, profile="background") as classify:

@@ -23,6 +23,7 @@ from edgetext.measure.runner import PREDICTOR
 from edgetext.measure.stats import Ratio, mean_ratio, paired_ratio, percentiles
 from edgetext.measure.turns import SETTLE_S, shuffled_turns, window
 from edgetext.progress import Progress
+from edgetext.task import Text
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Stopwatch:
 
     bundle: Path
     objective: Objective
-    texts: Sequence[str]
+    texts: Sequence[Text]
     threads: int
     reference: str
     until: float

@@ -55,7 +55,7 @@ def tune_bundle(
     _check(bundle)
     metrics = read_metrics(bundle)
     tuning = _tuning(bundle, held_out)
-    check_held_out(tuning.examples, bundle.manifest.labels, str(path))
+    check_held_out(tuning.examples, bundle.manifest.decides, str(path))
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     # The libraries that take seconds to import come in here, when all else is checked.
     from edgetext.export.assembly import search_into
@@ -71,10 +71,6 @@ def _check(bundle: Bundle) -> None:
     if not bundle.has_manifest or all(variant.name != _FP32 for variant in bundle.manifest.variants):
         raise BundleError(
             f"{bundle.path} cannot be tuned: it holds no model named fp32; export the checkpoint again"
-        )
-    if bundle.manifest.task != "single_label":
-        raise BundleError(
-            f"{bundle.path} is of the task {bundle.manifest.task}: only single_label can be tuned so far"
         )
 
 

@@ -22,6 +22,7 @@ from edgetext.fields import Count, read_part
 from edgetext.files import sha256, write_atomically
 from edgetext.reading import parse_json
 from edgetext.runtime.bundle import Bundle
+from edgetext.task import Task, Text
 
 MANIFEST_FIELD = "tuning"
 CALIBRATION_FILE = "tuning/calibration.jsonl"
@@ -55,18 +56,28 @@ class _Files:
 
 
 @dataclass(frozen=True)
-class _Text:
-    """A line of the calibration texts."""
+class _Line:
+    """A line of the calibration texts; ``text_pair`` is the second text of a pair."""
 
     text: str
+    text_pair: str | None = None
+
+    @property
+    def content(self) -> Text:
+        """The text, or the pair."""
+        return self.text if self.text_pair is None else (self.text, self.text_pair)
 
 
 @dataclass(frozen=True)
-class _Labelled:
-    """A line of the held-out texts."""
+class _LabelledLine(_Line):
+    """A line of the held-out texts: its label, or the labels that it bears for multi label."""
 
-    text: str
-    label: str
+    label: str | None = None
+    labels: tuple[str, ...] | None = None
+
+    def disagreement(self) -> str:
+        """Says when both or none are there."""
+        return "" if (self.label is None) != (self.labels is None) else "expected either label or labels"
 
 
 @dataclass(frozen=True)
@@ -81,13 +92,13 @@ class CalibrationTexts:
         DataError: A text is empty.
     """
 
-    texts: tuple[str, ...]
+    texts: tuple[Text, ...]
     origin: str
 
     def __post_init__(self) -> None:
         """Refuses empty texts: their activations are those of padding, and would widen or narrow every scale."""
         for number, text in enumerate(self.texts, start=1):
-            if not text.strip():
+            if not "".join(text).strip():
                 raise DataError(
                     f"calibration text {number} of {len(self.texts)} ({self.origin}) is empty: "
                     "leave it out, or give other texts with --calibration"
@@ -105,11 +116,6 @@ class Tuning:
 
     calibration: CalibrationTexts
     examples: tuple[Example, ...]
-
-    def truth(self, labels: Sequence[str]) -> list[int]:
-        """The class index of each held-out row, which ``check_held_out`` let through."""
-        index = {label: number for number, label in enumerate(labels)}
-        return [index[example.label] for example in self.examples]
 
 
 def read_calibration(uri: str) -> CalibrationTexts:
@@ -151,12 +157,12 @@ def find_tuning(checkpoint: Checkpoint, examples: Sequence[Example]) -> Tuning:
     return Tuning(CalibrationTexts(_texts(taken), "held-out rows that the gate does not see"), left)
 
 
-def check_held_out(examples: Sequence[Example], labels: Sequence[str], owner: str) -> None:
+def check_held_out(examples: Sequence[Example], task: Task, owner: str) -> None:
     """Refuses held-out rows that the gate cannot use.
 
     Args:
         examples: The rows.
-        labels: By class index.
+        task: What the model decides.
         owner: What to call the model in a message.
 
     Raises:
@@ -165,23 +171,24 @@ def check_held_out(examples: Sequence[Example], labels: Sequence[str], owner: st
     """
     if not examples:
         raise InputError("there are no held-out texts, and the gate needs some: give --data with labelled rows")
-    check_labels(examples, labels, owner)
+    check_labels(examples, task.labels, owner, one_label=task.one_label)
 
 
-def write_tuning(folder: Path, tuning: Tuning) -> dict[str, Any]:
+def write_tuning(folder: Path, tuning: Tuning, task: Task) -> dict[str, Any]:
     """Writes the texts into a bundle, at most ``MOST_GATE_TEXTS`` of the examples.
 
     Args:
         folder: The bundle in the making.
         tuning: The texts.
+        task: What is decided; a single label is written as ``label``, several as ``labels``.
 
     Returns:
         What the manifest says of them: files, SHA-256, numbers of rows.
     """
     (folder / CALIBRATION_FILE).parent.mkdir()
     examples = sample(tuning.examples, MOST_GATE_TEXTS)
-    _write_lines(folder / CALIBRATION_FILE, [{"text": text} for text in tuning.calibration.texts])
-    _write_lines(folder / GATE_FILE, [{"text": example.text, "label": example.label} for example in examples])
+    _write_lines(folder / CALIBRATION_FILE, [_text_fields(text) for text in tuning.calibration.texts])
+    _write_lines(folder / GATE_FILE, [{**_text_fields(row.text), **_label_fields(row, task)} for row in examples])
     entry = _entry(folder, CALIBRATION_FILE, len(tuning.calibration.texts))
     return {
         "calibration": {**entry, "origin": tuning.calibration.origin},
@@ -201,11 +208,11 @@ def read_tuning(bundle: Bundle) -> Tuning | None:
     if entries is None:
         return None
     files = read_part(_Files, entries, f"{bundle.path}: bundle.json: {MANIFEST_FIELD}", error=BundleError)
-    texts = _read_lines(bundle, files.calibration, _Text)
-    examples = _read_lines(bundle, files.gate, _Labelled)
+    texts = _read_lines(bundle, files.calibration, _Line)
+    examples = _read_lines(bundle, files.gate, _LabelledLine)
     return Tuning(
-        CalibrationTexts(tuple(line.text for line in texts), files.calibration.origin),
-        tuple(Example(line.text, (line.label,), row) for row, line in enumerate(examples, start=1)),
+        CalibrationTexts(tuple(line.content for line in texts), files.calibration.origin),
+        tuple(Example(line.content, _labels(line), row) for row, line in enumerate(examples, start=1)),
     )
 
 
@@ -216,15 +223,27 @@ def sample(items: Sequence[_Item], most: int) -> tuple[_Item, ...]:
     return tuple(items[index] for index in sorted(random.Random(_SEED).sample(range(len(items)), most)))
 
 
-def _texts(examples: Sequence[Example]) -> tuple[str, ...]:
+def _texts(examples: Sequence[Example]) -> tuple[Text, ...]:
     return tuple(example.text for example in examples)
+
+
+def _text_fields(text: Text) -> dict[str, str]:
+    return {"text": text} if isinstance(text, str) else {"text": text[0], "text_pair": text[1]}
+
+
+def _label_fields(row: Example, task: Task) -> dict[str, Any]:
+    return {"label": row.labels[0]} if task.one_label else {"labels": list(row.labels)}
+
+
+def _labels(line: _LabelledLine) -> tuple[str, ...]:
+    return (line.labels or ()) if line.label is None else (line.label,)
 
 
 def _entry(folder: Path, file: str, rows: int) -> dict[str, Any]:
     return {"file": file, "sha256": sha256(folder / file), "rows": rows}
 
 
-def _write_lines(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def _write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_atomically(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode("utf-8"))
 
 

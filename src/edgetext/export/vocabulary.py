@@ -24,6 +24,7 @@ from edgetext.export.settings import DEFAULT_VOCABULARY
 from edgetext.export.workshop import FP32, Workshop, gate_answers, make_variant, open_with
 from edgetext.files import write_atomically, write_json
 from edgetext.reading import MAX_TOKENIZER_BYTES, read_object
+from edgetext.task import parts_of
 
 with needs_extra("export"):
     import numpy as np
@@ -95,7 +96,7 @@ def trim_vocabulary(
 
 
 def training_texts(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Reads the texts that the checkpoint was trained on.
+    """Reads the texts, and both parts of pairs, that the checkpoint was trained on.
 
     Raises:
         DataError: The checkpoint has no record of its rows; the file is missing, or is not the one that was used.
@@ -105,7 +106,7 @@ def training_texts(checkpoint: Checkpoint) -> tuple[str, ...]:
             f"{checkpoint.path} has no split.json, which tells the training texts that --trim-vocabulary needs: "
             "train it with edgetext, or leave the option out"
         )
-    return tuple(example.text for example in held_out(checkpoint.split, "train"))
+    return tuple(part for example in held_out(checkpoint.split, "train") for part in parts_of(example.text))
 
 
 def trim_workshop(shop: Workshop, training: Sequence[str], size: int) -> Workshop:
@@ -125,18 +126,12 @@ def trim_workshop(shop: Workshop, training: Sequence[str], size: int) -> Worksho
     """
     open_with(shop, [])
     reference = gate_answers(shop, FP32)
-    trim = trim_vocabulary(shop.folder, training, shop.texts, size)
+    trim = trim_vocabulary(shop.folder, training, [part for text in shop.texts for part in parts_of(text)], size)
     before = shop.manifest.variant(FP32)
     trimmed = make_variant(shop.folder, FP32, before.file, precision=FP32)
     shop = replace(shop, manifest=replace(shop.manifest, variants=(trimmed,)), reference=reference)
     open_with(shop, [])
-    verdict = judge(
-        reference,
-        gate_answers(shop, FP32),
-        shop.truth,
-        shop.settings.max_drop,
-        thresholds=shop.manifest.thresholds,
-    )
+    verdict = judge(shop.task, reference, gate_answers(shop, FP32), shop.truth, shop.settings.max_drop)
     if verdict.decision == "failed":
         raise InputError(
             f"--trim-vocabulary {size} alone loses {100 * verdict.loss:.2f} points of {verdict.metric} on "

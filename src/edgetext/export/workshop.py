@@ -17,7 +17,6 @@ import numpy as np
 
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError, first_line
-from edgetext.export.gate import Probabilities, Truth
 from edgetext.export.onnx_export import check_logits, export_fp32
 from edgetext.export.record import SchemeOutcome
 from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError, find_scheme
@@ -29,6 +28,7 @@ from edgetext.reading import read_object
 from edgetext.runtime.bundle import Bundle, write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
 from edgetext.runtime.predictor import Predictor
+from edgetext.task import Answers, FloatArray, MultiLabel, Task, Text
 from edgetext.trouble import is_failed_write
 
 FP32 = "fp32"
@@ -46,7 +46,7 @@ class Workshop:
         source: The exported graph; its folder is the workshop.
         manifest: Of the workshop's reference alone, ``fp32``.
         texts: Held-out texts.
-        truth: The right class index of each; multi label: see ``gate.judge``.
+        truth: What is right of each, as ``task.encode`` has it.
         settings: What the user chose.
         progress: Told of each step.
         reference: The answers to hold candidates against where they are not those of the workshop's ``fp32``: of
@@ -55,11 +55,16 @@ class Workshop:
 
     source: SchemeInput
     manifest: Manifest
-    texts: Sequence[str]
-    truth: Truth
+    texts: Sequence[Text]
+    truth: Answers
     settings: ExportSettings
     progress: Progress
-    reference: Probabilities | None = None
+    reference: FloatArray | None = None
+
+    @property
+    def task(self) -> Task:
+        """What the models decide."""
+        return self.manifest.decides
 
     @property
     def folder(self) -> Path:
@@ -97,7 +102,7 @@ def from_checkpoint(
     Raises:
         ModelError: The architecture cannot be exported, or not faithfully.
     """
-    work = _new_folder(folder)
+    work, task = _new_folder(folder), checkpoint.task
     texts = [example.text for example in tuning.examples]
     progress.step("export", 0, 2)
     inputs = export_fp32(checkpoint, work)
@@ -106,13 +111,16 @@ def from_checkpoint(
     progress.step("export", 2, 2)
     reference = make_variant(work, FP32, _MODEL, precision=FP32)
     manifest = Manifest(
-        task="single_label",
-        labels=checkpoint.labels,
+        task=task.name,
+        labels=task.labels,
         max_length=checkpoint.max_length,
         inputs=inputs,
         variants=(replace(reference, evaluation={"logits_vs_torch": asdict(agreement)}),),
         default_variant=FP32,
+        thresholds=tuple(task.limits.tolist()) if isinstance(task, MultiLabel) else None,
+        temperature=None if task.temperature == 1.0 else task.temperature,
         text_column=checkpoint.text_column,
+        text_pair_column=checkpoint.text_pair_column,
         provenance=_origin(checkpoint),
     )
     return _workshop(work, checkpoint.model_type, manifest, tuning, settings, progress)
@@ -192,10 +200,10 @@ def open_with(shop: Workshop, variants: Sequence[Variant]) -> None:
     write_manifest(shop.folder, replace(shop.manifest, variants=(*shop.manifest.variants, *variants)))
 
 
-def gate_answers(shop: Workshop, name: str) -> Probabilities:
+def gate_answers(shop: Workshop, name: str) -> FloatArray:
     """Asks a variant of the opened workshop for the held-out texts, and tells how it goes."""
 
-    def told() -> Iterator[str]:
+    def told() -> Iterator[Text]:
         for done, text in enumerate(shop.texts, start=1):
             yield text
             shop.progress.step(f"gate, {name}", done, len(shop.texts))
@@ -222,7 +230,7 @@ def changes(shop: Workshop, names: Sequence[str]) -> dict[str, float]:
     return {name: float(np.abs(_answers(shop, name, texts) - reference).max(axis=1).mean()) for name in names}
 
 
-def file_answers(shop: Workshop, file: Path, session: Mapping[str, Any], texts: Sequence[str]) -> Probabilities:
+def file_answers(shop: Workshop, file: Path, session: Mapping[str, Any], texts: Sequence[Text]) -> FloatArray:
     """Asks any model file in the workshop; see ``rescue.Trial``."""
     relative = file.relative_to(shop.folder).as_posix()
     open_with(shop, [make_variant(shop.folder, "trial", relative, precision="int8", session=session)])
@@ -234,7 +242,8 @@ def _workshop(
 ) -> Workshop:
     source = SchemeInput(work, model_type, manifest.max_length, tuning.calibration.texts)
     texts = [example.text for example in tuning.examples]
-    return Workshop(source, manifest, texts, tuning.truth(manifest.labels), settings, progress)
+    truth = manifest.decides.encode([example.labels for example in tuning.examples])
+    return Workshop(source, manifest, texts, truth, settings, progress)
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -260,7 +269,7 @@ def _new_folder(bundle: Path) -> Path:
     return folder
 
 
-def _answers(shop: Workshop, name: str, texts: Iterable[str]) -> Probabilities:
+def _answers(shop: Workshop, name: str, texts: Iterable[Text]) -> FloatArray:
     """The probabilities of each text by itself, as an app would ask: with dynamic int8 they depend on the batch."""
     with Predictor(shop.folder, variant=name) as classify:
         return np.concatenate([classify.predict_proba([text]) for text in texts])

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import ModelError, first_line, needs_extra
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
+
+if TYPE_CHECKING:
+    from edgetext.task import Task, Text
 
 _LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
@@ -54,16 +57,14 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
     return tokenizer
 
 
-def load_classifier(
-    source: Source, *, extra: str, dtype: Any = "float32", labels: Sequence[str] | None = None
-) -> Any:
+def load_classifier(source: Source, *, extra: str, dtype: Any = "float32", task: Task | None = None) -> Any:
     """Loads the model as a sequence classifier.
 
     Args:
         source: Where it is.
         extra: What brings transformers, for the message where it is missing.
         dtype: What its weights are computed in.
-        labels: For a new head, which then is random; ``None`` keeps the one that there is.
+        task: For a new head, which then is random; ``None`` keeps the one that there is.
 
     Raises:
         ModelError: It cannot be loaded, lacks weights, or has some of another shape.
@@ -72,7 +73,7 @@ def load_classifier(
     with needs_extra(extra):
         import transformers
     version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
-    head = {} if labels is None else _head(labels)
+    head = {} if task is None else _head(task)
     with _as_model_error(source, "the model"):
         model, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
             source.location,
@@ -83,9 +84,16 @@ def load_classifier(
             **_LOCAL,
             **head,
         )
-    body = f"{model.base_model_prefix}." if labels is not None else ""
+    body = f"{model.base_model_prefix}." if task is not None else ""
     _refuse_made_up(source, model, loaded, body)
     return model
+
+
+def tokenize(tokenizer: Any, texts: Sequence[Text], max_length: int, **options: Any) -> Any:
+    """Makes token ids of texts, all single or all pairs, cut at ``max_length``; of a pair the longer text first."""
+    firsts = [text if isinstance(text, str) else text[0] for text in texts]
+    seconds = [text[1] for text in texts if not isinstance(text, str)]
+    return tokenizer(firsts, seconds or None, truncation=True, max_length=max_length, **options)
 
 
 def check_numbers(name: str, tensors: Iterable[tuple[str, Any]]) -> None:
@@ -120,12 +128,12 @@ def check_embeddings(name: str, tokenizer: Any, model: Any) -> None:
         raise ModelError(f"{name}: {too_few_embeddings(largest, rows)}")
 
 
-def _head(labels: Sequence[str]) -> dict[str, Any]:
+def _head(task: Task) -> dict[str, Any]:
     return {
-        "num_labels": len(labels),
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: index for index, label in enumerate(labels)},
-        "problem_type": "single_label_classification",
+        "num_labels": len(task.labels),
+        "id2label": dict(enumerate(task.labels)),
+        "label2id": dict(task.index),
+        "problem_type": task.problem_type,  # decides the loss, in transformers too
     }
 
 

@@ -8,12 +8,33 @@ AAAI 2015, who state it for binary probabilities; that is the form used for mult
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from edgetext.task import Answers, FloatArray, Task
 
 BINS = 15
+
+
+@dataclass(frozen=True)
+class Bin:
+    """What was said with about one probability.
+
+    Attributes:
+        low: Lower end of the bin, not in it.
+        high: Upper end, in it.
+        count: How many were said.
+        confidence: Their mean probability.
+        share: How many of them were right, 0 to 1.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    share: float
 
 
 def calibration_error(task: Task, probabilities: FloatArray, truth: Answers) -> float:
@@ -30,12 +51,33 @@ def calibration_error(task: Task, probabilities: FloatArray, truth: Answers) -> 
         label, between the probability and the share of texts that bear the label.
     """
     if task.one_label:
-        return _binned_error(task.confidence(probabilities), task.same(task.answers(probabilities), truth))
-    return _binned_error(probabilities.ravel(), truth.astype(bool).ravel())
+        return binned_error(task.confidence(probabilities), task.same(task.answers(probabilities), truth))
+    return binned_error(probabilities.ravel(), truth.astype(bool).ravel())
 
 
-def _binned_error(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> float:
+def reliability(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> tuple[Bin, ...]:
+    """The points of a reliability diagram: the bins that hold anything, from low to high.
+
+    Args:
+        confidence: The probabilities, float32, shape (n,).
+        right: Whether what they speak of is so, same shape.
+    """
     # Bins are open below and closed above, as in the paper: 1.0 belongs to the last one.
     place = np.clip(np.ceil(confidence.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    excess = np.bincount(place, weights=right.astype(np.float64) - confidence, minlength=BINS)
-    return float(np.abs(excess).sum() / len(confidence))
+    counts = np.bincount(place, minlength=BINS)
+    sums = [np.bincount(place, weights=values, minlength=BINS) for values in (confidence, right)]
+    return tuple(
+        Bin(
+            index / BINS,
+            (index + 1) / BINS,
+            int(counts[index]),
+            *(float(one[index] / counts[index]) for one in sums),
+        )
+        for index in np.flatnonzero(counts).tolist()
+    )
+
+
+def binned_error(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> float:
+    """The mean distance between probability and share, over the bins, weighted by what they hold."""
+    bins = reliability(confidence, right)
+    return sum(one.count * abs(one.share - one.confidence) for one in bins) / len(confidence)

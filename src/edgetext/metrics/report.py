@@ -1,4 +1,4 @@
-"""What a classifier did on labelled rows: accuracy, macro F1, and precision and recall of every label.
+"""What a classifier did on labelled rows: the task's metric, macro F1, and precision and recall of every label.
 
 The metrics are modules that ship inside the package; ``evaluate`` runs them, and no network is needed.
 
@@ -8,22 +8,31 @@ labels: the mean over the others is given under a name of its own, and the label
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import InputError, needs_extra
 
+if TYPE_CHECKING:
+    from edgetext.task import Answers, Task
+
+FIGURES = {"accuracy": "accuracy", "micro_f1": "micro F1"}
+"""The tasks' metrics (``Task.metric``): by their keys in a report, as they are called."""
+
 
 @cache
-def load_metric(name: str) -> Any:
-    """Makes an ``evaluate.Metric``: ``accuracy``, ``f1``, ``precision`` or ``recall``.
+def load_metric(name: str, configuration: str = "default") -> Any:
+    """Loads ``accuracy``, ``f1``, ``precision`` or ``recall`` as an ``evaluate.Metric``.
 
     It is made from the class itself. ``evaluate.load`` would first copy the source into a cache, which a home that
     cannot be written does not have; and a metric wants a folder, even one that computes in memory.
+
+    Args:
+        name: Of the metric.
+        configuration: ``multilabel`` takes 0 or 1 for each class in place of a class index; accuracy has no such.
 
     Raises:
         MissingExtraError: ``evaluate`` is not installed.
@@ -33,63 +42,82 @@ def load_metric(name: str) -> Any:
         module = import_module(f"edgetext.metrics.modules.{name}.{name}")
     try:
         with TemporaryDirectory(prefix="edgetext-", ignore_cleanup_errors=True) as folder:
-            return getattr(module, name.capitalize())(keep_in_memory=True, cache_dir=folder)
+            metric = getattr(module, name.capitalize())
+            return metric(config_name=configuration, keep_in_memory=True, cache_dir=folder)
     except OSError as error:
         raise InputError(f"a temporary folder is needed, and cannot be written: {error.strerror}") from error
 
 
-def overall(
-    predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]
-) -> dict[str, float | None]:
-    """Computes ``accuracy``, ``macro_f1`` and ``mean_f1_of_labels_with_rows``.
+def metric_key(task: Task) -> str:
+    """Names the task's metric as reports do."""
+    return next(key for key, metric in FIGURES.items() if metric == task.metric)
+
+
+def overall(task: Task, answers: Answers, truth: Answers) -> dict[str, float | None]:
+    """Computes the task's metric, ``macro_f1`` and ``mean_f1_of_labels_with_rows``.
 
     The last is the mean F1 over the labels that a row bears. It is the macro F1 where all of them do, and where not
     there is none.
 
     Args:
-        predictions: Class indices that the model gave.
-        references: Class indices that are right, at least one.
-        labels: The labels, by class index.
+        task: Of the classifier.
+        answers: What it answered, at least one.
+        truth: What is right.
     """
-    given: dict[str, Any] = {"predictions": predictions, "references": references}
-    accuracy = load_metric("accuracy").compute(**given)
-    borne = sorted(set(references))
-    mean = float(load_metric("f1").compute(**given, labels=borne, average="macro")["f1"])
+    given, compute = _given(answers, truth), _loader(truth)
+    borne = [index for index, rows in enumerate(_rows(truth, task)) if rows]
+    mean = float(compute("f1").compute(**given, labels=borne, average="macro")["f1"]) if borne else None
+    if task.one_label:
+        metric = load_metric("accuracy").compute(**given)["accuracy"]
+    else:
+        metric = compute("f1").compute(**given, average="micro")["f1"]
     return {
-        "accuracy": float(accuracy["accuracy"]),
-        "macro_f1": mean if len(borne) == len(labels) else None,
+        metric_key(task): float(metric),
+        "macro_f1": mean if len(borne) == len(task.labels) else None,
         "mean_f1_of_labels_with_rows": mean,
     }
 
 
-def full_report(predictions: Sequence[int], references: Sequence[int], labels: Sequence[str]) -> dict[str, Any]:
+def full_report(task: Task, answers: Answers, truth: Answers) -> dict[str, Any]:
     """Computes ``rows``, the figures of ``overall``, ``labels_without_rows``, and ``per_label``.
 
     The last holds precision, recall and rows of each label. ``None`` stands for the recall of a label without
     rows, and for the precision of one that was never given.
     """
-    given: dict[str, Any] = {"predictions": predictions, "references": references}
-    each: dict[str, Any] = {"labels": list(range(len(labels))), "average": None}
-    precision = load_metric("precision").compute(**given, **each)["precision"]
-    recall = load_metric("recall").compute(**given, **each)["recall"]
-    there, guessed = Counter(references), Counter(predictions)
+    given, compute = _given(answers, truth), _loader(truth)
+    each: dict[str, Any] = {"labels": list(range(len(task.labels))), "average": None}
+    precision = compute("precision").compute(**given, **each)["precision"]
+    recall = compute("recall").compute(**given, **each)["recall"]
+    there, guessed = _rows(truth, task), _rows(answers, task)
     return {
-        "rows": len(references),
-        **overall(predictions, references, labels),
-        "labels_without_rows": [label for index, label in enumerate(labels) if not there[index]],
+        "rows": len(truth),
+        **overall(task, answers, truth),
+        "labels_without_rows": [label for label, rows in zip(task.labels, there, strict=True) if not rows],
         "per_label": {
             label: {
                 "precision": precision[index] if guessed[index] else None,
                 "recall": recall[index] if there[index] else None,
                 "rows": there[index],
             }
-            for index, label in enumerate(labels)
+            for index, label in enumerate(task.labels)
         },
     }
 
 
+def metric_words(figures: Mapping[str, Any]) -> tuple[str, str]:
+    """Names the metric that a report holds up, and gives its value for a table; an empty name where it has none.
+
+    Args:
+        figures: What ``full_report`` gave, or what a file says that anybody may have written.
+    """
+    for key, name in FIGURES.items():
+        if isinstance(value := figures.get(key), int | float):
+            return name, f"{value:.4f}"
+    return "", "none"
+
+
 def macro_f1_words(figures: Mapping[str, Any]) -> str:
-    """Words the macro F1 of a report for a table; without one, the mean that there is, and how many labels lack.
+    """Writes the macro F1 of a report for a table; without one, the mean that there is, and how many labels lack.
 
     Args:
         figures: What ``full_report`` gave, or what a file says that anybody may have written.
@@ -101,3 +129,20 @@ def macro_f1_words(figures: Mapping[str, Any]) -> str:
     if isinstance(mean, int | float) and isinstance(lacking, list) and isinstance(labels, Mapping):
         return f"none: {mean:.4f} over {len(labels) - len(lacking)} of {len(labels)} labels"
     return "none"
+
+
+def _given(answers: Answers, truth: Answers) -> dict[str, Any]:
+    return {"predictions": answers.astype(int).tolist(), "references": truth.astype(int).tolist()}
+
+
+def _loader(truth: Answers) -> Any:
+    """Chooses the metrics' configuration: answers are class indices, or a row of labels a text."""
+    return (lambda name: load_metric(name, "multilabel")) if truth.ndim == 2 else load_metric
+
+
+def _rows(answers: Answers, task: Task) -> list[int]:
+    """Counts the texts of each label, by class index."""
+    import numpy as np
+
+    counts = answers.sum(axis=0) if answers.ndim == 2 else np.bincount(answers, minlength=len(task.labels))
+    return [int(count) for count in counts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from edgetext.runtime.pairs import Text
+from edgetext.task import Text
 
 WINDOW_TEXTS = 1024
 WINDOW_CHARACTERS = 4 << 20

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 from edgetext.errors import BundleError, InputError, first_line
 from edgetext.runtime.graph import Graph
 from edgetext.runtime.long_texts import FIRST_CUT, LongText, Reader, make_reader
-from edgetext.runtime.pairs import Text, check_pair, explain, shorten
+from edgetext.runtime.pairs import check_pair, explain, shorten
+from edgetext.task import Text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

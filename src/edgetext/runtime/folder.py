@@ -12,16 +12,12 @@ from edgetext.foreign.config import position_limit, read_labels, vocabulary
 from edgetext.reading import listed, read_object
 from edgetext.runtime.held import place_in
 from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.task import HALF, PROBLEM_TYPES, SingleLabel, Task
 
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 _USUAL_LENGTH = 512  # tokens, where the folder says nothing
 _UNSET_LENGTH = 1 << 20  # transformers writes 10**30 for "no limit known"
 _PREFERRED = ("model_quantized", "model_int8", "model")
-_TASKS = {
-    None: "single_label",
-    "single_label_classification": "single_label",
-    "multi_label_classification": "multi_label",
-}
 
 
 def has_onnx_layout(folder: Path) -> bool:
@@ -41,13 +37,13 @@ def manifest_of_folder(folder: Path) -> Manifest:
     labels = read_labels(folder / "config.json", config, BundleError)
     variants = _variants(folder)
     return Manifest(
-        task=task,
+        task=task.name,
         labels=labels,
         max_length=_max_length(folder, config),
         inputs=(),
         variants=variants,
         default_variant=variants[0].name,
-        thresholds=(0.5,) * len(labels) if task == "multi_label" else None,
+        thresholds=None if task.one_label else (HALF,) * len(labels),
         provenance={"base_model": str(config.get("_name_or_path", ""))},
     )
 
@@ -98,7 +94,7 @@ def _variant(folder: Path, path: Path) -> Variant:
     return Variant(name=name, file=relative, sha256="", precision=precision, scheme="", bytes=size)
 
 
-def _task(folder: Path, config: Mapping[str, Any]) -> str:
+def _task(folder: Path, config: Mapping[str, Any]) -> type[Task]:
     architectures = config.get("architectures")
     first = architectures[0] if isinstance(architectures, list) and architectures else None
     if isinstance(first, str) and not first.endswith("ForSequenceClassification"):
@@ -106,12 +102,12 @@ def _task(folder: Path, config: Mapping[str, Any]) -> str:
             f"{folder} holds a {listed([first])}, not a text classifier: expected one that ends in "
             "ForSequenceClassification"
         )
-    problem = config.get("problem_type")
-    if not isinstance(problem, str | None) or problem not in _TASKS:
+    problem = config.get("problem_type") or SingleLabel.problem_type
+    if not isinstance(problem, str) or problem not in PROBLEM_TYPES:
         raise BundleError(
             f"{folder / 'config.json'}: problem_type is {problem!r:.60}; edgetext runs classifiers only"
         )
-    return _TASKS[problem]
+    return PROBLEM_TYPES[problem]
 
 
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Any, TypedDict
 
 from edgetext.errors import BundleError
-from edgetext.fields import NOT_EMPTY, Rule, Share, read_part, write_part
+from edgetext.fields import LATER, NOT_EMPTY, Rule, Share, between, read_part, write_part
 from edgetext.reading import listed
+from edgetext.task import TASKS, Task, make_task
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "bundle.json"
-TASKS = ("single_label", "multi_label")
 LONGEST_INPUT = 1 << 20  # tokens; no text classifier reads more, and arrays are sized by it
 
 _Sha256 = Annotated[str, Rule("be a SHA-256 of 64 hexadecimal digits", re.compile(r"[0-9a-fA-F]{64}").fullmatch)]
+_Temperature = Annotated[float, between(1e-3, 1e3)]
 _Task = Annotated[str, Rule(f"be one of {', '.join(TASKS)}", TASKS.__contains__)]
 _Size = Annotated[int, Rule("be at least 1", lambda size: size >= 1)]
 _Length = Annotated[int, Rule(f"be from 1 to {LONGEST_INPUT}", lambda length: 1 <= length <= LONGEST_INPUT)]
@@ -77,14 +79,17 @@ class Manifest:
     """What ``bundle.json`` says.
 
     Attributes:
-        task: ``single_label`` or ``multi_label``.
+        task: Its name (``edgetext.task``); ``decides`` is the task itself.
         labels: The labels, by class index.
         max_length: The longest input in tokens, special tokens included.
         inputs: Names of the graph's inputs.
         variants: The models, the reference first.
         default_variant: Name of the model that is loaded when none is asked for.
         thresholds: Multi label: the probability from which on a label is given, one a label.
+        temperature: What logits are divided by before they become probabilities.
+        min_confidence: The confidence from which on an answer is sure; ``None`` where all are.
         text_column: The column that the texts were read from in training; empty where nobody knows.
+        text_pair_column: The column of the second texts, for a model of pairs; empty for a model of texts.
         provenance: Base model, data fingerprint, library versions, seed, date, command.
         created_with: Name and version of the program that wrote the bundle.
         files: SHA-256 by path of the other files that predictions depend on: the tokenizer, external weights.
@@ -98,11 +103,19 @@ class Manifest:
     variants: Annotated[tuple[Variant, ...], NOT_EMPTY]
     default_variant: str
     thresholds: tuple[Share, ...] | None = None
+    temperature: _Temperature | None = field(default=None, metadata=LATER)
+    min_confidence: Share | None = field(default=None, metadata=LATER)
     text_column: str = ""
+    text_pair_column: str = field(default="", metadata=LATER)
     provenance: Annotated[Mapping[str, Any], _Provenance] = field(default_factory=dict)
     created_with: str = ""
     files: Mapping[str, _Sha256] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def decides(self) -> Task:
+        """The task, with its labels, thresholds and temperature."""
+        return make_task(TASKS[self.task], self.labels, self.temperature or 1.0, self.thresholds or ())
 
     def variant(self, name: str | None = None) -> Variant:
         """Returns a variant by its name, or the default one.
@@ -122,8 +135,8 @@ class Manifest:
         names, labels, thresholds = [variant.name for variant in self.variants], self.labels, self.thresholds
         if len(labels) < 2 or len(set(labels)) < len(labels):
             return "labels must be at least two different names"
-        if thresholds is None and self.task == "multi_label":
-            return "a multi_label bundle needs thresholds, one a label"
+        if thresholds is None and not TASKS[self.task].one_label:
+            return f"a {self.task} bundle needs thresholds, one a label"
         if thresholds is not None and len(thresholds) != len(labels):
             return f"thresholds must be {len(labels)} numbers, one a label"
         if len(set(names)) < len(names):

@@ -19,8 +19,8 @@ from edgetext.runtime.graph import Graph, check_graph
 from edgetext.runtime.held import HeldModel
 from edgetext.runtime.life import CLOSED
 from edgetext.runtime.manifest import Variant
-from edgetext.runtime.prediction import FloatArray
 from edgetext.runtime.session import Profile, open_session
+from edgetext.task import FloatArray
 
 _MOST_TOKENS = 1 << 31  # no vocabulary is that large, and some graphs take int32
 _FLOAT32 = "f"

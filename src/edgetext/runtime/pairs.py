@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from edgetext.errors import InputError
 from edgetext.runtime.long_texts import FIRST_CUT, LAST_CUT, begin
-
-Text: TypeAlias = str | tuple[str, str]
 
 _PIECES = 3  # that must overflow before a part is cut
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from edgetext.errors import InputError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-FloatArray: TypeAlias = "NDArray[np.float32]"
+from edgetext.task import FloatArray, Task
 
 
 class Scores(Mapping[str, float]):
@@ -70,6 +65,7 @@ class Prediction:
         scores: Probability by label, the highest first; the ``top_k`` highest where that was asked for.
         labels: Single label: ``(label,)``. Multi label: those that reach their thresholds, possibly none.
         truncated: Whether something of the text was left out, since it is longer than what is read.
+        sure: Whether its confidence reaches the least that was asked for; see ``Predictor``.
     """
 
     label: str
@@ -77,56 +73,27 @@ class Prediction:
     scores: Mapping[str, float]
     labels: tuple[str, ...]
     truncated: bool = False
+    sure: bool = True
 
 
 class Scoring:
     """Turns logits into probabilities and predictions.
 
     Args:
-        labels: By class index.
-        thresholds: Multi label: the probability from which on a label is given; ``None`` for single label.
+        task: What is decided.
+        min_confidence: The confidence from which on an answer is sure; all are where ``None``.
     """
 
-    def __init__(self, labels: Sequence[str], thresholds: Sequence[float] | None = None) -> None:
-        self._labels = tuple(labels)
-        self._thresholds = None if thresholds is None else np.asarray(thresholds, np.float32)
+    def __init__(self, task: Task, min_confidence: float | None = None) -> None:
+        self._task = task
+        self._labels = task.labels
+        self._one_label = task.one_label
+        self._min_confidence = min_confidence
+        self.probabilities = task.probabilities
 
-    def probabilities(self, logits: FloatArray) -> FloatArray:
-        """Returns probabilities for logits of shape (..., labels): softmax, or a sigmoid each for multi label.
-
-        Both stay finite for any logits below 2^126 in size.
-        """
-        if self._thresholds is not None:
-            # 1 / (1 + exp(-x)), without its overflow
-            return np.exp(-np.logaddexp(np.float32(0), -logits))
-        powers: FloatArray = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        powers /= powers.sum(axis=-1, keepdims=True)
-        return powers
-
-    def average(self, logits: FloatArray) -> FloatArray:
-        """Makes the answers for the windows of one text one, whose probabilities are the mean of the windows'.
-
-        Probabilities are averaged, and not logits: each window then has the same say, while one window with very
-        large logits would outvote all others.
-
-        Args:
-            logits: Float32, of shape (windows, labels).
-
-        Returns:
-            Float32, of shape (labels,): log-probabilities for softmax, log-odds for sigmoids; the logits themselves
-            where there is one window.
-        """
-        if len(logits) == 1:
-            only: FloatArray = logits[0]
-            return only
-        if self._thresholds is not None:
-            zero = np.float32(0)
-            yes, no = -np.logaddexp(zero, -logits), -np.logaddexp(zero, logits)  # logs of p and of 1 - p
-            odds: FloatArray = np.logaddexp.reduce(yes, axis=0) - np.logaddexp.reduce(no, axis=0)
-            return odds
-        logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        mean: FloatArray = np.logaddexp.reduce(logs, axis=0) - np.float32(np.log(len(logits)))
-        return mean
+    def join(self, logits: FloatArray) -> FloatArray:
+        """Makes the logits of one text, shape (labels,), of those of its windows, shape (windows, labels)."""
+        return logits[0] if len(logits) == 1 else self._task.average(logits)
 
     def prediction(self, probabilities: FloatArray, truncated: bool, top_k: int | None = None) -> Prediction:
         """Makes the prediction for one text.
@@ -139,14 +106,10 @@ class Scoring:
         scores = Scores(self._labels, probabilities, top_k)
         best = int(probabilities.argmax())
         label = self._labels[best]
-        chosen = (label,) if self._thresholds is None else self._chosen(probabilities)
-        return Prediction(label, float(probabilities[best]), scores, chosen, truncated)
-
-    def _chosen(self, probabilities: FloatArray) -> tuple[str, ...]:
-        """Returns the labels that reach their thresholds, the most probable first."""
-        order = np.argsort(-probabilities, kind="stable")
-        assert self._thresholds is not None
-        return tuple(self._labels[index] for index in order if probabilities[index] >= self._thresholds[index])
+        chosen = (label,) if self._one_label else self._task.chosen(probabilities)
+        least = self._min_confidence
+        sure = least is None or float(self._task.confidence(probabilities)) >= least
+        return Prediction(label, float(probabilities[best]), scores, chosen, truncated, sure)
 
 
 def check_top_k(top_k: int | None) -> None:
@@ -157,3 +120,13 @@ def check_top_k(top_k: int | None) -> None:
     """
     if top_k is not None and (not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1):
         raise InputError(f"top_k must be a whole number from 1 on, found {top_k!r}")
+
+
+def check_confidence(confidence: float | None) -> None:
+    """Raises unless a least confidence is ``None`` or a number from 0 to 1.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
+        raise InputError(f"min_confidence must be a number from 0 to 1, found {confidence!r:.40}")

@@ -18,10 +18,10 @@ from edgetext.runtime.life import Calls, watch
 from edgetext.runtime.long_texts import check_truncation
 from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.model import Loader
-from edgetext.runtime.pairs import Text
-from edgetext.runtime.prediction import FloatArray, Prediction, Scoring, check_top_k
+from edgetext.runtime.prediction import Prediction, Scoring, check_confidence, check_top_k
 from edgetext.runtime.scheduler import Scheduler
 from edgetext.runtime.session import make_profile
+from edgetext.task import FloatArray, Task, Text
 
 _NO_TEXTS = (bytes, bytearray, memoryview, Mapping, Set)  # a set has no order, and answers come in order
 
@@ -53,11 +53,15 @@ class Predictor:
             A dynamic int8 model chooses one scale for a whole batch, so that its scores depend a little on the
             other texts. The cost: texts are run one at a time, so that ``predict`` and ``stream`` lose what batches
             gain; calls with one text are no slower. Several threads keep working in the ``throughput`` profile.
+        min_confidence: The confidence, 0 to 1, below which ``Prediction.sure`` is false (the label stays); by
+            default the one that the bundle was given. An answer's confidence is the probability of its label; for
+            multi label that of the least sure decision, to give a label or not to.
 
     Raises:
         BundleError: The folder is no bundle, or damaged.
         IntegrityError: A file is not the one that was exported.
-        InputError: There is no such profile or truncation, or ``threads`` is no positive whole number.
+        InputError: There is no such profile or truncation, ``threads`` is no positive whole number, or
+            ``min_confidence`` is not between 0 and 1.
 
     Example:
         >>> classify = Predictor("bundle/")  # doctest: +SKIP
@@ -75,6 +79,7 @@ class Predictor:
         verify: bool = True,
         truncation: str = "head",
         deterministic: bool = False,
+        min_confidence: float | None = None,
     ) -> None:
         self.profile = make_profile(profile, threads)
         check_truncation(truncation)
@@ -84,12 +89,15 @@ class Predictor:
         self.path = bundle.path
         self.manifest: Manifest = bundle.manifest
         self.variant = self.manifest.variant(variant)
-        self._scoring = Scoring(self.labels, self.manifest.thresholds)
+        self.min_confidence = self.manifest.min_confidence if min_confidence is None else min_confidence
+        check_confidence(self.min_confidence)
+        self._scoring = Scoring(self.task, self.min_confidence)
         place = bundle.path.absolute()  # the program, or a copy in another one, may stand in another folder later
         loader = Loader(replace(bundle, path=place), self.variant, verify=verify, truncation=truncation)
-        self._scheduler = Scheduler(loader, self.profile, self._scoring.average, deterministic=deterministic)
+        self._scheduler = Scheduler(loader, self.profile, self._scoring.join, deterministic=deterministic)
         self._scheduler.open()
         how: dict[str, Any] = {"verify": verify, "truncation": truncation, "deterministic": deterministic}
+        how["min_confidence"] = min_confidence
         self._copy = partial(type(self), place, variant=variant, profile=profile, threads=threads, **how)
         self._calls = Calls()
         watch(self)
@@ -100,9 +108,9 @@ class Predictor:
         return self.manifest.labels
 
     @property
-    def task(self) -> str:
-        """``single_label`` or ``multi_label``."""
-        return self.manifest.task
+    def task(self) -> Task:
+        """What is decided, with labels, thresholds and temperature."""
+        return self.manifest.decides
 
     @property
     def max_length(self) -> int:

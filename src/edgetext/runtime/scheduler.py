@@ -14,9 +14,8 @@ from edgetext.runtime.batching import BATCH_TEXTS, batches, windows
 from edgetext.runtime.encode import Encoded
 from edgetext.runtime.life import CLOSED, FORKED, leave_behind
 from edgetext.runtime.model import Loader, Model
-from edgetext.runtime.pairs import Text
-from edgetext.runtime.prediction import FloatArray
 from edgetext.runtime.session import Profile, bulk_profile
+from edgetext.task import FloatArray, Text
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

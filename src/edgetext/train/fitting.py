@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetext.checkpoint import Checkpoint, open_checkpoint, write_split, write_training
 from edgetext.data.example import Example, Split
 from edgetext.errors import needs_extra
-from edgetext.files import new_folder, open_to_all
-from edgetext.metrics.report import full_report
+from edgetext.files import new_folder, open_to_all, refuse_existing
 from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
-from edgetext.train.arguments import TrainArguments
-from edgetext.train.base import BaseModel, in_clean_room, resolve_base
+from edgetext.train.arguments import TrainArguments, read_options
+from edgetext.train.base import BaseModel, in_clean_room, length_limit, load_base, resolve_base
 from edgetext.train.encode import check_max_length, choose_max_length, encode
-from edgetext.train.hardware import bf16_pays, device
-from edgetext.train.history import training_record
-from edgetext.train.load import length_limit, load_base
+from edgetext.train.history import training_record, versions
 from edgetext.train.quiet import quiet
-from edgetext.train.recipe import Recipe, make_recipe
-from edgetext.train.trainer import make_trainer
+from edgetext.train.recipe import Facts, Recipe, best_precision, device, make_recipe
+from edgetext.train.resume import digest, working_folder
+from edgetext.trouble import tell_failed_writes
+
+if TYPE_CHECKING:
+    from edgetext.task import Answers, FloatArray, Task
 
 _NAMED = 10
 
@@ -36,6 +37,7 @@ def fit(
     progress: Progress | None = None,
     *,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Checkpoint:
     """Fine-tunes a base model and writes the epoch that was best on the validation rows.
 
@@ -46,80 +48,196 @@ def fit(
         arguments: The user's choices; by default all are left to the recipe.
         progress: Told of every step and of what the user should know.
         overwrite: Whether a folder that is there may be replaced.
+        resume: Whether to go on after the last whole epoch of a training for this output that was interrupted.
 
     Returns:
         The checkpoint; its ``training`` holds the metrics on the validation and the test rows.
 
     Raises:
         OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        InputError: The interrupted training was begun with other rows or arguments.
         WriteError: The output cannot be written, or the disk is full.
         ModelError: The base model cannot be used.
         MissingExtraError: The ``train`` extra is not installed.
     """
     arguments = arguments or TrainArguments()
-    progress = progress or Silent()
     base = base if isinstance(base, BaseModel) else resolve_base(str(base))
     output = Path(output)
-    with (
-        in_clean_room(base) as readable,
-        new_folder(output, CHECKPOINT, overwrite=overwrite) as folder,
-        quiet(),
-    ):
-        _train_into(folder, split, readable, arguments, progress)
+    refuse_existing(output, CHECKPOINT, overwrite=overwrite)
+    with in_clean_room(base) as readable, tell_failed_writes(output, CHECKPOINT.needs), quiet():
+        job = _prepare(split, readable, arguments, progress or Silent())
+        with working_folder(output, _begun(job), job.progress, resume=resume) as working:
+            trained = _train(job, working.path, working.last)
+            with new_folder(output, CHECKPOINT, overwrite=overwrite) as folder:
+                _save(folder, trained, job)
     return open_checkpoint(output)
 
 
-def _train_into(folder: Path, split: Split, base: BaseModel, arguments: TrainArguments, progress: Progress) -> None:
+@dataclass(frozen=True)
+class _Job:
+    """What is trained, and how."""
+
+    split: Split
+    base: BaseModel
+    recipe: Recipe
+    tokenizer: Any
+    model: Any
+    notes: tuple[str, ...]
+    started: float
+    progress: Progress
+
+    @property
+    def held_out(self) -> Mapping[str, tuple[Example, ...]]:
+        """The rows that figures are told of, by part."""
+        parts = {"validation": self.split.validation, "test": self.split.test}
+        return {name: rows for name, rows in parts.items() if rows}
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What came of it: the Trainer, the fitted task, and what ``training.json`` says beside the recipe."""
+
+    trainer: Any
+    task: Task
+    results: Mapping[str, Any]
+
+
+def _prepare(split: Split, base: BaseModel, arguments: TrainArguments, progress: Progress) -> _Job:
     started = time.perf_counter()
     with needs_extra("train"):
         from transformers import set_seed
+    chosen, options = read_options(arguments.options)
     set_seed(arguments.seed)
-    tokenizer, model = load_base(base, split.labels)
-    recipe = _recipe(split, base, tokenizer, model.config, arguments)
+    tokenizer, model = load_base(base, split.task)
+    limit = length_limit(tokenizer, model.config)
+    check_max_length(arguments.max_length, limit, base.name)
+    facts = Facts(
+        rows=len(split.train),
+        labels=len(split.labels),
+        one_label=split.task.one_label,
+        hidden_size=int(getattr(model.config, "hidden_size", 0)),
+        max_length=choose_max_length([example.text for example in split.train], tokenizer, limit),
+        precision=best_precision(),
+    )
+    recipe = make_recipe(arguments, facts, chosen, options)
     notes = (*split.notes, *_lacking(split), *_notes(recipe, arguments, len(split.train)))
     for note in notes:
         progress.note(note)
+    return _Job(split, base, recipe, tokenizer, model, notes, started, progress)
 
-    def encoded(examples: Sequence[Example]) -> Any:
-        return encode(examples, split.labels, tokenizer, recipe.max_length)
 
-    train, validation = encoded(split.train), encoded(split.validation)
-    epochs = folder / "epochs"
-    trainer = make_trainer(model, tokenizer, train, validation, recipe, split.labels, epochs, progress)
-    trainer.train()
-    held_out = {"validation": validation} | ({"test": encoded(split.test)} if split.test else {})
-    results = {
-        "metrics": {part: _evaluate(trainer, rows, split.labels) for part, rows in held_out.items()},
-        "rows": {"train": len(split.train), **{part: len(rows) for part, rows in held_out.items()}},
-        "device": device(),
-        "seconds": round(time.perf_counter() - started, 1),
-        "notes": list(notes),
+def _begun(job: _Job) -> dict[str, Any]:
+    """Says what must be the same when an interrupted training goes on."""
+    split = job.split
+    return {
+        "rows": digest((split.train, split.validation, split.test)),
+        "labels": list(split.labels),
+        "task": split.task.name,
+        "base_model": job.base.sha256 or job.base.revision or job.base.name,
+        "arguments": asdict(job.recipe),
+        "libraries": versions(),
     }
-    shutil.rmtree(epochs, ignore_errors=True)
-    _save(folder, trainer.model, tokenizer, recipe)
-    write_training(folder, training_record(base, recipe, trainer, results))
-    write_split(folder, split.record)
 
 
-def _recipe(split: Split, base: BaseModel, tokenizer: Any, config: Any, arguments: TrainArguments) -> Recipe:
-    limit = length_limit(tokenizer, config)
-    check_max_length(arguments.max_length, limit, base.name)
-    wanted = choose_max_length([example.text for example in split.train], tokenizer, limit)
-    return make_recipe(
-        arguments,
-        rows=len(split.train),
-        labels=len(split.labels),
-        hidden_size=int(getattr(config, "hidden_size", 0)),
-        max_length=wanted,
-        bf16=bf16_pays(),
+def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
+    import numpy as np
+
+    from edgetext.train.trainer import Rows, make_trainer, truth_of
+
+    def encoded(examples: tuple[Example, ...]) -> Any:
+        return encode(examples, job.split.task, job.tokenizer, job.recipe.max_length)
+
+    baseline = _baseline(job)
+    learned = Rows(encoded(job.split.train), encoded(job.split.validation))
+    trainer = make_trainer(job.model, job.tokenizer, learned, job.split.task, job.recipe, folder, job.progress)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    parts = {"validation": learned.validation} | ({"test": encoded(job.split.test)} if job.split.test else {})
+    found = {part: trainer.predict(rows) for part, rows in parts.items()}  # in an order of the Trainer's own
+    task, judged = _judge(
+        job,
+        {part: np.asarray(given.predictions, np.float32) for part, given in found.items()},
+        {part: truth_of(job.split.task, given.label_ids) for part, given in found.items()},
     )
+    results = {
+        **judged,
+        "baseline": baseline,
+        "rows": {"train": len(job.split.train), **{part: len(rows) for part, rows in job.held_out.items()}},
+        "device": device(),
+        "seconds": round(time.perf_counter() - job.started, 1),
+        "notes": list(job.notes),
+    }
+    return _Trained(trainer, task, results)
+
+
+def _judge(
+    job: _Job, logits: Mapping[str, FloatArray], truth: Mapping[str, Answers]
+) -> tuple[Task, dict[str, Any]]:
+    """Fits temperature and thresholds on the validation rows, and judges all held-out rows with them.
+
+    The figures of the validation rows are of thresholds that were fitted without the row in question.
+    """
+    from edgetext.metrics.calibration import calibration_error
+    from edgetext.metrics.decisions import cross_fitted, fit_task
+    from edgetext.metrics.report import full_report
+
+    asked = job.split.task
+    task = fit_task(asked, logits["validation"], truth["validation"])
+    metrics, calibration = {}, {}
+    for part, right in truth.items():
+        if part == "validation":
+            answers = cross_fitted(asked, logits[part], right, job.recipe.seed)
+        else:
+            answers = task.answers(task.probabilities(logits[part]))
+        metrics[part] = full_report(task, answers, right)
+        calibration[part] = {
+            "before": calibration_error(asked, asked.probabilities(logits[part]), right),
+            "after": calibration_error(task, task.probabilities(logits[part]), right),
+        }
+    return task, {"metrics": metrics, "calibration": calibration}
+
+
+def _baseline(job: _Job) -> dict[str, Any]:
+    """Fits TF-IDF with logistic regression on the same rows, and judges it on the same held-out rows."""
+    from edgetext.metrics.baseline import NAME, fit_baseline
+    from edgetext.metrics.decisions import cross_fitted, fit_task
+    from edgetext.metrics.report import metric_key, overall
+
+    begin, task = time.perf_counter(), job.split.task
+    job.progress.step("baseline", 0, 1)
+    rows = job.split.train
+    model = fit_baseline(task, [row.text for row in rows], [row.labels for row in rows])
+    metrics = {}
+    for part, rows in job.held_out.items():
+        logits, truth = model.logits([row.text for row in rows]), task.encode([row.labels for row in rows])
+        if part == "validation":
+            fitted, answers = fit_task(task, logits, truth), cross_fitted(task, logits, truth, job.recipe.seed)
+        else:
+            answers = fitted.answers(fitted.probabilities(logits))
+        metrics[part] = {"rows": len(rows), **overall(task, answers, truth)}
+    seconds = round(time.perf_counter() - begin, 1)
+    job.progress.step("baseline", 1, 1)
+    figure = metrics["validation"][metric_key(task)]
+    job.progress.note(f"{NAME}, fitted in {seconds:g} s: {task.metric} {figure:.4f} on the validation rows")
+    return {"name": NAME, "rows": model.rows, "metrics": metrics, "seconds": seconds}
+
+
+def _save(folder: Path, trained: _Trained, job: _Job) -> None:
+    trained.trainer.model.save_pretrained(folder, safe_serialization=True)
+    tokenizer = job.tokenizer
+    tokenizer.backend_tokenizer.no_truncation()  # who loads it decides; training's last batch must not
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.model_max_length = job.recipe.max_length
+    tokenizer.save_pretrained(folder)
+    open_to_all(folder)
+    write_training(folder, training_record(job.base, job.recipe, trained.task, trained.trainer, trained.results))
+    write_split(folder, job.split.record)
 
 
 def _lacking(split: Split) -> tuple[str, ...]:
     """Names the labels that a held-out part lacks."""
     notes = []
     for part, rows in (("validation", split.validation), ("test", split.test)):
-        there = {example.label for example in rows}
+        there = {label for example in rows for label in example.labels}
         lacking = [repr(label) for label in split.labels if label not in there]
         if rows and lacking:
             more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
@@ -141,17 +259,3 @@ def _notes(recipe: Recipe, arguments: TrainArguments, rows: int) -> tuple[str, .
             f"training in bfloat16, which this {device().upper()} computes in hardware (--no-bf16 turns it off)",
         )
     return (plan,)
-
-
-def _evaluate(trainer: Any, rows: Any, labels: Sequence[str]) -> dict[str, Any]:
-    found = trainer.predict(rows)
-    return full_report(found.predictions.tolist(), found.label_ids.tolist(), labels)
-
-
-def _save(folder: Path, model: Any, tokenizer: Any, recipe: Recipe) -> None:
-    model.save_pretrained(folder, safe_serialization=True)
-    tokenizer.backend_tokenizer.no_truncation()  # who loads it decides; training's last batch must not
-    tokenizer.backend_tokenizer.no_padding()
-    tokenizer.model_max_length = recipe.max_length
-    tokenizer.save_pretrained(folder)
-    open_to_all(folder)

@@ -6,17 +6,26 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetext import __version__
+from edgetext.metrics.report import metric_key
 from edgetext.train.base import BaseModel
 from edgetext.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from edgetext.task import Task
 
 LIBRARIES = ("accelerate", "datasets", "evaluate", "scikit-learn", "tokenizers", "torch", "transformers")
 
 
+def versions() -> dict[str, str]:
+    """Names the libraries that training uses, and which versions of them are installed."""
+    return {name: version(name) for name in LIBRARIES}
+
+
 def loss_history(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Gives step, epoch, loss and learning rate, about ten times an epoch."""
+    """Picks step, epoch, loss and learning rate from the Trainer's log, about ten times an epoch."""
     return [
         {
             "step": entry["step"],
@@ -29,31 +38,35 @@ def loss_history(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def epoch_history(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Gives step, epoch, and loss, accuracy and macro F1 on the validation rows, once an epoch."""
+def epoch_history(log: Sequence[Mapping[str, Any]], task: Task) -> list[dict[str, Any]]:
+    """Picks step, epoch, and loss, the task's metric and macro F1 on the validation rows, once an epoch."""
+    key = metric_key(task)
     return [
         {
             "step": entry["step"],
             "epoch": round(entry["epoch"]),
             "loss": _finite(entry["eval_loss"]),
-            "accuracy": entry["eval_accuracy"],
+            key: entry[f"eval_{key}"],
             "macro_f1": entry["eval_macro_f1"],
         }
         for entry in log
-        if "eval_accuracy" in entry
+        if f"eval_{key}" in entry
     ]
 
 
-def training_record(base: BaseModel, recipe: Recipe, trainer: Any, results: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives the content of ``training.json``.
+def training_record(
+    base: BaseModel, recipe: Recipe, task: Task, trainer: Any, results: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Puts together the content of ``training.json``.
 
     Args:
         base: The model that was fine-tuned.
         recipe: How it was trained.
+        task: What it decides, fitted.
         trainer: The Trainer, when it is done.
-        results: More fields: ``metrics``, ``rows``, ``notes``, ``seconds``, ``device``.
+        results: More fields: ``metrics``, ``calibration``, ``baseline``, ``rows``, ``seconds``...
     """
-    epochs = epoch_history(trainer.state.log_history)
+    epochs = epoch_history(trainer.state.log_history, task)
     best = trainer.state.best_global_step
     return {
         "base_model": base.name,
@@ -63,9 +76,11 @@ def training_record(base: BaseModel, recipe: Recipe, trainer: Any, results: Mapp
         "max_length": recipe.max_length,
         "arguments": asdict(recipe),
         "best_epoch": next((epoch["epoch"] for epoch in epochs if epoch["step"] == best), None),
+        "temperature": task.temperature,
+        "thresholds": list(getattr(task, "thresholds", ())),
         **results,
         "history": {"train": loss_history(trainer.state.log_history), "validation": epochs},
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": versions(),
         "created_with": f"edgetext {__version__}",
     }
 

@@ -1,108 +1,330 @@
-"""Sets ``transformers.Trainer`` up by a recipe."""
+"""transformers' Trainer, set up by a recipe, with what it lacks: slower lower layers, two passes that must agree.
+
+Import it where training begins: it takes torch and transformers.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgetext.errors import needs_extra
-from edgetext.metrics.report import load_metric, overall
+import numpy as np
+
+from edgetext.errors import InputError, first_line, needs_extra
+from edgetext.metrics.decisions import best_threshold, of_the_truth
+from edgetext.metrics.report import load_metric, metric_key, overall
 from edgetext.progress import Progress
-from edgetext.train.hardware import device
-from edgetext.train.recipe import Recipe
+from edgetext.task import Answers, FloatArray, MultiLabel, Task
+from edgetext.train.recipe import Recipe, device
+
+with needs_extra("train"):
+    import torch
+    from transformers import (
+        DataCollatorWithPadding,
+        EarlyStoppingCallback,
+        PrinterCallback,
+        Trainer,
+        TrainerCallback,
+        TrainingArguments,
+    )
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 LOGS_PER_EPOCH = 10
 EVALUATION_BATCH = 64
+_TIE = 1e-6  # less than one answer of all those that a validation part may have
+_LAYER = re.compile(r"\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the Trainer learns from and chooses the best epoch by, as ``encode`` gives them."""
+
+    train: Dataset
+    validation: Dataset
 
 
 def make_trainer(
-    model: Any,
-    tokenizer: Any,
-    train: Dataset,
-    validation: Dataset,
-    recipe: Recipe,
-    labels: Sequence[str],
-    folder: Path,
-    progress: Progress,
-) -> Any:
-    """Gives a Trainer that evaluates and saves after each epoch and ends with the best one.
+    model: Any, tokenizer: Any, rows: Rows, task: Task, recipe: Recipe, folder: Path, progress: Progress
+) -> FineTuner:
+    """Makes a Trainer that evaluates and saves after each epoch and ends with the best one.
 
     Args:
         model: The classifier.
         tokenizer: Its tokenizer, which pads each batch to its longest text.
-        train: Rows to learn from, as ``encode`` gives them.
-        validation: Rows that choose the best epoch.
+        rows: To learn from, and to choose the best epoch by.
+        task: What is learned.
         recipe: How to train.
-        labels: The labels, by class index.
-        folder: Where it may keep the epochs' weights; the caller removes it.
+        folder: Where it may keep the epochs; the caller removes it.
         progress: Told of every step.
+
+    Raises:
+        InputError: An option of ``TrainingArguments`` has a value that transformers refuses.
     """
-    with needs_extra("train"):
-        from transformers import DataCollatorWithPadding, PrinterCallback, Trainer
-
-        from edgetext.train.bridge import ProgressBridge
-        from edgetext.train.divergence import StopAtNoNumber, all_numbers, broken_down
-
-    for metric in ("accuracy", "f1", "precision", "recall"):
+    for metric in ("f1", "precision", "recall"):
         load_metric(metric)  # what is wrong with it shows now, and not after the training
 
-    def compute_metrics(evaluated: Any) -> dict[str, float | None]:
-        return overall(evaluated.predictions.tolist(), evaluated.label_ids.tolist(), labels)
-
-    def best_class(logits: Any, _labels: Any) -> Any:
-        """Gives the class indices: all that the metrics need, and far smaller than the logits of many rows."""
+    def checked(logits: Any, _labels: Any) -> Any:
         scores = logits[0] if isinstance(logits, tuple) else logits
-        if not all_numbers(scores):  # the best class of NaNs is the first one
+        if not bool(torch.isfinite(scores).all()):  # the best class of NaNs is the first one
             raise broken_down(recipe, "its answers for held-out rows are no numbers")
-        return scores.argmax(dim=-1)
+        return scores.float()
 
-    trainer = Trainer(
+    set_prior(model, rows.train, task)
+    trainer = FineTuner(
         model=model,
-        args=_training_arguments(recipe, len(train), folder),
+        args=training_arguments(recipe, len(rows.train), folder),
         data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=train,
-        eval_dataset=validation,
+        train_dataset=rows.train,
+        eval_dataset=rows.validation,
         processing_class=tokenizer,
-        compute_metrics=compute_metrics,
-        preprocess_logits_for_metrics=best_class,
-        callbacks=[StopAtNoNumber(recipe), ProgressBridge(progress)],
+        compute_metrics=lambda found: epoch_figures(task, found.predictions, found.label_ids),
+        preprocess_logits_for_metrics=checked,
+        callbacks=[
+            StopAtNoNumber(recipe),
+            ProgressBridge(progress, task),
+            EarlyStoppingCallback(recipe.patience),
+        ],
+    )
+    trainer.recipe, trainer.one_label = recipe, task.one_label
+    trainer.model_accepts_loss_kwargs = (
+        False  # a model that counts rows itself would count those of two passes once
     )
     trainer.remove_callback(PrinterCallback)  # it prints every log line to standard output
     return trainer
 
 
-def _training_arguments(recipe: Recipe, rows: int, folder: Path) -> Any:
-    with needs_extra("train"):
-        from transformers import TrainingArguments
+class FineTuner(Trainer):  # type: ignore[misc]  # transformers is not followed by mypy
+    """The Trainer; ``recipe`` and ``one_label`` are set before it trains."""
+
+    recipe: Recipe
+    one_label: bool
+    optimizer: Any
+
+    def create_optimizer(self) -> Any:
+        """Makes the optimizer, whose learning rate falls with a layer's distance from the head."""
+        if self.optimizer is None and self.recipe.layer_decay != 1:
+            optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            if not {"params", "model", "optimizer_dict"} & settings.keys():  # these make groups of their own
+                self.optimizer = optimizer(self._groups(), **settings)
+        return super().create_optimizer()
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Computes the loss; in training with a weight for consistency, of two passes that must agree (R-Drop).
+
+        Source: X. Liang et al., "R-Drop: Regularized Dropout for Neural Networks", NeurIPS 2021.
+        """
+        if not (model.training and self.recipe.consistency):
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        twice = {name: torch.cat([values, values]) for name, values in inputs.items()}
+        loss, outputs = super().compute_loss(model, twice, True, num_items_in_batch)
+        loss = loss + self.recipe.consistency * disagreement(outputs["logits"], one_label=self.one_label)
+        return (loss, outputs) if return_outputs else loss
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Groups the weights by learning rate and weight decay."""
+        decaying = set(self.get_decay_parameter_names(self.model))
+        depths = layer_depths(self.model)
+        groups = defaultdict(list)
+        for name, weight in self.model.named_parameters():
+            if weight.requires_grad:
+                groups[depths[name], name in decaying].append(weight)
+        return [
+            {
+                "params": weights,
+                "lr": self.args.learning_rate * self.recipe.layer_decay**depth,
+                "weight_decay": self.args.weight_decay if decays else 0.0,
+            }
+            for (depth, decays), weights in groups.items()
+        ]
+
+
+def layer_depths(model: Any) -> dict[str, int]:
+    """Counts for each weight the layers between it and the head: 0 for what stands above all layers.
+
+    The number of a layer is the first one in a weight's name, whatever the architecture calls its layers. What has
+    no number lies below all layers if it comes before them (embeddings), else above (a pooler, the head).
+    """
+    body = f"{model.base_model_prefix}."
+    names = [name for name, _ in model.named_parameters()]
+    layers = {name: int(match[1]) for name in names if name.startswith(body) and (match := _LAYER.search(name))}
+    top = max(layers.values(), default=-1) + 1
+    first = next((place for place, name in enumerate(names) if name in layers), 0)
+    below = {name for name in names[:first] if name.startswith(body)}
+    return {name: top + 1 if name in below else top - layers.get(name, top) for name in names}
+
+
+def disagreement(logits: Any, *, one_label: bool) -> Any:
+    """Computes how far a batch's first half is from its second: the symmetric Kullback-Leibler divergence.
+
+    Args:
+        logits: Shape (2 * texts, labels).
+        one_label: Softmax, or a sigmoid each.
+    """
+    halves = logits.float().chunk(2)
+    if one_label:
+        first, second = (half.log_softmax(-1) for half in halves)
+    else:
+        both = (torch.stack([half, -half]) for half in halves)
+        first, second = (torch.nn.functional.logsigmoid(half) for half in both)
+    distance = ((first.exp() - second.exp()) * (first - second)).sum()
+    return distance / (4 * halves[0].shape[0] * (1 if one_label else halves[0].shape[1]))
+
+
+def set_prior(model: Any, rows: Dataset, task: Task) -> None:
+    """Begins with the share of rows that bear each label, for several labels a text.
+
+    Else the first thing that all layers learn is that labels are rare, and the model answers alike to every text:
+    with NLU++ (40 labels) it never left that state. T.-Y. Lin et al., "Focal Loss for Dense Object Detection",
+    ICCV 2017, section 3.3.
+    """
+    bias = next((value for name, value in reversed(list(model.named_parameters())) if name.endswith("bias")), None)
+    if task.one_label or bias is None or bias.shape != (len(task.labels),):
+        return
+    share = np.clip(np.mean(rows["labels"][:], axis=0), 1e-3, 1 - 1e-3)
+    with torch.no_grad():
+        bias.copy_(torch.tensor(np.log(share / (1 - share)), dtype=bias.dtype))
+
+
+def epoch_figures(task: Task, logits: FloatArray, targets: Any) -> dict[str, float | None]:
+    """Judges an epoch; with several labels a text, at the one threshold that suits it best.
+
+    At a half each the first epochs would give no label at all, and be told apart by nothing. ``rank`` orders
+    epochs: by the task's metric, and where that is equal by how likely the right answers were.
+    """
+    truth = truth_of(task, targets)
+    probabilities = task.probabilities(np.asarray(logits, np.float32))
+    answers = task.answers(probabilities)
+    if isinstance(task, MultiLabel):
+        answers = probabilities >= best_threshold(probabilities.ravel(), truth.ravel() > 0)
+    figures = overall(task, answers, truth)
+    loss = -float(np.log(np.clip(of_the_truth(probabilities, truth), 1e-7, None)).mean())
+    return {**figures, "rank": (figures[metric_key(task)] or 0.0) - _TIE * loss}
+
+
+def truth_of(task: Task, targets: Any) -> Answers:
+    """Makes of the loss's targets what ``Task`` calls the truth."""
+    return np.asarray(targets, np.int64) if task.one_label else np.asarray(targets) > 0
+
+
+def training_arguments(recipe: Recipe, rows: int, folder: Path) -> Any:
+    """Says to transformers what the recipe says.
+
+    Raises:
+        InputError: It refuses an option.
+    """
     on_cpu = device() == "cpu"
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=recipe.epochs,
-        learning_rate=recipe.learning_rate,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=EVALUATION_BATCH,
-        warmup_ratio=recipe.warmup_ratio,
-        lr_scheduler_type=recipe.scheduler,
-        weight_decay=recipe.weight_decay,
-        seed=recipe.seed,
-        bf16=recipe.bf16,
-        group_by_length=True,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=1,
-        save_only_model=True,
-        load_best_model_at_end=True,
-        metric_for_best_model="accuracy",
-        logging_strategy="steps",
-        logging_steps=max(1, math.ceil(rows / recipe.batch_size) // LOGS_PER_EPOCH),
-        logging_nan_inf_filter=False,  # it would put an earlier loss in the place of one that is no number
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=on_cpu,
-        dataloader_pin_memory=not on_cpu,
+    piece = math.ceil(recipe.batch_size / recipe.accumulation)
+    ours: dict[str, Any] = {
+        "output_dir": str(folder),
+        "num_train_epochs": recipe.epochs,
+        "learning_rate": recipe.learning_rate,
+        "per_device_train_batch_size": piece,
+        "per_device_eval_batch_size": EVALUATION_BATCH,
+        "gradient_accumulation_steps": math.ceil(recipe.batch_size / piece),
+        "warmup_ratio": recipe.warmup_ratio,
+        "lr_scheduler_type": recipe.scheduler,
+        "weight_decay": recipe.weight_decay,
+        "label_smoothing_factor": recipe.label_smoothing,
+        "seed": recipe.seed,
+        "bf16": recipe.bf16,
+        "fp16": recipe.fp16,
+        "group_by_length": True,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "save_total_limit": 1,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "rank",
+        "greater_is_better": True,
+        "restore_callback_states_from_checkpoint": True,  # the patience that is left
+        "logging_strategy": "steps",
+        "logging_steps": max(1, math.ceil(rows / recipe.batch_size) // LOGS_PER_EPOCH),
+        "logging_nan_inf_filter": False,  # it would put an earlier loss in the place of one that is no number
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": not on_cpu,
+    }
+    try:
+        return TrainingArguments(**{**ours, **recipe.options})
+    except (ValueError, TypeError, ImportError) as error:
+        raise InputError(f"transformers refuses the options of --set: {first_line(error)}") from error
+
+
+class ProgressBridge(TrainerCallback):  # type: ignore[misc]  # transformers is not followed by mypy
+    """Hands what the Trainer does on: steps as steps, and the figure after each epoch as a note.
+
+    Args:
+        progress: What is told.
+        task: Whose metric is told.
+    """
+
+    def __init__(self, progress: Progress, task: Task) -> None:
+        self._progress = progress
+        self._metric, self._key = task.metric, f"eval_{metric_key(task)}"
+        self._evaluated = 0
+
+    def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Says how many steps there will be."""
+        self._progress.step("train", state.global_step, state.max_steps)
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Says that a step is done."""
+        self._progress.step("train", state.global_step, state.max_steps)
+
+    def on_prediction_step(
+        self, _args: Any, _state: Any, _control: Any, eval_dataloader: Any = None, **_: Any
+    ) -> None:
+        """Says that a batch of held-out rows is done."""
+        self._evaluated += 1
+        self._progress.step("validate", self._evaluated, len(eval_dataloader))
+
+    def on_evaluate(self, args: Any, state: Any, _control: Any, metrics: Any = None, **_: Any) -> None:
+        """Says how good the model is by now."""
+        self._evaluated = 0
+        found = metrics or {}
+        self._progress.note(
+            f"epoch {round(state.epoch)} of {round(args.num_train_epochs)}: "
+            f"{self._metric} {found[self._key]:.4f} on the validation rows"
+        )
+
+    def on_predict(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
+        """Begins to count anew."""
+        self._evaluated = 0
+
+
+class StopAtNoNumber(TrainerCallback):  # type: ignore[misc]  # transformers is not followed by mypy
+    """Ends training at the first loss that is no number.
+
+    Args:
+        recipe: What it was trained with.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        """Looks at the loss, about ten times an epoch, and at that on the validation rows.
+
+        Raises:
+            InputError: It is no number.
+        """
+        for name in ("loss", "eval_loss"):
+            if not math.isfinite((logs or {}).get(name, 0.0)):
+                raise broken_down(self._recipe, f"the loss was no number any more at step {state.global_step}")
+
+
+def broken_down(recipe: Recipe, what: str) -> InputError:
+    """Makes the error that says what happened, and what to change."""
+    also = ", or --no-bf16" if recipe.bf16 else ""
+    return InputError(
+        f"the training broke down: {what}; nothing was saved. Give a lower --learning-rate than "
+        f"{recipe.learning_rate:g} (such as {min(recipe.learning_rate / 10, 5e-5):g}){also}"
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgetext.measure.runner import Labels
-from edgetext.task import TASKS, FloatArray, Task, Text
+from edgetext.task import TASKS, FloatArray, Task, Text, parts_of
 
 BATCHES = "in the order given, padded to the longest text of the batch"
 PIPELINE_BATCHES = "by the pipeline's batch_size, in the order given"
@@ -83,7 +83,7 @@ class PipelineCalls:
 
     def tokenize(self, text: Text) -> Any:
         """Tokenizes one text, as the pipeline does."""
-        return self._pipeline.tokenizer(*_parts(text), return_tensors="pt", **self._cut)
+        return self._pipeline.tokenizer(*parts_of(text), return_tensors="pt", **self._cut)
 
     def close(self) -> None:
         """Does nothing: the process ends."""
@@ -95,10 +95,6 @@ class PipelineCalls:
         for entry in answer:
             logits[0, self._task.index[entry["label"]]] = entry["score"]
         return labels_of(self._task, logits)[0]
-
-
-def _parts(text: Text) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else text
 
 
 def _given(text: Text) -> str | dict[str, str]:

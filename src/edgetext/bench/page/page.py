@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +9,8 @@ from edgetext.bench.cells import figures, headings
 from edgetext.bench.facts import cautions, how, machines, said
 from edgetext.bench.page.plots import frontier, latencies
 from edgetext.bench.results import MEASURED, Results, Row
-from edgetext.errors import needs_extra
 from edgetext.files import write_atomically
-
-with needs_extra("bench"):
-    from jinja2 import Environment, StrictUndefined, Template
-    from markupsafe import Markup
+from edgetext.page.render import render
 
 PAGE_FILE = "report.html"
 _PACKAGE = "edgetext.bench.page"
@@ -34,29 +28,22 @@ def html(results: Results) -> str:
     Args:
         results: What was measured, or read from a file.
     """
-    here, metric = files(_PACKAGE), results.data.decides.metric
+    metric = results.data.decides.metric
     numbered = list(enumerate(results.rows, start=1))
     measured = [(number, row) for number, row in numbered if row.status == MEASURED]
-    return _template().render(
-        data=results.data,
-        style=Markup((here / "style.css").read_text("utf-8")),
-        script=Markup((here / "cost.js").read_text("utf-8")),
-        columns=headings(results),
-        rows=[_row(results, number, row) for number, row in numbered],
-        warnings=cautions(results),
-        latencies=latencies(measured),
-        frontier=frontier(measured, metric),
-        metric=metric,
-        costs=[_cost(number, row) for number, row in measured if row.throughput_per_s],
-        how=list(how(results)),
-        machines=machines(results),
-    )
-
-
-@cache
-def _template() -> Template:
-    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return surroundings.from_string((files(_PACKAGE) / _TEMPLATE).read_text("utf-8"))
+    values = {
+        "data": results.data,
+        "columns": headings(results),
+        "rows": [_row(results, number, row) for number, row in numbered],
+        "warnings": cautions(results),
+        "latencies": latencies(measured),
+        "frontier": frontier(measured, metric),
+        "metric": metric,
+        "costs": [_cost(number, row) for number, row in measured if row.throughput_per_s],
+        "how": list(how(results)),
+        "machines": machines(results),
+    }
+    return render(_PACKAGE, _TEMPLATE, values, extra="bench", verbatim={"script": "cost.js"})
 
 
 def _row(results: Results, number: int, row: Row) -> dict[str, Any]:

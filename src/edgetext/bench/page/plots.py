@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgetext.bench.page.axis import Axis, log_axis, percent_axis
 from edgetext.bench.results import Latency, Proportion, Row
+from edgetext.page.axis import Axis, log_axis, percent_axis
 
 _WIDTH = 880.0
 _LEFT = 220.0  # the names stand before it

@@ -18,6 +18,7 @@ from edgetext.checkpoint import open_checkpoint
 from edgetext.errors import MissingExtraError
 from edgetext.measure.process import thread_environment
 from edgetext.measure.runner import CannotMeasureError, Runner, answers, load_runner
+from edgetext.metrics.report import metric_key
 from edgetext.task import Text
 
 _BATCH = 32
@@ -31,7 +32,7 @@ class Loaded:
         runner: The program.
         texts: The held-out texts.
         batch: Texts in a batch.
-        metric: The task's, such as ``accuracy``.
+        metric: The task's, as reports key it: ``accuracy``.
         score: How good its answers are in it, with the 95 % interval.
     """
 
@@ -71,5 +72,5 @@ def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
     data = describe_data(held_out, task_of(plan.spec), plan.name)
     texts = tuple(example.text for example in held_out.examples)
     given = data.answers(answers(runner, texts, plan.answers_in_batches))
-    yield Loaded(runner, texts, _BATCH, data.decides.metric, score(given, data))
+    yield Loaded(runner, texts, _BATCH, metric_key(data.decides), score(given, data))
     runner.close()

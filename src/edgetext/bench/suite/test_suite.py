@@ -7,7 +7,6 @@ from dataclasses import asdict
 from itertools import cycle
 from typing import Any
 
-from edgetext.bench.results import word
 from edgetext.bench.suite.conftest import Loaded
 from edgetext.task import Text
 
@@ -36,6 +35,6 @@ def _describe(benchmark: Any, loaded: Loaded, texts: int) -> None:
     found = asdict(loaded.score)
     benchmark.extra_info.update(
         texts=texts,
-        **{word(loaded.metric): {name: found[name] for name in ("value", "low", "high")}},
+        **{loaded.metric: {name: found[name] for name in ("value", "low", "high")}},
         **{name: value for name, value in loaded.runner.about().items() if isinstance(value, str | int | float)},
     )

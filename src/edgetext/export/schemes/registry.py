@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edgetext.errors import InputError
 from edgetext.export.quiet import quiet
+
+if TYPE_CHECKING:
+    from edgetext.task import Text
 
 
 class SchemeNotApplicableError(InputError):
@@ -36,7 +39,7 @@ class SchemeInput:
     folder: Path
     model_type: str
     max_length: int
-    calibration: Sequence[str] = ()
+    calibration: Sequence[Text] = ()
     keep: frozenset[str] = frozenset()
 
     @property

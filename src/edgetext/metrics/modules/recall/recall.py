@@ -8,17 +8,20 @@ from sklearn.metrics import recall_score
 
 DESCRIPTION = "Of the texts that a label is right for, the share that were given it."
 INPUTS = (
-    "predictions: the class indices that the model gave; references: those that are right; labels: the classes to "
-    "look at; average: 'macro' (every class counts the same), 'weighted' (by its texts), 'micro' (every text the "
-    "same), or None for a figure a class. A class without texts counts as 0."
+    "predictions: the class indices that the model gave; references: those that are right; with the configuration "
+    "multilabel both are 0 or 1 for each class; labels: the classes to look at; average: 'macro' (every class "
+    "counts the same), 'weighted' (by its texts), 'micro' (every text the same), or None for a figure a class. A "
+    "class without texts counts as 0."
 )
 
 
 class Recall(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
-    """Recall of class indices."""
+    """Recall of class indices, or of several labels a text."""
 
     def _info(self) -> evaluate.MetricInfo:
-        indices = datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")})
+        values = datasets.Value("int64")
+        of_a_text = datasets.Sequence(values) if self.config_name == "multilabel" else values
+        indices = datasets.Features({"predictions": of_a_text, "references": of_a_text})
         return evaluate.MetricInfo(
             description=DESCRIPTION, citation="", inputs_description=INPUTS, features=indices
         )

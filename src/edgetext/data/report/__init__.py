@@ -1,0 +1,1 @@
+"""What is in labelled text, and what is wrong with it, before anything is trained: ``edgetext data``."""

@@ -1,0 +1,1 @@
+"""Model + labelled rows -> what it gets wrong: confusions, surest mistakes, weak labels, likely label errors."""

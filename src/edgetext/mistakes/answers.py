@@ -1,0 +1,187 @@
+"""What a model answers on labelled rows: a checkpoint by torch, a bundle by ``Predictor``, which needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgetext.checkpoint import Checkpoint, SplitRecord, open_checkpoint
+from edgetext.data.evaluation import EVERY_ROW, EvaluationRows, check_labels, evaluation_rows
+from edgetext.errors import InputError, needs_extra
+from edgetext.foreign.clean_room import clean_room
+from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer, tokenize
+from edgetext.progress import Progress
+from edgetext.runtime.folder import has_onnx_layout
+from edgetext.runtime.hub import is_hub_name
+from edgetext.runtime.manifest import MANIFEST_FILE
+from edgetext.runtime.predictor import Predictor
+from edgetext.task import FloatArray, Task, Text, parts_of
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+_NOTES = {
+    TEST: "The test rows, by which nothing was chosen",
+    VALIDATION: "The validation rows, by which the best epoch was chosen: the figures are a little flattered",
+    TRAIN: "The rows that it was trained on: the figures are flattered, and say little of new texts",
+}
+_BATCH = 32  # texts in a forward pass
+_CHUNK = 256  # texts between two steps of the progress
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whose answers are looked at, and on which rows.
+
+    Attributes:
+        model: The folder of a checkpoint or a bundle, or a bundle's name on the Hub.
+        data: Labelled rows; by default those that the checkpoint's split names.
+        part: ``train``, ``validation`` or ``test`` of that split; by default test, or else validation.
+        checkpoint: For a bundle: what it was made of, whose split says which rows were held out.
+        variant: For a bundle: which of its models answers; its default one where ``None``.
+        text_column: The column with the text, if ``data`` has an unusual name for it.
+        label_column: The column with the label, likewise.
+    """
+
+    model: str
+    data: str | None = None
+    part: str | None = None
+    checkpoint: Path | None = None
+    variant: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Labelled rows with a model's answers.
+
+    Attributes:
+        model: What to call it.
+        kind: ``checkpoint``, or ``bundle`` and the variant.
+        rows: The rows.
+        note: Where they come from and what that means, as a sentence.
+        task: What the model decides.
+        probabilities: Float32, shape (rows, labels).
+        training: What ``training.json`` says; empty where nobody knows.
+    """
+
+    model: str
+    kind: str
+    rows: EvaluationRows
+    note: str
+    task: Task
+    probabilities: FloatArray
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+def answer(question: Question, progress: Progress) -> Answered:
+    """Reads the rows and asks the model.
+
+    Raises:
+        InputError: The model cannot be opened, there are no rows to ask it about, or it does not know one of their
+            labels.
+        MissingExtraError: It is a checkpoint, and the ``train`` extra is not installed.
+    """
+    if not is_hub_name(question.model) and not Path(question.model).is_dir():
+        raise InputError(f"{question.model} is not a folder: give a checkpoint or a bundle")
+    if _is_bundle(question.model):
+        return _of_bundle(question, progress)
+    return _of_checkpoint(question, progress)
+
+
+def _is_bundle(model: str) -> bool:
+    """Tells by what lies in the folder; where a plain one has torch's weights and ONNX, it is a checkpoint."""
+    if is_hub_name(model):
+        return True
+    folder = Path(model)
+    return (folder / MANIFEST_FILE).is_file() or (has_onnx_layout(folder) and not any(folder.glob("*.safetensors")))
+
+
+def _of_checkpoint(question: Question, progress: Progress) -> Answered:
+    for option, given in (("--checkpoint", question.checkpoint), ("--variant", question.variant)):
+        if given is not None:
+            raise InputError(f"{question.model} is a checkpoint, and {option} goes with a bundle: leave it out")
+    checkpoint = open_checkpoint(Path(question.model))
+    task = checkpoint.task
+    rows, note = _rows(question, checkpoint.split, task)
+    logits = _torch_logits(checkpoint, [example.text for example in rows.examples], progress)
+    return Answered(question.model, "checkpoint", rows, note, task, task.probabilities(logits), checkpoint.training)
+
+
+def _of_bundle(question: Question, progress: Progress) -> Answered:
+    # What a text gets must not depend on its company: an app that asks about it alone gets this answer, too.
+    with Predictor(question.model, variant=question.variant, profile="throughput", deterministic=True) as model:
+        manifest = model.manifest
+        task = model.task
+        parent = open_checkpoint(question.checkpoint) if question.checkpoint else None
+        rows, note = _rows(question, parent.split if parent else None, task)
+        if parent is None and rows.fingerprint in _sources(manifest.provenance):
+            note += "; the bundle was made of this very file, so that rows it was trained on may be among them: "
+            note += "--checkpoint CHECKPOINT takes the held-out ones alone"
+        texts = [example.text for example in rows.examples]
+        found = []
+        for start in range(0, len(texts), _CHUNK):
+            progress.step("answers", start, len(texts))
+            found.append(model.predict_proba(texts[start : start + _CHUNK]))
+        progress.step("answers", len(texts), len(texts))
+        kind = f"bundle, {model.variant.name}"
+    training = parent.training if parent else {}
+    return Answered(question.model, kind, rows, note, task, np.concatenate(found), training)
+
+
+def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[EvaluationRows, str]:
+    """Gives the rows, and where they come from."""
+    parts = (question.part,) if question.part else (TEST, VALIDATION)
+    if question.data is None and not (split and any(part in split.parts for part in parts)):
+        found = f"names no {' or '.join(parts)} rows" if split else "does not say which rows were held out"
+        raise InputError(
+            f"{question.checkpoint or question.model} {found}: give labelled rows that it was not trained on, as "
+            "DATA" + ("" if split else ", or for a bundle the --checkpoint that it was made of")
+        )
+    rows = evaluation_rows(
+        split, parts, question.data, text_column=question.text_column, label_column=question.label_column
+    )
+    if question.part not in (None, rows.part):
+        raise InputError(
+            f"{question.data} is not the file that the {question.part} rows are from: leave --part out"
+        )
+    check_labels(rows.examples, task.labels, question.model, one_label=task.one_label)
+    if rows.part != EVERY_ROW:
+        return rows, _NOTES[rows.part]
+    why = "the model was not split from it" if split else "nobody says which ones the model was trained on"
+    return rows, "; ".join((f"All rows of the file: {why}", *rows.notes))
+
+
+def _sources(provenance: Mapping[str, Any]) -> set[str]:
+    """Gives the fingerprints of the files that a bundle's model was trained on or chosen by."""
+    told = provenance.get("data")
+    sources = told if isinstance(told, list) else []
+    return {str(source.get("fingerprint")) for source in sources if isinstance(source, Mapping)}
+
+
+def _torch_logits(checkpoint: Checkpoint, texts: Sequence[Text], progress: Progress) -> FloatArray:
+    """Gives the checkpoint's logits, float32 of shape (texts, labels), on a GPU where torch has one."""
+    with needs_extra("train"):
+        import torch
+    with clean_room(checkpoint.path) as room:
+        source = Source(str(checkpoint.path), str(room))
+        tokenizer = load_tokenizer(source, extra="train")
+        model = load_classifier(source, extra="train").eval()
+    check_numbers(source.name, model.named_parameters())
+    check_embeddings(source.name, tokenizer, model)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
+    order = sorted(range(len(texts)), key=lambda place: sum(map(len, parts_of(texts[place]))))  # little padding
+    logits = np.empty((len(texts), len(checkpoint.labels)), np.float32)
+    for start in range(0, len(texts), _BATCH):
+        progress.step("answers", start, len(texts))
+        places = order[start : start + _BATCH]
+        asked = [texts[place] for place in places]
+        inputs = tokenize(tokenizer, asked, checkpoint.max_length, padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            logits[places] = model(**inputs.to(device)).logits.float().cpu().numpy()
+    progress.step("answers", len(texts), len(texts))
+    return logits
