@@ -77,6 +77,14 @@ def tiny_several(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return make_several(tiny_bundle, tmp_path_factory.mktemp("several") / "bundle")
 
 
+@pytest.fixture(scope="session")
+def tiny_pairs(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle like ``tiny_bundle``, of a model of pairs, that knows from which confidence it is sure."""
+    from tiny_onnx import make_of_pairs
+
+    return make_of_pairs(tiny_bundle, tmp_path_factory.mktemp("pairs") / "bundle")
+
+
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
     """Gives a function that notes how many of something were tried, for the summary."""

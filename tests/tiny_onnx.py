@@ -18,6 +18,7 @@ from edgetext.task import MultiLabel
 LABELS = ("food", "not_food", "unclear")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 THRESHOLDS = (0.43, 0.55, 0.565)  # between the probabilities of its texts
+SURE_FROM = 0.42
 MAX_LENGTH = 32
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -44,6 +45,15 @@ def make_several(bundle: Path, folder: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     manifest = open_bundle(folder).manifest
     write_manifest(folder, replace(manifest, task=MultiLabel.name, thresholds=THRESHOLDS, files={}))
+    return folder
+
+
+def make_of_pairs(bundle: Path, folder: Path) -> Path:
+    """Makes a copy of a tiny bundle that was trained on pairs, by what it says, and has a least confidence."""
+    shutil.copytree(bundle, folder)
+    manifest = open_bundle(folder).manifest
+    columns = {"text_column": "premise", "text_pair_column": "hypothesis"}
+    write_manifest(folder, replace(manifest, **columns, min_confidence=SURE_FROM))
     return folder
 
 
