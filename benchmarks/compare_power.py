@@ -39,11 +39,11 @@ PROGRAMS = ("first", "slower", "same")
 
 def measure(bundle: Path, rows: HeldOut, works: Sequence[int], settings: BenchSettings) -> list[Results]:
     """Measures programs in the same rounds, and gives the results of each."""
-    labels = open_bundle(bundle).manifest.labels
+    task = open_bundle(bundle).manifest.decides
     backend = Backend("repeated", "repeated:load", BUNDLE, (), "cpu", 1)
     specs = [{"bundle": str(bundle.resolve()), "times": times, "threads": settings.threads} for times in works]
     plans = [RowPlan(backend, "default", spec, whose=whose) for spec, whose in zip(specs, PROGRAMS, strict=False)]
-    whole = measure_plans(plans, rows, describe_data(rows, labels, str(bundle)), settings)
+    whole = measure_plans(plans, rows, describe_data(rows, task, str(bundle)), settings)
     return [replace(whole, rows=(row,)) for row in whole.rows]
 
 

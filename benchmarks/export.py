@@ -24,6 +24,7 @@ from statistics import median
 from typing import Any
 
 from edgetext.bench.accuracy import accuracy, right_answers
+from edgetext.bench.backends._shared import task_values
 from edgetext.bench.heldout import HeldOut, find_held_out
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
@@ -77,7 +78,7 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
     manifest = latency.manifest
     direct = {
         "tokenizer": str(latency.file("tokenizer.json")),
-        "labels": list(manifest.labels),
+        "task": task_values(manifest.decides),
         "max_length": manifest.max_length,
         "threads": threads,
     }
@@ -110,7 +111,7 @@ def measure(found: Sequence[Program], rows: HeldOut, rounds: int, threads: int) 
         workers = [stack.enter_context(Worker(one.runner, one.spec, threads=threads)) for one in found]
         for program, worker in zip(found, workers, strict=True):
             worker.start(texts[0])
-            program.labels = worker.predict(texts, 1)
+            program.labels = [label for (label,) in worker.predict(texts, 1)]
         for turn in shuffled_turns(found, rounds, seed=0):
             program, worker = found[turn.index], workers[turn.index]
             print(f"round {turn.round + 1} of {rounds}: {program.name}", file=sys.stderr, flush=True)
@@ -164,7 +165,7 @@ def fp32_labels(path: Path, rows: HeldOut, threads: int) -> list[str]:
     spec = {"bundle": str(path.resolve()), "variant": "fp32", "threads": threads}
     with Worker(PREDICTOR, spec, threads=threads) as worker:
         worker.start("a text")
-        return worker.predict([example.text for example in rows.examples], 1)
+        return [label for (label,) in worker.predict([example.text for example in rows.examples], 1)]
 
 
 def main() -> None:

@@ -61,11 +61,11 @@ class Floor:
     """The products of a model for as many rows as a text has tokens.
 
     Args:
-        spec: ``model`` (the fp32 ONNX file), ``tokenizer`` (file), ``labels``, ``max_length``, ``threads``.
+        spec: ``model`` (the fp32 ONNX file), ``tokenizer`` (file), ``task``, ``max_length``, ``threads``.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
-        self._label: str = spec["labels"][0]
+        self._labels = (str(spec["task"]["labels"][0]),)
         self._tokens = Tokens(spec["tokenizer"], spec["max_length"], ["input_ids"])
         self._shapes = products(spec["model"])
         self._threads: int = spec["threads"]
@@ -77,16 +77,16 @@ class Floor:
         self._inputs: dict[int, dict[str, NDArray[np.uint8]]] = {}
         self._length = lru_cache(maxsize=None)(lambda text: int(self._tokens([text])["input_ids"].size))
 
-    def one(self, text: str) -> str:
+    def one(self, text: str) -> tuple[str, ...]:
         """Does the products of one text; the label means nothing."""
         self._run(self._length(text))
-        return self._label
+        return self._labels
 
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:
+    def many(self, texts: Sequence[str], batch: int) -> list[tuple[str, ...]]:
         """Does the products of many texts in batches, as if there were no padding."""
         for begin in range(0, len(texts), batch):
             self._run(sum(self._length(text) for text in texts[begin : begin + batch]))
-        return [self._label] * len(texts)
+        return [self._labels] * len(texts)
 
     def about(self) -> dict[str, Any]:
         """Counts the multiplications of a token."""

@@ -15,7 +15,7 @@ from edgetext.bench.heldout import find_held_out
 from edgetext.bench.results import write_results
 from edgetext.bench.run import run_bench
 from edgetext.bench.settings import BenchSettings
-from edgetext.bench.show import COLUMNS, remarks, table_rows, title
+from edgetext.bench.show import columns, remarks, table_rows, title
 from edgetext.checkpoint import open_checkpoint
 from edgetext.errors import EdgetextError, OutputExistsError
 
@@ -56,7 +56,7 @@ def measure(arguments: argparse.Namespace) -> None:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_results(arguments.output, results)
     print(title(results))
-    for row in (COLUMNS, *table_rows(results)):
+    for row in (columns(results), *table_rows(results)):
         print(" | ".join(row))
     for remark in remarks(results):
         print(remark)

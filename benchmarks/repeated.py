@@ -15,13 +15,13 @@ class Repeated:
         self._times = int(spec["times"])
         self._predictor = Predictor(spec["bundle"], threads=spec["threads"])
 
-    def one(self, text: str) -> str:
+    def one(self, text: str) -> tuple[str, ...]:
         """Labels one text."""
         for _ in range(self._times - 1):
             self._predictor(text)
-        return str(self._predictor(text).label)
+        return self._predictor(text).labels
 
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:  # noqa: ARG002 - as every runner has it
+    def many(self, texts: Sequence[str], batch: int) -> list[tuple[str, ...]]:  # noqa: ARG002 - as every runner has it
         """Labels many texts, one by one."""
         return [self.one(text) for text in texts]
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgetext.bench.backends._shared import task_values
 from edgetext.data.load import load
 from edgetext.files import write_json
 from edgetext.measure.environment import capture_environment
@@ -86,7 +87,7 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
         **shared,
         "model": str(bundle.file(variant.file)),
         "tokenizer": str(bundle.file("tokenizer.json")),
-        "labels": list(manifest.labels),
+        "task": task_values(manifest.decides),
         "session": dict(variant.session),
     }
     peer = open_bundle(arguments.optimum)

@@ -69,6 +69,22 @@ def tiny_bundle(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return make_tiny_bundle(tiny_base, tmp_path_factory.mktemp("exported") / "bundle")
 
 
+@pytest.fixture(scope="session")
+def tiny_several(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle like ``tiny_bundle`` that gives a text any number of its labels; copy it likewise."""
+    from tiny_onnx import make_several
+
+    return make_several(tiny_bundle, tmp_path_factory.mktemp("several") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def tiny_pairs(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle like ``tiny_bundle``, of a model of pairs, that knows from which confidence it is sure."""
+    from tiny_onnx import make_of_pairs
+
+    return make_of_pairs(tiny_bundle, tmp_path_factory.mktemp("pairs") / "bundle")
+
+
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
     """Gives a function that notes how many of something were tried, for the summary."""

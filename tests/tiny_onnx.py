@@ -1,18 +1,24 @@
-"""Makes the tiny bundle that the runtime's tests open: a random BERT classifier, in fp32 and in int8."""
+"""Makes the tiny bundles that tests open: a random BERT classifier, in fp32 and in int8; and its checkpoint."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from edgetext.runtime.bundle import write_manifest
+from edgetext.runtime.bundle import open_bundle, write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.task import MultiLabel
 
 LABELS = ("food", "not_food", "unclear")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+THRESHOLDS = (0.43, 0.55, 0.565)  # between the probabilities of its texts
+SURE_FROM = 0.42
 MAX_LENGTH = 32
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -31,9 +37,36 @@ def make_tiny_bundle(base: Path, folder: Path) -> Path:
     return folder
 
 
-def _export(base: Path, folder: Path) -> None:
+def make_several(bundle: Path, folder: Path) -> Path:
+    """Makes a copy of the tiny bundle that gives each text any number of its labels."""
+    shutil.copytree(bundle, folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config["problem_type"] = MultiLabel.problem_type
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    manifest = open_bundle(folder).manifest
+    write_manifest(folder, replace(manifest, task=MultiLabel.name, thresholds=THRESHOLDS, files={}))
+    return folder
+
+
+def make_of_pairs(bundle: Path, folder: Path) -> Path:
+    """Makes a copy of a tiny bundle that was trained on pairs, by what it says, and has a least confidence."""
+    shutil.copytree(bundle, folder)
+    manifest = open_bundle(folder).manifest
+    columns = {"text_column": "premise", "text_pair_column": "hypothesis"}
+    write_manifest(folder, replace(manifest, **columns, min_confidence=SURE_FROM))
+    return folder
+
+
+def make_tiny_model_folder(base: Path, folder: Path) -> Path:
+    """Writes the classifier of the tiny bundle as transformers does, with its tokenizer."""
+    _classifier(base).save_pretrained(folder)
+    for name in TOKENIZER_FILES:
+        shutil.copy(base / name, folder / name)
+    return folder
+
+
+def _classifier(base: Path) -> Any:
     import torch
-    from optimum.exporters.onnx import onnx_export_from_model
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(1)
@@ -46,6 +79,13 @@ def _export(base: Path, folder: Path) -> None:
         for weight in model.parameters():
             if weight.ndim == 2:
                 weight.mul_(8)  # at its first random weights BERT gives every text nearly the same answer
+    return model
+
+
+def _export(base: Path, folder: Path) -> None:
+    from optimum.exporters.onnx import onnx_export_from_model
+
+    model = _classifier(base)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about what it calls in torch
         onnx_export_from_model(model, folder / "onnx", task="text-classification", do_validation=False)

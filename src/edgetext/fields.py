@@ -1,10 +1,11 @@
 """JSON values read by annotations: the schema of a file of ours is the dataclass that holds it.
 
 An annotation may be ``str``, ``int``, ``float``, ``bool`` or ``Any``; one of them ``| None``; ``tuple[X, ...]`` for
-a list; ``Mapping[str, X]`` or ``dict[str, X]``; a dataclass; a ``TypedDict``, whose entries are checked where they
-are there; and any of them ``Annotated`` with a ``Rule``. ``Annotated[Mapping[str, Any], T]`` is a plain mapping
-whose entries are checked by the annotations of the class ``T``: for what readers print as it is, newer entries
-included. Whatever no annotation names is kept in a dataclass's ``extra``, or passed over where it has none.
+a list; ``X | tuple[X, ...]`` for one or a list of them; ``Mapping[str, X]`` or ``dict[str, X]``; a dataclass; a
+``TypedDict``, whose entries are checked where they are there; and any of them ``Annotated`` with a ``Rule``.
+``Annotated[Mapping[str, Any], T]`` is a plain mapping whose entries are checked by the annotations of the class
+``T``: for what readers print as it is, newer entries included. Whatever no annotation names is kept in the
+``extra`` of a dataclass, or passed over where it has none.
 Standard library only.
 """
 
@@ -109,8 +110,8 @@ def _reader(kind: Any) -> _Read:
     if origin is Annotated:
         return _narrowed(_reader(inner[0]), inner[1:])
     if origin in (Union, UnionType):
-        (one,) = (each for each in inner if each is not NoneType)
-        return _optional(_reader(one))
+        one, *more = (each for each in inner if each is not NoneType)
+        return _one_or_list(_reader(one), _reader(more[0])) if more else _optional(_reader(one))
     if origin is tuple:
         return _list(_reader(inner[0]))
     if origin in (Mapping, dict):
@@ -147,6 +148,10 @@ def _narrowed(reader: _Read, rules: Sequence[Any]) -> _Read:
 
 def _optional(reader: _Read) -> _Read:
     return lambda value: None if value is None else reader(value)
+
+
+def _one_or_list(one: _Read, many: _Read) -> _Read:
+    return lambda value: (many if isinstance(value, list) else one)(value)
 
 
 def _list(reader: _Read) -> _Read:
@@ -248,4 +253,4 @@ def _plain(value: Any) -> Any:
         return write_part(value)
     if isinstance(value, Mapping):
         return dict(value)
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    return [_plain(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else value

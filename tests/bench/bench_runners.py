@@ -11,7 +11,7 @@ class LastWord:
         self.spec = spec
 
     def one(self, text):
-        return text.split()[-1]
+        return (text.split()[-1],)
 
     def many(self, texts, batch):
         return [self.one(text) for text in texts]
@@ -27,7 +27,21 @@ class Wrong(LastWord):
     """Is wrong about texts that say so."""
 
     def one(self, text):
-        return "other" if "hard" in text else super().one(text)
+        return ("other",) if "hard" in text else super().one(text)
+
+
+class EveryWord(LastWord):
+    """Gives a text all of its words that are labels."""
+
+    def one(self, text):
+        return tuple(word for word in text.split() if word in self.spec["task"]["labels"])
+
+
+class Forgetful(EveryWord):
+    """Forgets the labels of texts that say so, and gives one that nobody knows."""
+
+    def one(self, text):
+        return ("other",) if "hard" in text else super().one(text)
 
 
 class Interrupting(LastWord):

@@ -28,7 +28,7 @@ def test_the_example_is_measured(
     bundle = open_bundle(tiny_bundle)
     rows = find_held_out(None, str(tiny_rows))
     settings = BenchSettings(threads=1, rounds=1, latency_texts=5, throughput_texts=8, batch=8)
-    data = describe_data(rows, bundle.manifest.labels, "the bundle")
+    data = describe_data(rows, bundle.manifest.decides, "the bundle")
     found = measure_plans(plan_rows(bundle, None, [backend], 1), rows, data, settings)
     assert [(row.backend, row.variant, row.status) for row in found.rows] == [
         ("first-label", variant.name, "measured") for variant in bundle.manifest.variants

@@ -107,5 +107,5 @@ def test_a_limit_draws_rows_by_the_seed(checkpoint):
 
 def test_the_fingerprint_is_of_texts_and_labels(checkpoint, files):
     found = find_held_out(checkpoint)
-    changed = replace(found, examples=(replace(found.examples[0], label="a"), *found.examples[1:]))
+    changed = replace(found, examples=(replace(found.examples[0], labels=("a",)), *found.examples[1:]))
     assert found.fingerprint == find_held_out(None, files[1]).fingerprint != changed.fingerprint

@@ -17,7 +17,7 @@ def measured(**fields):
         RowPlan(BACKEND, "fp32", {"threads": 1}, 10),
         settings,
         starts=[Start(first, 1.0, 1.0, "no") for first in (900.0, 300.0, 200.0)],
-        labels=["no", "no"],
+        labels=[("no",), ("no",)],
         latencies_ms=[[1.0, 2.0, 9.0], [4.0]],
         throughput_texts=8,
         **fields,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgetext.bench.cells import FIGURES, figures
+from edgetext.bench.cells import figures, headings
 from edgetext.bench.facts import cautions, how
 from edgetext.bench.page.page import html, write_page
 from edgetext.bench.page.plots import frontier, latencies
@@ -63,7 +63,7 @@ def test_the_frontier_goes_along_the_rows_that_no_other_beats(measured):
     fast = replace(slow, variant="fast", latency_ms=replace(slow.latency_ms, p50=slow.latency_ms.p50 / 10))
     better = replace(slow.accuracy, value=min(1.0, slow.accuracy.value + 0.01))
     good = replace(slow, variant="good", accuracy=better)
-    plot = frontier([(1, slow), (2, fast), (3, good)])
+    plot = frontier([(1, slow), (2, fast), (3, good)], "accuracy")
     by_number = {point.number: point for point in plot.points}
     corners = [tuple(map(float, corner.split(","))) for corner in plot.line.split()]
     assert corners[0] == (by_number[2].x, by_number[2].y)
@@ -117,7 +117,7 @@ def test_a_browser_shows_every_row_plot_and_interval_and_asks_for_nothing(record
             cells = page.locator(f"#row-{number} td").all_inner_texts()
             shown = figures(recorded, row)
             assert cells[2:] == (shown if row.status == MEASURED else shown[:1])
-        assert page.locator("#figures th").all_inner_texts()[2:] == list(FIGURES)
+        assert page.locator("#figures th").all_inner_texts()[2:] == headings(recorded)
         for number, _ in measured:
             assert page.locator(f".lane[data-row='{number}'] .shape").bounding_box()["width"] > 5
             assert page.locator(f".point[data-row='{number}'] .whisker").count() == 2

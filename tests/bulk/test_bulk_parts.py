@@ -11,7 +11,7 @@ import pytest
 
 from edgetext.bulk.journal import Journal, Note
 from edgetext.bulk.parquet import common_kind, kind_of, make_parquet
-from edgetext.bulk.write import csv_line, csv_text, json_text
+from edgetext.bulk.write import Added, csv_line, csv_text, json_text
 from edgetext.cli.console import Rate, show_rate, time_words
 from edgetext.errors import InputError, OutputExistsError
 
@@ -89,7 +89,7 @@ def test_parquet_is_not_written_through_a_link(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("precious")
     (tmp_path / "out.parquet").symlink_to(mine)
-    make_parquet(tmp_path / "out.parquet", {"text": "text"}, iter(()))
+    make_parquet(tmp_path / "out.parquet", {"text": "text"}, iter(()), Added())
     assert mine.read_text() == "precious" and not (tmp_path / "out.parquet").is_symlink()
 
 

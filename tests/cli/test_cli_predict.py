@@ -134,7 +134,7 @@ BAD_INPUTS = {
     "list.jsonl": (b"[1]\n", "row 1 (line 1): not a JSON object (it is an array)"),
     "deep.jsonl": (b"[" * 100_000, "row 1 (line 1): not readable as JSON"),
     "taken.csv": (b"text,predicted_label\nx,y\n", "has a column 'predicted_label', which is to be added"),
-    "table.xlsx": (b"", "the suffix '.xlsx' is unknown; expected one of .txt, .csv"),
+    "table.ods": (b"", "the suffix '.ods' is unknown; expected one of .txt, .csv"),
 }
 
 

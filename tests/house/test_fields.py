@@ -166,7 +166,7 @@ def test_a_split_that_contradicts_itself_is_refused(change, said):
         ),
         (lambda d: d["rows"][0].update(predictions=[0]), "contradicts itself: row 1 has 1 predictions for"),
         (lambda d: d["rows"][0]["predictions"].__setitem__(0, 2), "row 1 predicts label 2 of 2"),
-        (lambda d: d["data"]["expected"].__setitem__(0, 2), "data contradicts itself: the expected label 2 of 2"),
+        (lambda d: d["data"]["expected"].__setitem__(0, 2), "data contradicts itself: it expects label 2 of 2"),
         (lambda d: d["rows"][0]["latency_ms"].update(p50=0), "row 1: latency_ms: p50 must be from 1e-09"),
         (lambda d: d["rows"][0]["latency_ms"].update(samples=[]), "samples must not be empty"),
         (lambda d: d["rows"][0]["accuracy"].update(low=0.99), "accuracy contradicts itself: 0.955 is not within"),

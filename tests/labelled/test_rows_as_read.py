@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from edgetext.bulk.records import Broken, OpenRows, TextColumn, open_rows, stream_of_lines
+from edgetext.bulk.records import Broken, OpenRows, TextColumns, open_rows, stream_of_lines
 from edgetext.data import lines as data_lines
 from edgetext.data.lines import Line, Lines
 from edgetext.data.load import load
@@ -177,20 +177,20 @@ def test_a_line_separator_of_unicode_is_no_line_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "column", "text", "said"),
     [
-        ("subject,body,queue", TextColumn(trained="subject"), "s", []),
-        ("subject,body,queue", TextColumn("queue", "subject"), "q", []),
+        ("subject,body,queue", TextColumns(trained="subject"), "s", []),
+        ("subject,body,queue", TextColumns("queue", "subject"), "q", []),
         (
             "title,body,queue",
-            TextColumn(trained="subject"),
+            TextColumns(trained="subject"),
             "b",
             ["'body'", "'subject', which the model was trained"],
         ),
-        ("subject,body,queue", TextColumn(), "b", ["'body'"]),
-        ("id,text,queue", TextColumn(), "b", []),
+        ("subject,body,queue", TextColumns(), "b", ["'body'"]),
+        ("id,text,queue", TextColumns(), "b", []),
     ],
 )
 def test_the_column_of_training_is_taken_and_another_one_is_named(
-    header: str, column: TextColumn, text: str, said: list[str], tmp_path: Path
+    header: str, column: TextColumns, text: str, said: list[str], tmp_path: Path
 ) -> None:
     path, notes = tmp_path / "d.csv", list[str]()
     path.write_text(f"{header}\ns,b,q\n")
@@ -203,7 +203,7 @@ def test_the_column_of_training_is_taken_and_another_one_is_named(
 def test_json_lines_choose_by_their_first_row(tmp_path: Path) -> None:
     path = tmp_path / "d.jsonl"
     path.write_text('oops\n{"body": "b", "subject": "s"}\n{"body": "c"}\n')
-    with open_rows(path, TextColumn(trained="subject")) as source:
+    with open_rows(path, TextColumns(trained="subject")) as source:
         assert rows_of(source) == [(), ("b", "s"), ()]
     with pytest.raises(InputError, match="which column holds the text"), open_rows(path) as source:
         path.write_text('{"a": "b", "c": "s"}\n')

@@ -36,9 +36,9 @@ def alive(pid):
 def test_a_runner_is_started_timed_and_asked():
     with make_worker("Length", {"a": 1}) as worker:
         start = worker.start("four")
-        assert start.label == "4"
+        assert start.labels == ("4",)
         assert start.first_prediction_ms > start.load_ms + start.first_ms > 0
-        assert worker.predict(TEXTS, 2) == ["1", "2", "3"]
+        assert worker.predict(TEXTS, 2) == [("1",), ("2",), ("3",)]
         assert len(worker.latency(TEXTS, warm_up=1)) == 3
         assert worker.throughput(TEXTS * 100, 2) > 1000
         peak, about = worker.memory()
@@ -47,36 +47,55 @@ def test_a_runner_is_started_timed_and_asked():
 
 
 class Recorder:
-    """Answers with the text itself, and remembers the order in which it was asked."""
+    """Answers with the text itself as the label, and remembers the order in which it was asked."""
 
     def many(self, texts, batch):
         self.asked = [list(texts[begin : begin + batch]) for begin in range(0, len(texts), batch)]
-        return list(texts)
+        return [(text,) for text in texts]
 
 
 def test_texts_are_answered_in_batches_of_like_length_and_given_back_in_order():
     runner, texts = Recorder(), ["ccc", "a", "dddd", "bb", "a"]
-    assert answers(runner, texts, 2) == texts
+    assert answers(runner, texts, 2) == [(text,) for text in texts]
     assert runner.asked == [["a", "a"], ["bb", "ccc"], ["dddd"]]
+
+
+def test_a_pair_is_as_long_as_both_of_its_texts():
+    runner = Recorder()
+    answers(runner, [("a", "bbb"), "cc", ("d", "ef"), "f"], 1)
+    assert runner.asked == [["f"], ["cc"], [("d", "ef")], [("a", "bbb")]]
+
+
+def test_a_pair_arrives_as_a_pair():
+    with make_worker("Length") as worker:
+        assert worker.start(("x", "yy")).labels == ("2",)  # a tuple of two
+        assert worker.predict([("a", "b"), "abc"], 1) == [("2",), ("3",)]
+
+
+def test_a_label_by_itself_is_no_answer():
+    runner = Recorder()
+    runner.many = lambda texts, _: list(texts)
+    with pytest.raises(RuntimeError, match="it gave the label 'a' by itself"):
+        answers(runner, TEXTS, 2)
 
 
 def test_too_few_labels_are_noticed():
     runner = Recorder()
     runner.many = lambda texts, _: list(texts)[1:]
-    with pytest.raises(RuntimeError, match="it gave 2 labels for 3 texts"):
+    with pytest.raises(RuntimeError, match="it gave 2 answers for 3 texts"):
         answers(runner, TEXTS, 2)
 
 
 def test_what_a_runner_prints_does_not_disturb_the_answers():
     with make_worker("Loud") as worker:
-        assert worker.start("four").label == "4"
-        assert worker.latency(TEXTS) and worker.predict(TEXTS, 1) == ["1", "2", "3"]
+        assert worker.start("four").labels == ("4",)
+        assert worker.latency(TEXTS) and worker.predict(TEXTS, 1) == [("1",), ("2",), ("3",)]
 
 
 def test_a_text_with_a_line_break_or_a_surrogate_arrives_as_it_is():
     with make_worker("Length") as worker:
         worker.start("x")
-        assert worker.predict(["a\nb", "\ud800", "\u2028é"], 1) == ["3", "1", "2"]
+        assert worker.predict(["a\nb", "\ud800", "\u2028é"], 1) == [("3",), ("1",), ("2",)]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +104,7 @@ def test_a_text_with_a_line_break_or_a_surrogate_arrives_as_it_is():
         ("Crashing", "its process ended during 'predict' with exit code 3 (the last words)"),
         ("Killed", "its process was killed during 'predict', by the system for want of memory as a rule"),
         ("Raising", "ValueError: the batch is odd"),
-        ("Forgetful", "RuntimeError: it gave 1 labels for 3 texts"),
+        ("Forgetful", "RuntimeError: it gave 1 answers for 3 texts"),
     ],
 )
 def test_a_failure_is_one_sentence(name, reason):
@@ -206,7 +225,7 @@ def test_training_is_no_part_of_a_cold_start(monkeypatch):
     session = Session()
     monkeypatch.setattr("edgetext.measure.worker.perf_counter", iter([0.0, 1.0, 1.5]).__next__)
     answer = session.answer({"command": "start", "runner": "fake_runners:Trained", "spec": {}, "text": "four"})
-    assert answer == {"label": "4", "load_ms": 800.0, "first_ms": 500.0, "prepared_ms": 200.0}
+    assert answer == {"labels": ("4",), "load_ms": 800.0, "first_ms": 500.0, "prepared_ms": 200.0}
 
 
 def test_the_cost_names_what_the_runner_imported_and_the_energy_a_text(monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from edgetext.metrics.f1 import f1_difference
+from edgetext.metrics.f1 import f1, f1_difference
 
 macro_f1_difference = partial(f1_difference, average="macro")
 
@@ -118,3 +118,30 @@ def test_a_loss_just_over_the_margin_rarely_passes(average, texts, shares, lost)
 def test_what_cannot_be_compared_is_refused(truth, message):
     with pytest.raises(ValueError, match=message):
         macro_f1_difference(truth, np.ones((3, 2), bool), np.ones((3, 2), bool))
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_one_f1_is_that_of_scikit_learn_inside_an_interval_that_narrows(average):
+    rng = np.random.default_rng(5)
+    truth, answers, _ = draw(rng, 2000, [0.3, 0.1, 0.05], [0.0] * 3)
+    few, many = f1(truth[:200], answers[:200], average), f1(truth, answers, average)
+    assert few.value == pytest.approx(f1_score(truth[:200], answers[:200], average=average))
+    assert few.low < few.value < few.high
+    assert 2 < (few.high - few.low) / (many.high - many.low) < 5  # the square root of ten
+    assert f1(truth, answers, average) == many
+
+
+def test_one_f1_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(6)
+    shares, lost = [0.3, 0.1, 0.05], [0.0] * 3
+    truth, answers, _ = draw(rng, 200_000, shares, lost)
+    real = f1_score(truth, answers, average="micro")
+    found = [f1(*draw(rng, 300, shares, lost)[:2], "micro") for _ in range(100)]
+    assert 88 <= sum(one.low <= real <= one.high for one in found) <= 100
+
+
+def test_the_f1_of_a_label_that_no_text_bears_is_left_out_of_the_mean():
+    truth = np.array([[True, False], [True, False], [False, False]])
+    assert f1(truth, np.array([[True, True], [True, False], [False, True]]), "macro").value == 1
+    with pytest.raises(ValueError, match="no text bears any label"):
+        f1(truth[2:], truth[2:], "micro")

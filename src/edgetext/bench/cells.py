@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Proportion, Results, Row
+from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Proportion, Results, Row, each
 from edgetext.bench.rounds import speedup as paired_speedup
 from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.stats import Ratio
 
 ABSENT = "–"
 _NAMED = 10
+SCORE, MACRO_F1 = "score", "macro F1 [95 %]"
 PIPELINE = ("transformers-pipeline", "fp32")
 
 
@@ -22,7 +23,7 @@ def status_text(status: str, reason: str | None) -> str:
 
 
 def percent(estimate: Proportion | None) -> str:
-    """Words an accuracy with its interval, such as ``92.7 % [91.7, 93.6]``."""
+    """Words a share with its interval, such as ``92.7 % [91.7, 93.6]``."""
     if estimate is None:
         return ABSENT
     return f"{estimate.value:.1%}".replace("%", " %") + f" [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
@@ -49,11 +50,11 @@ def megabytes(value: int | None) -> str:
 
 
 def difference(results: Results, row: Row) -> str:
-    """Words the accuracy's difference from the baseline; the baseline itself is called so."""
+    """Words the difference from the baseline in the task's metric; the baseline itself is called so."""
     reference = baseline(results.rows)
     if row is reference:
         return "baseline"
-    return points(row.accuracy_difference)
+    return points(row.score_difference)
 
 
 def speedup(results: Results, row: Row, reference: Row | None) -> str:
@@ -90,7 +91,7 @@ def warnings(results: Results) -> list[str]:
 
 def _lacking(data: DataInfo) -> str:
     """Names the labels that no row bears; files of before do not tell what was expected."""
-    there = {*data.expected}
+    there = {index for answer in data.expected for index in each(answer)}
     lacking = [repr(label) for index, label in enumerate(data.labels) if index not in there]
     if not lacking or not data.expected:
         return ""
@@ -98,11 +99,19 @@ def _lacking(data: DataInfo) -> str:
     return f"No row has the label {', '.join(lacking[:_NAMED])}{more}: how well that is recognised is not known."
 
 
+def headings(results: Results) -> list[str]:
+    """Names the figures: the task's metric first. Macro F1 is left out where no row has it, as in older files."""
+    known = any(row.macro_f1 for row in results.rows)
+    names = [name for name in _COLUMNS if known or name != MACRO_F1]
+    return [f"{results.data.decides.metric} [95 %]", *names[1:]]
+
+
 def figures(results: Results, row: Row) -> list[str]:
-    """Words the figures of a row, in the order of ``FIGURES``; one without any says why in the first."""
+    """Words the figures of a row, in the order of ``headings``; one without any says why in the first."""
+    named = headings(results)
     if row.status != MEASURED:
-        return [status_text(row.status, row.reason), *[ABSENT] * (len(FIGURES) - 1)]
-    return [words(results, row) for words in _COLUMNS.values()]
+        return [status_text(row.status, row.reason), *[ABSENT] * (len(named) - 1)]
+    return [words(results, row) for name, words in _COLUMNS.items() if name in (SCORE, *named)]
 
 
 def _latency(name: str) -> Callable[[Results, Row], str]:
@@ -110,8 +119,9 @@ def _latency(name: str) -> Callable[[Results, Row], str]:
 
 
 _COLUMNS: dict[str, Callable[[Results, Row], str]] = {
-    "accuracy [95 %]": lambda _, row: percent(row.accuracy),
+    SCORE: lambda _, row: percent(row.score),
     "difference, points [95 %]": difference,
+    MACRO_F1: lambda _, row: percent(row.macro_f1),
     "p50 ms": _latency("p50"),
     "p90 ms": _latency("p90"),
     "p99 ms": _latency("p99"),
@@ -124,5 +134,3 @@ _COLUMNS: dict[str, Callable[[Results, Row], str]] = {
     "faster than pipeline": lambda results, row: speedup(results, row, results.row(*PIPELINE)),
 }
 """Each figure's heading, and what it says of a row; a new figure is a line here."""
-
-FIGURES = tuple(_COLUMNS)

@@ -14,18 +14,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgetext.bench.accuracy import right_answers
+from edgetext.bench.accuracy import difference
 from edgetext.bench.results import FAILED, MEASURED, Results, Row, check_same_rows
 from edgetext.bench.rounds import batch_ratios, latency_figures, latency_rounds, round_ratios
 from edgetext.errors import InputError
 from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.stats import CONFIDENCE, mean_ratio, unpaired_ratio
-from edgetext.metrics.paired import paired_difference
+from edgetext.metrics.report import FIGURES, metric_key
 
 TIMED = ("p50", "p90", "p99", "throughput", "first")
 """Figures that change from round to round, and that have an interval for it."""
 
-METRICS = (*TIMED, "peak_memory", "accuracy")
+SCORES = tuple(FIGURES)
+"""The metrics of the tasks, which change by points; rows have that of their own task."""
+
+METRICS = (*TIMED, "peak_memory", *SCORES)
 FIGURE_CONFIDENCE = 1 - (1 - CONFIDENCE) / len(TIMED)
 """Of each timed figure by itself, for those of a row to be in their intervals together (Bonferroni)."""
 
@@ -39,7 +42,7 @@ class Limit:
 
     Attributes:
         metric: One of ``METRICS``.
-        percent: Percent of the old figure; for accuracy, percentage points.
+        percent: Percent of the old figure; for the task's metric, percentage points.
     """
 
     metric: str
@@ -55,9 +58,10 @@ class Change:
 
     Attributes:
         metric: One of ``METRICS``.
-        worse: Percent of the old figure; for accuracy, percentage points lost. Negative where it got better.
+        worse: Percent of the old figure; for the task's metric, percentage points lost. Negative where it got
+            better.
         low: Lower end of the interval; those of a row's timed figures hold all of them at once in 95 of 100 cases,
-            that of accuracy by itself.
+            that of the task's metric by itself.
         high: Upper end of it; the same as ``low`` for the peak memory, which has one value a run and no interval.
     """
 
@@ -73,7 +77,7 @@ class Change:
 
     def __str__(self) -> str:
         """Says it with its interval, such as ``p50 +12.3 % [+10.9, +13.8] worse``; plus is always worse."""
-        unit = "points" if self.metric == "accuracy" else "%"
+        unit = "points" if self.metric in SCORES else "%"
         interval = "" if self.low == self.high else f" [{self.low:+.1f}, {self.high:+.1f}]"
         return f"{self.metric} {self.worse:+.1f} {unit}{interval} {self.verdict}"
 
@@ -226,9 +230,8 @@ def _changes(before: _Side, after: _Side, name: str) -> Iterator[Change]:
         worse = 100 * (new.peak_memory_mb / old.peak_memory_mb - 1)
         yield Change("peak_memory", worse, worse, worse)
     if old.predictions and new.predictions:
-        expected = before.results.data.expected
-        lost = paired_difference(right_answers(new.predictions, expected), right_answers(old.predictions, expected))
-        yield Change("accuracy", 100 * lost.value, 100 * lost.low, 100 * lost.high)
+        lost = difference(old.predictions, new.predictions, before.results.data)
+        yield Change(metric_key(before.results.data.decides), 100 * lost.value, 100 * lost.low, 100 * lost.high)
 
 
 def _slower(metric: str, old: Row, new: Row, *, same_rounds: bool) -> Change | None:

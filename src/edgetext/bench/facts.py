@@ -105,16 +105,27 @@ def _how_timed(results: Results) -> Iterator[Fact]:
 
 
 def _how_answered(results: Results) -> Iterator[Fact]:
+    decides = results.data.decides
+    interval = "Wilson's 95 % interval" if decides.one_label else "a bootstrap's 95 % interval over texts"
     yield Fact(
-        "accuracy",
-        "all rows of the data, with Wilson's 95 % interval; int8 variants of a bundle predict them one by one, "
+        decides.metric,
+        f"all rows of the data, with {interval}; int8 variants of a bundle predict them one by one, "
         "since their scores depend on the batch, all others in batches.",
     )
+    if any(row.macro_f1 for row in results.rows):
+        yield Fact(
+            "macro F1",
+            "the mean of the labels' own F1, over the labels that a row bears, with a bootstrap's 95 % interval "
+            "over texts: rare labels count as much as common ones.",
+        )
+    if not decides.one_label:
+        yield Fact("all labels right", "the texts that got all of their labels and no other.")
     if reference := baseline(results.rows):
+        paired = "score interval (Tango 1998)" if decides.one_label else "bootstrap (Efron 1987)"
         yield Fact(
             "difference",
-            f"accuracy minus that of {reference.name} on the same texts, in percentage "
-            "points, with the paired 95 % score interval (Tango 1998). The latency of the same row is what "
+            f"{decides.metric} minus that of {reference.name} on the same texts, in percentage points, with the "
+            f"paired 95 % {paired}. The latency of the same row is what "
             '"faster than baseline" divides by.',
         )
     if any(row.mcnemar_p is not None for row in results.rows):

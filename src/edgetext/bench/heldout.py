@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 from edgetext.bench.results import DataInfo
 from edgetext.checkpoint import Checkpoint
 from edgetext.data.evaluation import EVERY_ROW, check_labels, evaluation_rows
 from edgetext.data.example import Example
+from edgetext.data.settings import ColumnChoice
 from edgetext.errors import DataError, InputError
+from edgetext.task import Task, parts_of
 
 _NOTES = {
     "test": "The test rows, by which nothing was chosen",
@@ -38,7 +40,8 @@ class HeldOut:
         """SHA-256 over texts and labels, in order, as hexadecimal digits."""
         digest = hashlib.sha256()
         for example in self.examples:
-            digest.update(f"{example.text}\x1f{example.label}\x1e".encode("utf-8", "surrogatepass"))
+            row = "\x1f".join(("\x1d".join(parts_of(example.text)), *sorted(example.labels)))
+            digest.update(f"{row}\x1e".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
 
@@ -46,10 +49,9 @@ def find_held_out(
     checkpoint: Checkpoint | None,
     data: str | None = None,
     *,
-    text_column: str | None = None,
-    label_column: str | None = None,
     limit: int | None = None,
     seed: int = 0,
+    **columns: Unpack[ColumnChoice],
 ) -> HeldOut:
     """Finds the rows to predict.
 
@@ -57,10 +59,9 @@ def find_held_out(
         checkpoint: The baseline, whose split says which rows were held out.
         data: A file of labelled text. One that the split knows gives its held-out rows, any other one all its rows.
             Without it, the rows that the split names are read from where they lay.
-        text_column: The column with the text, when ``data`` has an unusual name for it.
-        label_column: The column with the label, likewise.
         limit: Keeps so many rows, drawn at random.
         seed: Of that drawing.
+        columns: Those of ``data``, where they have unusual names (see ``evaluation_rows``).
 
     Raises:
         DataError: The file cannot be read, has changed, or holds training rows only.
@@ -69,7 +70,7 @@ def find_held_out(
     split = checkpoint.split if checkpoint else None
     if data is None and split is None:
         raise InputError("there are no held-out rows to predict: give --data, or a --baseline that has a split")
-    found = evaluation_rows(split, tuple(_NOTES), data, text_column=text_column, label_column=label_column)
+    found = evaluation_rows(split, tuple(_NOTES), data, **columns)
     if found.part != EVERY_ROW:
         rows = HeldOut(f"{found.name} ({found.part})", found.examples, _NOTES[found.part])
     else:
@@ -80,22 +81,24 @@ def find_held_out(
     return rows if limit is None else _limited(rows, limit, seed)
 
 
-def describe_data(rows: HeldOut, labels: Sequence[str], owner: str) -> DataInfo:
+def describe_data(rows: HeldOut, task: Task, owner: str) -> DataInfo:
     """Describes the held-out rows without their texts.
 
     Args:
         rows: The rows.
-        labels: The labels that the models know, in the order of their indices.
+        task: What the models decide.
         owner: What to call the models in an error.
 
     Raises:
-        DataError: There is no row, or one has a label that the models do not know.
+        DataError: There is no row, none bears a label, or one bears a label that the models do not know.
     """
     if not rows.examples:
         raise DataError(f"{rows.name}: there is no row to predict")
-    check_labels(rows.examples, labels, owner)
-    data = DataInfo(rows.name, rows.fingerprint, len(rows.examples), tuple(labels), note=rows.note)
-    return replace(data, expected=data.indices(example.label for example in rows.examples))
+    check_labels(rows.examples, task.labels, owner, one_label=task.one_label)
+    if not any(example.labels for example in rows.examples):
+        raise DataError(f"{rows.name}: no row bears any label, so that no answer could be judged")
+    data = DataInfo(rows.name, rows.fingerprint, len(rows.examples), task.labels, note=rows.note, task=task.name)
+    return replace(data, expected=data.answers(example.labels for example in rows.examples))
 
 
 def _limited(rows: HeldOut, limit: int, seed: int) -> HeldOut:

@@ -8,14 +8,16 @@ from itertools import chain, cycle, islice
 from statistics import fmean, median
 from typing import Any
 
-from edgetext.bench.accuracy import accuracy, per_label
+from edgetext.bench.accuracy import scored
 from edgetext.bench.plan import RowPlan
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Latency, Row, Throughput
 from edgetext.bench.scenarios import Known, run_scenarios
 from edgetext.bench.settings import BenchSettings
 from edgetext.measure.process import Start, Worker, WorkerError
+from edgetext.measure.runner import Labels
 from edgetext.measure.stats import percentiles
 from edgetext.measure.turns import WARM_UP_PASSES, WARM_UP_TEXTS, passes_to_settle, sums, window
+from edgetext.task import Text
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",  # everything is on this disk
@@ -32,7 +34,7 @@ class Measurement:
         plan: The row.
         settings: How much is measured.
         starts: Those of its processes, one a round.
-        labels: The label of every held-out text.
+        labels: The labels given to each held-out text.
         latencies_ms: One a timed text, round by round.
         rates_per_s: Texts per second, one a slice, round by round.
         throughput_texts: Texts in a throughput slice.
@@ -48,7 +50,7 @@ class Measurement:
     plan: RowPlan
     settings: BenchSettings
     starts: list[Start] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+    labels: list[Labels] = field(default_factory=list)
     latencies_ms: list[list[float]] = field(default_factory=list)
     rates_per_s: list[list[float]] = field(default_factory=list)
     throughput_texts: int = 0
@@ -59,10 +61,10 @@ class Measurement:
     joules: list[dict[str, float]] = field(default_factory=list)
     scenarios: dict[str, Any] = field(default_factory=dict)
     error: WorkerError | None = None
-    _texts: Sequence[str] = ()
+    _texts: Sequence[Text] = ()
     _process: Worker | None = None
 
-    def begin(self, texts: Sequence[str]) -> None:
+    def begin(self, texts: Sequence[Text]) -> None:
         """Finds the warm-up and predicts every text in a first process, which then waits for the first round."""
         self._texts = texts
         self._attempt(self._start_round)
@@ -183,11 +185,11 @@ class Measurement:
         self.latencies_ms.append([])
         self.rates_per_s.append([])
 
-    def _latency(self, texts: Sequence[str], *, first: bool) -> None:
+    def _latency(self, texts: Sequence[Text], *, first: bool) -> None:
         warm_up = self.warm_up if first else self.settings.warm_up
         self.latencies_ms[-1] += self._worker.latency(texts, warm_up=warm_up, seconds=self._slice_seconds)
 
-    def _throughput(self, texts: Sequence[str], *, first: bool) -> None:
+    def _throughput(self, texts: Sequence[Text], *, first: bool) -> None:
         self.rates_per_s[-1].append(self._worker.throughput(texts, self.settings.batch, warm_up=first))
 
     def _observe(self) -> None:
@@ -219,7 +221,7 @@ def make_row(measured: Measurement, data: DataInfo) -> Row:
         return replace(row, status=measured.error.status, reason=str(measured.error))
     if not any(measured.rates_per_s):
         return replace(row, status=NOT_MEASURED, reason="interrupted before its first turn was over")
-    return _answered(_timed(row, measured), measured.labels, data)
+    return scored(_timed(row, measured), measured.labels, data)
 
 
 def _timed(row: Row, measured: Measurement) -> Row:
@@ -240,16 +242,6 @@ def _timed(row: Row, measured: Measurement) -> Row:
             "starts_ms": [round(start, 1) for start in starts_ms],
             "joules_per_text": _means(measured.joules),
         },
-    )
-
-
-def _answered(row: Row, labels: Sequence[str], data: DataInfo) -> Row:
-    predictions = data.indices(labels)
-    return replace(
-        row,
-        predictions=predictions,
-        accuracy=accuracy(predictions, data.expected),
-        per_label=per_label(predictions, data.expected, data.labels),
     )
 
 

@@ -34,7 +34,7 @@ def merge(files: Sequence[Results], names: Sequence[str]) -> Results:
         for results in files
         for row in results.rows
     ]
-    return replace(first, rows=with_differences(rows, first.data.expected))
+    return replace(first, rows=with_differences(rows, first.data))
 
 
 def split(results: Results) -> tuple[Results, Results]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from edgetext.bench.backends._shared import task_values
 from edgetext.bench.merge import BESIDE
 from edgetext.bench.registry import BUNDLE, Backend
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError
 from edgetext.runtime.bundle import Bundle
 from edgetext.runtime.manifest import Variant
+from edgetext.task import Task
 
 TOKENIZER_FILE = "tokenizer.json"
 _FP32 = "fp32"
@@ -52,12 +54,12 @@ def plan_rows(
     """Lists the rows that the given models allow, in the registry's order.
 
     Raises:
-        BundleError: The bundle is not of a single-label task, or knows other labels than the checkpoint.
+        BundleError: The bundle is of another task than the checkpoint, or knows other labels.
         IntegrityError: A model file is not the one that was exported.
         InputError: Nothing is left to measure.
     """
-    if bundle is not None:
-        _check_bundle(bundle, checkpoint)
+    if bundle is not None and checkpoint is not None:
+        _check_alike(bundle, checkpoint)
     rows: list[RowPlan] = []
     for backend in backends:
         if backend.source == BUNDLE and bundle is not None:
@@ -90,24 +92,28 @@ def plan_beside(other: Bundle, bundle: Bundle, backends: Sequence[Backend], thre
         threads: Threads that each may use.
 
     Raises:
-        BundleError: The two know different labels, or the other one is not of a single-label task.
+        BundleError: The two are of different tasks, or know different labels.
         IntegrityError: A model file is not the one that was exported.
         InputError: Nothing is left to measure.
     """
-    if set(other.manifest.labels) != set(bundle.manifest.labels):
-        raise BundleError(f"{other.path} and {bundle.path} know different labels: compare bundles of the same task")
+    if not _alike(other.manifest.decides, bundle.manifest.decides):
+        raise BundleError(
+            f"{other.path} and {bundle.path} are of different tasks, or know different labels: compare bundles of "
+            "the same task"
+        )
     plans = plan_rows(other, None, [backend for backend in backends if backend.source == BUNDLE], threads)
     return tuple(replace(plan, about={**plan.about, BESIDE: True}, whose=BESIDE) for plan in plans)
 
 
-def _check_bundle(bundle: Bundle, checkpoint: Checkpoint | None) -> None:
-    if bundle.manifest.task != "single_label":
+def _alike(one: Task, other: Task) -> bool:
+    return one.name == other.name and {*one.labels} == {*other.labels}
+
+
+def _check_alike(bundle: Bundle, checkpoint: Checkpoint) -> None:
+    if not _alike(bundle.manifest.decides, checkpoint.task):
         raise BundleError(
-            f"{bundle.path} is of the task {bundle.manifest.task}: the bench measures single_label only"
-        )
-    if checkpoint is not None and set(bundle.manifest.labels) != set(checkpoint.labels):
-        raise BundleError(
-            f"{bundle.path} and {checkpoint.path} know different labels: give the checkpoint it was exported from"
+            f"{bundle.path} and {checkpoint.path} are of different tasks, or know different labels: give the "
+            "checkpoint it was exported from"
         )
 
 
@@ -115,7 +121,7 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
     spec = {
         "model": str(checkpoint.path.resolve()),
         "variant": variant,
-        "labels": list(checkpoint.labels),
+        "task": task_values(checkpoint.task),
         "max_length": checkpoint.max_length,
         "threads": threads,
         "mode": backend.mode,
@@ -132,7 +138,7 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
         "variant": variant.name,
         "model": str(model),
         "tokenizer": str(bundle.file(TOKENIZER_FILE)),
-        "labels": list(bundle.manifest.labels),
+        "task": task_values(bundle.manifest.decides),
         "max_length": bundle.manifest.max_length,
         "session": dict(variant.session),
         "threads": threads,

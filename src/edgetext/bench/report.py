@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgetext.bench.cells import ABSENT, FIGURES, figures, percent
+from edgetext.bench.cells import ABSENT, figures, headings, percent
 from edgetext.bench.facts import cautions, how, machines, said
 from edgetext.bench.results import RESULTS_FILE, Results, Row, write_results
 from edgetext.escape import code, markdown
@@ -54,9 +54,9 @@ def _head(results: Results) -> Iterator[str]:
 def table_lines(results: Results) -> Iterator[str]:
     """Yields the lines of the table alone, a row a backend and variant."""
     merged = any(row.environment for row in results.rows)
-    columns = ["backend", "variant", "device", "threads", *FIGURES, *(["machine"] if merged else [])]
-    yield _line(columns)
-    yield _line(["---"] * 4 + ["---:"] * len(FIGURES) + ["---"] * merged)
+    named = headings(results)
+    yield _line(["backend", "variant", "device", "threads", *named, *(["machine"] if merged else [])])
+    yield _line(["---"] * 4 + ["---:"] * len(named) + ["---"] * merged)
     for row in results.rows:
         where = [said(row.environment.get("host")) if row.environment else ABSENT] if merged else []
         yield _line([*_names(row), *figures(results, row), *where])
@@ -69,12 +69,17 @@ def _answers(results: Results) -> Iterator[str]:
         return
     yield "## Answers"
     yield ""
-    columns = ("backend", "variant", "same label as the baseline [95 %]", "McNemar p", "labels found least")
-    yield _line(columns)
-    yield _line(["---", "---", "---:", "---:", "---"])
+    several = not results.data.decides.one_label
+    labels = "labels" if several else "label"
+    right = ["all labels right [95 %]"] if several else []
+    yield _line(
+        ["backend", "variant", *right, f"same {labels} as the baseline [95 %]", "McNemar p", "labels found least"]
+    )
+    yield _line(["---", "---", *["---:"] * several, "---:", "---:", "---"])
     for row in rows:
         p = ABSENT if row.mcnemar_p is None else f"{row.mcnemar_p:.3g}"
-        yield _line([row.backend, row.variant, percent(row.agreement), p, _least(row)])
+        whole = [percent(row.accuracy)] if several else []
+        yield _line([row.backend, row.variant, *whole, percent(row.agreement), p, _least(row)])
 
 
 def _least(row: Row) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypeAlias, TypedDict
 
 from edgetext.bench.settings import BenchSettings
 from edgetext.errors import DataError, InputError
@@ -30,17 +30,26 @@ from edgetext.fields import (
 )
 from edgetext.files import write_atomically
 from edgetext.reading import MAX_RECORD_BYTES, read_object
+from edgetext.task import TASKS, SingleLabel, Task
 
 SCHEMA_VERSION = 1
 RESULTS_FILE = "results.json"
 MEASURED, NOT_MEASURED, FAILED = "measured", "not_measured", "failed"
-_NUMBERS = re.compile(r"\[\n([-+\d.,eE\s]+)\]")  # a raw line break stands outside of every string
+_NUMBERS = re.compile(r"\[\n[-+\d.,eE\s\[\]]+\]")  # a raw line break stands outside of every string
 STATUSES = (MEASURED, NOT_MEASURED, FAILED)
 MOST_ROWS = 200
 """Each is compared with each: a thousand would keep a reader busy for a minute."""
 
 _FEW = Rule(f"be at most {MOST_ROWS}", lambda rows: len(rows) <= MOST_ROWS)
+_TASK = Rule(f"be one of {', '.join(TASKS)}", lambda name: not name or name in TASKS)
 _STATUS = Rule(f"be one of {', '.join(STATUSES)}", STATUSES.__contains__)
+
+_Index = Annotated[int, between(-1, 1e9)]
+Answer: TypeAlias = _Index | tuple[_Index, ...]
+"""A text's label as an index into the data's, or the sorted indices of all that it bears where it may bear several.
+
+-1 is a label that is not among them: a model's own.
+"""
 
 Samples = Annotated[tuple[Positive, ...], NOT_EMPTY]
 Rounds = tuple[Annotated[int, between(1, 1e9)], ...]
@@ -212,30 +221,47 @@ class DataInfo:
         fingerprint: SHA-256 over their texts and labels; accuracies are compared only where it is the same.
         rows: How many there are.
         labels: The label names that ``expected`` and the rows' ``predictions`` index.
-        expected: The true labels, in order, as indices.
+        expected: What is right, in order.
         note: Where the rows come from, and what a reader must know about them.
+        task: What is decided about a text, by its name; empty in older files, which know one label a text.
     """
 
     name: str
     fingerprint: str
     rows: Count
     labels: tuple[str, ...] = ()
-    expected: tuple[Count, ...] = ()
+    expected: tuple[Count | tuple[Count, ...], ...] = ()
     note: str = ""
+    task: Annotated[str, _TASK] = field(default="", metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def indices(self, labels: Iterable[str]) -> tuple[int, ...]:
-        """Finds the index of each label, -1 for one that is not among the data's."""
-        index = {label: number for number, label in enumerate(self.labels)}
-        return tuple(index.get(label, -1) for label in labels)
+    @property
+    def decides(self) -> Task:
+        """The task, with its labels."""
+        return TASKS[self.task or SingleLabel.name](self.labels)
+
+    def answers(self, texts: Iterable[Sequence[str]]) -> tuple[Answer, ...]:
+        """Finds the indices of the labels of each text."""
+        index, one_label = self.decides.index, self.decides.one_label
+        found = (sorted(index.get(label, -1) for label in labels) for labels in texts)
+        return tuple(each[0] if one_label else tuple(each) for each in found)
 
     def disagreement(self) -> str:
         """Says where the true labels are not those of the rows."""
         if self.expected and len(self.expected) != self.rows:
             return f"{len(self.expected)} expected labels for {self.rows} rows"
-        if max(self.expected, default=-1) >= len(self.labels):
-            return f"the expected label {max(self.expected)} of {len(self.labels)} labels, counted from 0"
-        return ""
+        if self.expected and not any(map(each, self.expected)):
+            return "no row bears any label"
+        return self.misfit(self.expected, "it expects")
+
+    def misfit(self, answers: Sequence[Answer], verb: str) -> str:
+        """Says which answer is not one that the task gives, or is of no label; nothing where all are."""
+        labels, one_label = len(self.labels), self.decides.one_label
+        wrong = next((answer for answer in answers if isinstance(answer, int) != one_label), None)
+        if wrong is not None:
+            return f"{verb} {wrong!r:.60} where {'a label' if one_label else 'a list of labels'} belongs"
+        largest = max((index for answer in answers for index in each(answer)), default=-1)
+        return "" if largest < labels else f"{verb} label {largest} of {labels}, counted from 0"
 
 
 @dataclass(frozen=True)
@@ -251,20 +277,26 @@ class Row:
         reason: Why it was not measured, or what is missing of a row that was left unfinished, as a sentence.
         latency_ms: Batch-1 latency.
         throughput_per_s: Texts per second in batches.
-        accuracy: Share of held-out rows with the right label, with Wilson's interval.
-        accuracy_difference: Accuracy minus that of the baseline, on the same rows, with its paired interval.
+        accuracy: Share of held-out rows with the right label, or with all of the right ones and no other, with
+            Wilson's interval.
+        accuracy_difference: Accuracy minus that of the baseline, on the same rows, with its paired interval; where
+            a text may bear several labels ``None``.
         model_bytes: ONNX: size of the file. torch: size of the weights in this precision.
         peak_memory_mb: Peak resident memory of the process in 10^6 bytes; a GPU's memory is not in it.
         first_prediction_ms: From the start of the process to its first label, files in the disk's cache.
-        predictions: The labels given, as indices into the data's ``labels``; -1 for one that is not among them.
+        predictions: The labels given.
         about: What the backend says of itself: scheme, device name, how it forms batches, load time.
         environment: The machine, in a file merged from several; ``None`` for that of the file.
-        agreement: Share of held-out rows with the same label as the baseline's, with Wilson's interval.
+        agreement: Share of held-out rows with the same labels as the baseline's, with Wilson's interval.
         mcnemar_p: The p-value of McNemar's exact test against the baseline.
         per_label: ``rows``, ``recall`` and ``precision`` of each label; ``None`` where none is there to count.
         warm_up: How the warm-up was found: ``texts`` before each turn, ``passes_ms`` over the same few texts.
         tokenization_ms: ``p50`` and ``samples`` of tokenizing a text by itself; empty where that cannot be told.
         scenarios: What other ways of asking showed, by name.
+        macro_f1: The mean F1 over the labels that a held-out row bears, with its bootstrap interval.
+        micro_f1: F1 over all labels together, likewise; ``None`` where a text bears one label, since it is the
+            accuracy then.
+        micro_f1_difference: Micro F1 minus that of the baseline, on the same rows, with its paired interval.
     """
 
     backend: str
@@ -280,7 +312,7 @@ class Row:
     model_bytes: Count | None = None
     peak_memory_mb: Amount | None = None
     first_prediction_ms: Amount | None = None
-    predictions: tuple[Annotated[int, between(-1, 1e9)], ...] = ()
+    predictions: tuple[Answer, ...] = ()
     about: Annotated[Mapping[str, Any], About] = field(default_factory=dict)
     environment: Annotated[Mapping[str, Any], Environment] | None = None
     agreement: _ShareOf | None = field(default=None, metadata=LATER)
@@ -289,7 +321,20 @@ class Row:
     warm_up: Annotated[Mapping[str, Any], WarmUp] = field(default_factory=dict, metadata=LATER)
     tokenization_ms: Annotated[Mapping[str, Any], Tokenization] = field(default_factory=dict, metadata=LATER)
     scenarios: Annotated[Mapping[str, Any], Scenarios] = field(default_factory=dict, metadata=LATER)
+    macro_f1: _ShareOf | None = field(default=None, metadata=LATER)
+    micro_f1: _ShareOf | None = field(default=None, metadata=LATER)
+    micro_f1_difference: Proportion | None = field(default=None, metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def score(self) -> Proportion | None:
+        """The task's own metric: the micro F1 where a text may bear several labels, else the accuracy."""
+        return self.micro_f1 or self.accuracy
+
+    @property
+    def score_difference(self) -> Proportion | None:
+        """The difference from the baseline in the task's own metric."""
+        return self.micro_f1_difference or self.accuracy_difference
 
     @property
     def name(self) -> str:
@@ -326,8 +371,8 @@ class Results:
         for number, row in enumerate(self.rows, start=1):
             if len(row.predictions) != len(self.data.expected) and (row.predictions or row.status == MEASURED):
                 return f"row {number} has {len(row.predictions)} predictions for {len(self.data.expected)} texts"
-            if max(row.predictions, default=-1) >= len(self.data.labels):
-                return f"row {number} predicts label {max(row.predictions)} of {len(self.data.labels)}"
+            if misfit := self.data.misfit(row.predictions, "predicts"):
+                return f"row {number} {misfit}"
         return ""
 
     def row(self, backend: str, variant: str) -> Row | None:
@@ -379,6 +424,11 @@ def read_results(path: Path) -> Results:
     return Results.from_json(read_object(file, limit=MAX_RECORD_BYTES), str(file))
 
 
+def each(answer: Answer) -> tuple[int, ...]:
+    """Lists the indices of an answer."""
+    return (answer,) if isinstance(answer, int) else answer
+
+
 def check_same_rows(one: tuple[str, Results], other: tuple[str, Results], to: str) -> None:
     """Refuses two results whose answers cannot be compared, since their rows or labels are not the same.
 
@@ -391,7 +441,9 @@ def check_same_rows(one: tuple[str, Results], other: tuple[str, Results], to: st
         DataError: They did not predict the same rows.
     """
     (name, mine), (other_name, others) = ((name, results.data) for name, results in (one, other))
-    if (mine.fingerprint, mine.labels, mine.expected) != (others.fingerprint, others.labels, others.expected):
+    if any(
+        getattr(mine, name) != getattr(others, name) for name in ("fingerprint", "labels", "expected", "decides")
+    ):
         raise DataError(
             f"{other_name} and {name} were measured on different rows ({others.rows} of {others.name}, "
             f"{mine.rows} of {mine.name}): {to} results of the same data and labels"
@@ -399,9 +451,9 @@ def check_same_rows(one: tuple[str, Results], other: tuple[str, Results], to: st
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Writes a results file whole or not at all; a list of numbers takes one line."""
+    """Writes a results file whole or not at all; a list of numbers, or of lists of them, takes one line."""
     text = json.dumps(results.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-    text = _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
+    text = _NUMBERS.sub(lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
     write_atomically(path, (text + "\n").encode("utf-8"))
 
 

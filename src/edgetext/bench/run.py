@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from edgetext.bench.accuracy import with_differences
+from edgetext.bench.accuracy import check_differences, with_differences
 from edgetext.bench.heldout import HeldOut, describe_data
 from edgetext.bench.measurement import Measurement, make_row
 from edgetext.bench.plan import RowPlan, plan_beside, plan_rows
@@ -21,6 +21,7 @@ from edgetext.measure.otherload import OtherLoad
 from edgetext.progress import Progress, Silent
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.threads import usable_threads
+from edgetext.task import SingleLabel
 
 
 class BenchInterrupted(KeyboardInterrupt):
@@ -66,8 +67,9 @@ def run_bench(
     plans = plan_rows(opened, checkpoint, chosen, settings.threads)
     if opened and beside:
         plans += plan_beside(open_bundle(beside), opened, chosen, settings.threads)
-    labels = opened.manifest.labels if opened else checkpoint.labels if checkpoint else ()
-    data = describe_data(rows, labels, str(bundle or baseline))
+    task = opened.manifest.decides if opened else checkpoint.task if checkpoint else SingleLabel(())
+    check_differences(task)
+    data = describe_data(rows, task, str(bundle or baseline))
     return measure_plans(plans, rows, data, settings, progress)
 
 
@@ -94,7 +96,7 @@ def measure_plans(
         data=data,
         settings=settings.to_json(),
         run=uuid4().hex,
-        rows=with_differences(found, data.expected),
+        rows=with_differences(found, data),
     )
     if whole:
         return results

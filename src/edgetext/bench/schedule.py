@@ -25,6 +25,7 @@ from edgetext.measure.process import WorkerError
 from edgetext.measure.stats import mean_ratio
 from edgetext.measure.turns import SETTLE_S, shuffled_turns
 from edgetext.progress import Progress
+from edgetext.task import Text
 
 
 class Schedule:
@@ -38,7 +39,7 @@ class Schedule:
     """
 
     def __init__(
-        self, rows: Sequence[Measurement], texts: Sequence[str], settings: BenchSettings, progress: Progress
+        self, rows: Sequence[Measurement], texts: Sequence[Text], settings: BenchSettings, progress: Progress
     ) -> None:
         self._rows = rows
         self._texts = texts

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from edgetext.bench.cells import ABSENT, FIGURES, figures, status_text, warnings
+from edgetext.bench.cells import ABSENT, MACRO_F1, figures, headings, status_text, warnings
 from edgetext.bench.compare import METRICS, Change, Comparison
 from edgetext.bench.results import MEASURED, Results, Row
 
-_LEFT_OUT = ("tokenizing ms", "p90 ms", "faster than baseline")
-_SHOWN = tuple(index for index, name in enumerate(FIGURES) if name not in _LEFT_OUT)
-COLUMNS = ("backend", *(FIGURES[index] for index in _SHOWN))
-COMPARED = ("row", *METRICS)
+_LEFT_OUT = (MACRO_F1, "tokenizing ms", "p90 ms", "faster than baseline")
 
 
 def title(results: Results) -> str:
@@ -19,8 +16,13 @@ def title(results: Results) -> str:
     return f"{results.environment.get('host')}, {threads}; {data.rows} rows of {data.name}"
 
 
+def columns(results: Results) -> list[str]:
+    """Names the columns of the table."""
+    return ["backend", *(name for name in headings(results) if name not in _LEFT_OUT)]
+
+
 def table_rows(results: Results) -> list[list[str]]:
-    """Lists one row a backend and variant for ``COLUMNS``; one without figures says so in the first."""
+    """Lists one row a backend and variant for ``columns``; one without figures says so in the first."""
     return [[_name(row), *_cells(results, row)] for row in results.rows]
 
 
@@ -34,9 +36,15 @@ def remarks(results: Results) -> list[str]:
     return [*reasons, *warnings(results)]
 
 
+def compared(comparison: Comparison) -> list[str]:
+    """Names the columns of a comparison: those metrics that any row has in both runs."""
+    return ["row", *(metric for metric in METRICS if any(pair.change(metric) for pair in comparison.pairs))]
+
+
 def comparison_rows(comparison: Comparison) -> list[list[str]]:
-    """Lists one row a compared one for ``COMPARED``; an asterisk marks a difference that the interval shows."""
-    return [[pair.name, *(_change(pair.change(metric)) for metric in METRICS)] for pair in comparison.pairs]
+    """Lists one row a compared one for ``compared``; an asterisk marks a difference that the interval shows."""
+    _, *metrics = compared(comparison)
+    return [[pair.name, *(_change(pair.change(metric)) for metric in metrics)] for pair in comparison.pairs]
 
 
 def _change(change: Change | None) -> str:
@@ -52,7 +60,7 @@ def _cells(results: Results, row: Row) -> list[str]:
     cells = figures(results, row)
     if row.status != MEASURED:
         cells[0] = status_text(row.status, None)
-    return [cells[index] for index in _SHOWN]
+    return [cell for name, cell in zip(headings(results), cells, strict=True) if name not in _LEFT_OUT]
 
 
 def _name(row: Row) -> str:

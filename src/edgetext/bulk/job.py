@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.bulk.journal import BEGIN_AGAIN, Journal, Note, bundle_identity, input_identity, refuse_other_job
-from edgetext.bulk.parquet import write_parquet
-from edgetext.bulk.records import Broken, OpenRows, Record, TextColumn
+from edgetext.bulk.parquet import OpenedAgain, write_parquet
+from edgetext.bulk.records import Broken, OpenRows, Record, TextColumns
 from edgetext.bulk.rows import TextRow, classify_rows
-from edgetext.bulk.write import csv_header, csv_row, json_row, json_text, numbered_row, refuse_taken
+from edgetext.bulk.write import Added, csv_line, csv_row, json_row, json_text, numbered_row, refuse_taken
 from edgetext.errors import InputError, OutputExistsError
+from edgetext.runtime.prediction import Prediction
 from edgetext.runtime.predictor import Predictor
 from edgetext.trouble import tell_failed_writes
 
@@ -38,6 +39,7 @@ class FileJob:
         input: The file of rows; ``None`` where the rows come from elsewhere, and nobody can go on later.
         rejects: Where broken rows go, as JSON Lines; without it the first one stops the run.
         text_column: The column of the input that holds the text; that of the training rows if not given.
+        text_pair_column: The column with the second texts of pairs, likewise.
         top_k: How many scores to keep; all if not given.
         resume: Whether to go on from what an earlier run left.
         overwrite: Whether to begin again although an earlier run left something.
@@ -48,6 +50,7 @@ class FileJob:
     input: Path | None = None
     rejects: Path | None = None
     text_column: str | None = None
+    text_pair_column: str | None = None
     top_k: int | None = None
     resume: bool = False
     overwrite: bool = False
@@ -92,7 +95,7 @@ def predict_rows(classify: Predictor, source: OpenRows, job: FileJob, report: Re
         InputError: The input cannot be used, a row is broken, or an earlier run was about something else.
         OutputExistsError: An earlier run left something, and neither ``resume`` nor ``overwrite`` is set.
     """
-    refuse_taken(source.columns or (), job.kind)
+    refuse_taken(source.columns or (), Added.by(classify).names(job.kind))
     journal = Journal(job.output, job.rejects)
     try:
         note = _start(journal, job, _identity(classify, job))
@@ -132,6 +135,7 @@ class _Run:
         self.journal = journal
         self.note = note
         self._report = report
+        self._added = Added.by(classify)
 
     def run(self) -> None:
         """Does what is left, and makes the finished file."""
@@ -157,7 +161,8 @@ class _Run:
     def _write_header(self, columns: Sequence[str]) -> None:
         if self._job.kind == ".csv":
             self.note.columns = tuple(columns)
-            self.journal.write("output", csv_header(columns, spreadsheet=self._job.spreadsheet))
+            header = [*columns, *self._added.names(self._job.kind)]
+            self.journal.write("output", csv_line(header, spreadsheet=self._job.spreadsheet))
 
     def _chunks(self) -> Iterator[tuple[int, list[TextRow]]]:
         """Yields how many records were taken, and the good rows among them."""
@@ -177,7 +182,7 @@ class _Run:
     def _checked(self, record: Record) -> TextRow | None:
         """Returns a row that can be written; sets it aside, or stops the run, if it is broken."""
         if isinstance(record, TextRow):
-            refuse_taken(record.columns, self._job.kind)
+            refuse_taken(record.columns, self._added.names(self._job.kind))
             record = self._fitting(record)
         if isinstance(record, TextRow):
             return record
@@ -207,10 +212,12 @@ class _Run:
             self.journal.write("output", self._line(row, prediction))
             self._report(begun + done, before + (after - before) * done / len(chunk), self._source.size)
 
-    def _line(self, row: TextRow, prediction: Any) -> str:
+    def _line(self, row: TextRow, prediction: Prediction) -> str:
         if self._job.kind == ".csv":
-            return csv_row(row, prediction, self.note.columns or (), spreadsheet=self._job.spreadsheet)
-        return json_row(row, prediction) if self._job.kind == ".jsonl" else numbered_row(row, prediction)
+            cells = self._added.cells(prediction)
+            return csv_row(row, self.note.columns or (), cells, spreadsheet=self._job.spreadsheet)
+        values = self._added.values(prediction)
+        return json_row(row, values) if self._job.kind == ".jsonl" else numbered_row(row, values)
 
     def _finish(self) -> None:
         if self._job.input is None:
@@ -218,8 +225,14 @@ class _Run:
         if input_identity(self._job.input) != self.note.job["input"]:
             raise InputError(f"{self._job.input} has changed since the run began: {BEGIN_AGAIN}")
         if self._job.kind == ".parquet":
-            column = TextColumn(self._job.text_column, self._classify.manifest.text_column)
-            write_parquet(self._job.input, column, self.journal.side, self.journal.whole)
+            columns = text_columns(self._classify, self._job.text_column, self._job.text_pair_column)
+            write_parquet(OpenedAgain(self._job.input, columns, self.journal.side), self.journal.whole, self._added)
+
+
+def text_columns(classify: Predictor, given: str | None = None, given_pair: str | None = None) -> TextColumns:
+    """Tells which columns hold the texts: those that were named, or those of the bundle's training."""
+    manifest = classify.manifest
+    return TextColumns(given, manifest.text_column, given_pair, manifest.text_pair_column)
 
 
 def _characters(record: Record) -> int:
@@ -231,6 +244,8 @@ def _characters(record: Record) -> int:
 def _identity(classify: Predictor, job: FileJob) -> dict[str, Any]:
     options = {
         "text-column": job.text_column,
+        "text-pair-column": job.text_pair_column,
+        "min-confidence": classify.min_confidence,
         "top-k": job.top_k,
         "profile": classify.profile.name,
         "truncation": classify.truncation,

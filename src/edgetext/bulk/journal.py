@@ -200,7 +200,7 @@ def bundle_identity(classify: Predictor) -> dict[str, str]:
     """Returns the model's name and SHA-256, and a digest of all else that the answers depend on."""
     manifest, variant = classify.manifest, classify.variant
     tokenizer = manifest.files.get("tokenizer.json") or sha256(classify.path / "tokenizer.json")
-    rest = [manifest.task, manifest.labels, manifest.thresholds, manifest.max_length, tokenizer]
+    rest = [manifest.task, asdict(classify.task), manifest.max_length, tokenizer]
     digest = hashlib.sha256(json.dumps(rest).encode()).hexdigest()
     return {
         "variant": variant.name,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from edgetext.bulk.records import TextColumn, open_rows
+from edgetext.bulk.records import TextColumns, open_rows
 from edgetext.bulk.rows import TextRow
-from edgetext.bulk.write import json_text
+from edgetext.bulk.write import Added, json_text
 from edgetext.data.parquet import column_batches, open_columns
 from edgetext.errors import needs_extra
 
@@ -20,39 +21,57 @@ KINDS = ("bool", "int", "float", "text", "json")
 _INT64 = 1 << 63
 
 
-def write_parquet(source: Path, column: TextColumn, predictions: Path, target: Path) -> None:
+@dataclass(frozen=True)
+class OpenedAgain:
+    """What Parquet is made from.
+
+    Attributes:
+        source: The input; it is read again.
+        columns: Which of its columns hold the texts.
+        predictions: The number of each classified row and what is added to it, as JSON Lines.
+    """
+
+    source: Path
+    columns: TextColumns
+    predictions: Path
+
+
+def write_parquet(made_from: OpenedAgain, target: Path, added: Added) -> None:
     """Writes the columns of the input with those of the predictions after them.
 
     The types of a Parquet input are kept. Columns of CSV are text; those of JSON Lines are whole numbers, numbers,
     booleans or text where all values are, and else JSON as text.
 
     Args:
-        source: The input; it is read again.
-        column: Which of its columns holds the text.
-        predictions: The number of each classified row and what is added to it, as JSON Lines.
+        made_from: The input and the predictions.
         target: The file to write.
+        added: The columns of the predictions.
     """
-    if source.suffix.lower() == ".parquet":
-        extend_parquet(source, target, _added(predictions))
+    if made_from.source.suffix.lower() == ".parquet":
+        extend_parquet(made_from.source, target, _added_values(made_from.predictions), added)
     else:
-        make_parquet(target, _kinds(source, column, predictions), _joined(source, column, predictions))
+        make_parquet(target, _kinds(made_from), _joined(made_from), added)
 
 
-def extend_parquet(source: Path, target: Path, added: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+def extend_parquet(
+    source: Path, target: Path, values: Iterable[tuple[int, Mapping[str, Any]]], added: Added
+) -> None:
     """Writes the columns of a Parquet file, types kept, with those of the predictions after them.
 
     Args:
         source: The input.
         target: The file to write.
-        added: The number of each row to keep, in order, and what is added to it.
+        values: The number of each row to keep, in order, and what is added to it.
+        added: The columns of the predictions.
     """
     with open_columns(source) as table:
         schema = table.schema_arrow
-        for field in _added_fields():
+        fields = _added_fields(added)
+        for field in fields:
             schema = schema.append(field)
         with _writer(target, schema) as writer:
-            for rows, values in _matched(column_batches(table, source), iter(added)):
-                writer.write_batch(_widened(rows, values, schema))
+            for rows, matched in _matched(column_batches(table, source), iter(values)):
+                writer.write_batch(_widened(rows, _arrays(fields, matched), schema))
 
 
 def _matched(
@@ -74,26 +93,27 @@ def _matched(
             yield batch.take(pyarrow.array(kept)), values
 
 
-def _widened(rows: Any, values: list[Mapping[str, Any]], schema: Any) -> Any:
+def _widened(rows: Any, arrays: list[Any], schema: Any) -> Any:
     import pyarrow
 
-    return pyarrow.record_batch([*rows.columns, *_arrays(_added_fields(), values)], schema=schema)
+    return pyarrow.record_batch([*rows.columns, *arrays], schema=schema)
 
 
-def make_parquet(target: Path, kinds: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
+def make_parquet(target: Path, kinds: Mapping[str, str], rows: Iterable[Mapping[str, Any]], added: Added) -> None:
     """Writes rows that came from a file without types, the predictions included.
 
     Args:
         target: The file to write.
         kinds: ``bool``, ``int``, ``float``, ``text`` or ``json`` for each column of the input, in order.
         rows: The rows; a missing column is null.
+        added: The columns of the predictions.
     """
     with needs_extra("parquet"):
         import pyarrow
 
     types = {"bool": pyarrow.bool_(), "int": pyarrow.int64(), "float": pyarrow.float64()}
     fields = [pyarrow.field(name, types.get(kind, pyarrow.string())) for name, kind in kinds.items()]
-    schema = pyarrow.schema([*fields, *_added_fields()])
+    schema = pyarrow.schema([*fields, *_added_fields(added)])
     stream = iter(rows)
     with _writer(target, schema) as writer:
         while group := [_cells(row, kinds) for row in islice(stream, _BATCH_ROWS)]:
@@ -140,15 +160,18 @@ def _cell(value: Any, kind: str) -> Any:
     return float(value) if kind == "float" else value
 
 
-def _added_fields() -> list[Any]:
+def _added_fields(added: Added) -> list[Any]:
     import pyarrow
 
-    scores = pyarrow.map_(pyarrow.string(), pyarrow.float64())
-    return [
-        pyarrow.field("predicted_label", pyarrow.string()),
-        pyarrow.field("predicted_score", pyarrow.float64()),
-        pyarrow.field("predicted_scores", scores),
-    ]
+    text, number = pyarrow.string(), pyarrow.float64()
+    types = {
+        "predicted_label": text,
+        "predicted_labels": pyarrow.list_(text),
+        "predicted_score": number,
+        "predicted_sure": pyarrow.bool_(),
+        "predicted_scores": pyarrow.map_(text, number),
+    }
+    return [pyarrow.field(name, types[name]) for name in added.names()]
 
 
 def _arrays(fields: Iterable[Any], rows: list[Any]) -> list[Any]:
@@ -172,17 +195,17 @@ def _writer(target: Path, schema: Any) -> Iterator[Any]:
         yield writer
 
 
-def _added(predictions: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _added_values(predictions: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with predictions.open(encoding="utf-8") as stream:
         for line in stream:
             number, values = json.loads(line)
             yield number, values
 
 
-def _rows(source: Path, column: TextColumn, predictions: Path) -> Iterator[tuple[TextRow, Mapping[str, Any]]]:
+def _rows(made_from: OpenedAgain) -> Iterator[tuple[TextRow, Mapping[str, Any]]]:
     """Pairs the rows that were classified with what is added to them."""
-    with open_rows(source, column) as rows:
-        added = _added(predictions)
+    with open_rows(made_from.source, made_from.columns) as rows:
+        added = _added_values(made_from.predictions)
         wanted = next(added, None)
         for record in rows.records:
             if wanted is not None and isinstance(record, TextRow) and record.number == wanted[0]:
@@ -190,16 +213,16 @@ def _rows(source: Path, column: TextColumn, predictions: Path) -> Iterator[tuple
                 wanted = next(added, None)
 
 
-def _joined(source: Path, column: TextColumn, predictions: Path) -> Iterator[Mapping[str, Any]]:
-    for row, values in _rows(source, column, predictions):
+def _joined(made_from: OpenedAgain) -> Iterator[Mapping[str, Any]]:
+    for row, values in _rows(made_from):
         yield {**row.columns, **values}
 
 
-def _kinds(source: Path, column: TextColumn, predictions: Path) -> dict[str, str]:
+def _kinds(made_from: OpenedAgain) -> dict[str, str]:
     """Finds for each column, in order, the kind that holds all its values; text where there are none."""
-    with open_rows(source, column) as rows:
+    with open_rows(made_from.source, made_from.columns) as rows:
         found: dict[str, str] = dict.fromkeys(rows.columns or (), "")
-    for row, _ in _rows(source, column, predictions):
+    for row, _ in _rows(made_from):
         for name, value in row.columns.items():
             kind = "" if value is None else kind_of(value)
             known = found.get(name, "")

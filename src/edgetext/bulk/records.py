@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from edgetext.bulk.rows import TextRow
 from edgetext.bulk.write import json_text
-from edgetext.data.columns import list_columns, usual_text_column
+from edgetext.data.columns import list_columns, usual_pair, usual_text_column
 from edgetext.data.read import open_stream, open_table
 from edgetext.data.table import OpenTable, place
 from edgetext.errors import InputError
@@ -19,32 +19,60 @@ from edgetext.runtime.pairs import explain, is_unicode
 
 
 @dataclass(frozen=True)
-class TextColumn:
-    """Which column holds the text.
+class TextColumns:
+    """Which column holds the text, or which two hold the texts of a pair.
 
     Attributes:
         given: The one that the user named, if any.
         trained: The one that the model was trained on, as far as the bundle says; taken where it is there.
+        given_pair: The one with the second texts that the user named, if any.
+        trained_pair: That of training, likewise; empty for a model of single texts.
     """
 
     given: str | None = None
     trained: str = ""
+    given_pair: str | None = None
+    trained_pair: str = ""
 
-    def choose(self, name: str, columns: Sequence[str], note: Callable[[str], None]) -> str:
+    def choose(self, name: str, columns: Sequence[str], note: Callable[[str], None]) -> tuple[str, ...]:
         """Chooses among the columns of a file.
 
         Args:
             name: What to call the file.
             columns: Its columns.
-            note: Is told which column was taken, where that was not given and is not the one of training.
+            note: Is told which were taken, where they were not given and are not those of training.
+
+        Returns:
+            The column of the texts, or the two of pairs.
 
         Raises:
-            InputError: The one that was named is not there, or none was named and none can be told.
+            InputError: One that was named is not there, or none was named and none can be told.
         """
-        if self.given is not None:
-            if self.given not in columns:
-                raise InputError(f"{name}: there is no column {self.given!r} ({list_columns(columns)})")
-            return self.given
+        for given in (self.given, self.given_pair):
+            if given is not None and given not in columns:
+                raise InputError(f"{name}: there is no column {given!r} ({list_columns(columns)})")
+        if self.given_pair is not None or self.trained_pair or self._looks_like_pairs(columns):
+            return self._pair(name, columns, note)
+        return (self.given or self._single(name, columns, note),)
+
+    def _looks_like_pairs(self, columns: Sequence[str]) -> bool:
+        """Whether a model of which nobody knows what it was trained on meets a file of pairs."""
+        return not self.trained and self.given is None and usual_pair(columns) is not None
+
+    def _pair(self, name: str, columns: Sequence[str], note: Callable[[str], None]) -> tuple[str, str]:
+        first = self.given or (self.trained if self.trained in columns else None)
+        second = self.given_pair or (self.trained_pair if self.trained_pair in columns else None)
+        if self.given is None and self.given_pair is None and not (first and second) and usual_pair(columns):
+            first, second = usual_pair(columns) or (None, None)
+            note(f"{name}: the pairs of texts are taken from the columns {first!r} and {second!r}")
+        if first is None or second is None or first == second:
+            raise InputError(
+                f"{name}: the model takes pairs of texts, and which two columns hold them "
+                f"({list_columns(columns)})? Name them by --text-column and --text-pair-column"
+            )
+        return first, second
+
+    def _single(self, name: str, columns: Sequence[str], note: Callable[[str], None]) -> str:
         if self.trained in columns:
             return self.trained
         chosen = usual_text_column(columns) or (columns[0] if len(columns) == 1 else None)
@@ -113,13 +141,13 @@ def _untold(_: str) -> None:
 
 @contextmanager
 def open_rows(
-    path: Path, column: TextColumn | None = None, note: Callable[[str], None] = _untold
+    path: Path, columns: TextColumns | None = None, note: Callable[[str], None] = _untold
 ) -> Iterator[OpenRows]:
     """Opens a file of texts; it is never in memory as a whole.
 
     Args:
         path: A ``.txt`` (a text a line), ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
-        column: Which column holds the text; found by its usual names if not given.
+        columns: Which hold the texts; found by their usual names if not given.
         note: Is told, a sentence each, what a user should know of how the file is read.
 
     Raises:
@@ -127,16 +155,24 @@ def open_rows(
         MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
     with open_table(path) as table:
-        yield _rows_of(table, column or TextColumn(), note)
+        yield _rows_of(table, columns or TextColumns(), note)
 
 
-def stream_of_lines(stream: IO[bytes], name: str, note: Callable[[str], None] = _untold) -> OpenRows:
+def stream_of_lines(
+    stream: IO[bytes], name: str, columns: TextColumns | None = None, note: Callable[[str], None] = _untold
+) -> OpenRows:
     """Opens the lines of a stream, a text each.
 
+    Args:
+        stream: Its bytes.
+        name: What to call it in messages.
+        columns: What the model takes.
+        note: Is told, a sentence each, what a user should know of how the stream is read.
+
     Raises:
-        InputError: It is no text.
+        InputError: It is no text, or the model takes pairs.
     """
-    return _rows_of(open_stream(stream, name), TextColumn(), note)
+    return _rows_of(open_stream(stream, name), columns or TextColumns(), note)
 
 
 def good_rows(source: OpenRows) -> Iterator[TextRow]:
@@ -151,14 +187,14 @@ def good_rows(source: OpenRows) -> Iterator[TextRow]:
         yield record
 
 
-def _rows_of(table: OpenTable, column: TextColumn, note: Callable[[str], None]) -> OpenRows:
+def _rows_of(table: OpenTable, columns: TextColumns, note: Callable[[str], None]) -> OpenRows:
     """Makes the rows of an open file ones to classify.
 
-    The column is chosen by the header, or by the first row that has columns where there is no header.
+    The columns are chosen by the header, or by the first row that has columns where there is no header.
 
     Args:
         table: The file.
-        column: Which column holds the text.
+        columns: Which hold the texts.
         note: Is told, a sentence each, what a user should know of how the file is read.
 
     Raises:
@@ -166,32 +202,37 @@ def _rows_of(table: OpenTable, column: TextColumn, note: Callable[[str], None]) 
     """
     for found in table.notes:
         note(f"{table.name}: {found}")
-    chosen = column.choose(table.name, table.columns, note) if table.columns else None
-    records = _records(table, column, chosen, note)
+    chosen = columns.choose(table.name, table.columns, note) if table.columns else ()
+    records = _records(table, columns, chosen, note)
     return OpenRows(table.name, records, table.size, table.position, table.columns)
 
 
 def _records(
-    table: OpenTable, column: TextColumn, chosen: str | None, note: Callable[[str], None]
+    table: OpenTable, columns: TextColumns, chosen: tuple[str, ...], note: Callable[[str], None]
 ) -> Iterator[Record]:
     for record in table.records:
-        if chosen is None and record.values:
-            chosen = column.choose(table.name, list(record.values), note)
+        if not chosen and record.values:
+            chosen = columns.choose(table.name, list(record.values), note)
         reason = str(record.problem) if record.problem else _fault(table, record.values, chosen)
         if reason:
             yield Broken(record.row, reason, table.raw(), record.line)
         else:
-            yield TextRow(record.values[chosen or ""], record.values, record.row)
+            texts = tuple(record.values[column] for column in chosen)
+            yield TextRow(texts[0] if len(texts) == 1 else texts, record.values, record.row)
 
 
-def _fault(table: OpenTable, values: Mapping[str, Any], chosen: str | None) -> str:
-    if chosen is None or chosen not in values:
-        return f"the column {chosen!r} is missing" if chosen else "the object is empty"
-    text = values[chosen]
-    if not isinstance(text, str) or not is_unicode(text):
-        return explain(text, "the text")
-    if not text.strip() and table.format != "plain":  # there the answers stay in step with the lines
-        return "the text is empty"
+def _fault(table: OpenTable, values: Mapping[str, Any], chosen: Sequence[str]) -> str:
+    if not chosen:
+        return "the object is empty"
+    names = ("the text",) if len(chosen) == 1 else ("the first text", "the second text")
+    for column, name in zip(chosen, names, strict=True):
+        if column not in values:
+            return f"the column {column!r} is missing"
+        text = values[column]
+        if not isinstance(text, str) or not is_unicode(text):
+            return explain(text, name)
+        if not text.strip() and table.format != "plain":  # there the answers stay in step with the lines
+            return f"{name} is empty"
     if table.format != "json" or "\\u" not in table.raw():  # only an escape brings half of a pair into a file
         return ""
     bad = next((column for column, value in values.items() if not is_unicode(json_text([column, value]))), None)

@@ -10,19 +10,20 @@ from typing import Any
 from edgetext.runtime.batching import WINDOW_TEXTS
 from edgetext.runtime.prediction import Prediction
 from edgetext.runtime.predictor import Predictor
+from edgetext.task import Text
 
 
 @dataclass(frozen=True)
 class TextRow:
-    """One text to classify.
+    """One text, or one pair of texts, to classify.
 
     Attributes:
-        text: The text.
+        text: The text, or the pair.
         columns: The row that it came from, the text included; only the text where there was nothing else.
         number: Its place in the input, from 1 on; 0 where nobody counts.
     """
 
-    text: str
+    text: Text
     columns: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0
 
@@ -33,7 +34,7 @@ def classify_rows(
     """Pairs each row with its prediction, in order and in bounded memory; see ``Predictor.stream``."""
     waiting: deque[TextRow] = deque()
 
-    def texts() -> Iterator[str]:
+    def texts() -> Iterator[Text]:
         for row in rows:
             waiting.append(row)
             yield row.text

@@ -8,6 +8,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +18,72 @@ from edgetext.escape import spreadsheet as defused
 from edgetext.files import refuse_file
 from edgetext.ours import PREDICTIONS, REJECTS
 from edgetext.runtime.prediction import Prediction
+from edgetext.runtime.predictor import Predictor
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-ADDED_TO_CSV = ("predicted_label", "predicted_score")
-ADDED = (*ADDED_TO_CSV, "predicted_scores")
+SEPARATORS = (",", ";", "|", "\t")
 
 
-def added(prediction: Prediction) -> dict[str, Any]:
-    """Returns the columns that a prediction adds; for multi label the label is a list with commas."""
-    return {
-        "predicted_label": ",".join(prediction.labels),
-        "predicted_score": prediction.score,
-        "predicted_scores": dict(prediction.scores),
-    }
+@dataclass(frozen=True)
+class Added:
+    """The columns that predictions add to a row.
+
+    Attributes:
+        one_label: Whether a text gets exactly one label: ``predicted_label``, else ``predicted_labels``.
+        separator: What stands between several labels in CSV; no label holds it, where there is such a one.
+        sure: Whether ``predicted_sure`` says which answers reach the least confidence.
+    """
+
+    one_label: bool = True
+    separator: str = SEPARATORS[0]
+    sure: bool = False
+
+    @classmethod
+    def by(cls, classify: Predictor) -> Added:
+        """Those of a predictor."""
+        held = "".join(classify.labels)
+        separator = next((one for one in SEPARATORS if one not in held), SEPARATORS[0])
+        return cls(classify.task.one_label, separator, classify.min_confidence is not None)
+
+    def names(self, suffix: str = "") -> tuple[str, ...]:
+        """Names the columns in a file with a suffix; CSV has no scores."""
+        label = "predicted_label" if self.one_label else "predicted_labels"
+        scores = () if suffix == ".csv" else ("predicted_scores",)
+        return (label, "predicted_score", *(("predicted_sure",) if self.sure else ()), *scores)
+
+    def values(self, prediction: Prediction) -> dict[str, Any]:
+        """Returns what one prediction adds, by column."""
+        labels = prediction.label if self.one_label else list(prediction.labels)
+        sure = (prediction.sure,) if self.sure else ()
+        return dict(zip(self.names(), (labels, prediction.score, *sure, dict(prediction.scores)), strict=True))
+
+    def cells(self, prediction: Prediction) -> list[Any]:
+        """Returns what one prediction adds to a row of CSV."""
+        values = self.values(prediction)
+        cells = [values[name] for name in self.names(".csv")]
+        return cells if self.one_label else [self.separator.join(cells[0]), *cells[1:]]
 
 
-def csv_header(columns: Sequence[str], *, spreadsheet: bool = False) -> str:
-    """Returns the first line of the CSV file; see ``csv_line``."""
-    return csv_line([*columns, *ADDED_TO_CSV], spreadsheet=spreadsheet)
+def csv_row(row: TextRow, columns: Sequence[str], cells: Sequence[Any], *, spreadsheet: bool = False) -> str:
+    """Returns the line of one row; a column that it lacks is empty. See ``csv_line``.
+
+    Args:
+        row: The row.
+        columns: Those of the input.
+        cells: What is added (see ``Added.cells``).
+        spreadsheet: See ``csv_line``.
+    """
+    return csv_line((*(row.columns.get(name) for name in columns), *cells), spreadsheet=spreadsheet)
 
 
-def csv_row(row: TextRow, prediction: Prediction, columns: Sequence[str], *, spreadsheet: bool = False) -> str:
-    """Returns the line of one row; a column that it lacks is empty. See ``csv_line``."""
-    values = added(prediction)
-    cells = (*(row.columns.get(name) for name in columns), *(values[name] for name in ADDED_TO_CSV))
-    return csv_line(cells, spreadsheet=spreadsheet)
+def json_row(row: TextRow, values: Mapping[str, Any]) -> str:
+    """Returns the line of one row, with what is added (see ``Added.values``)."""
+    return json_text({**row.columns, **values}) + "\n"
 
 
-def json_row(row: TextRow, prediction: Prediction) -> str:
-    """Returns the line of one row."""
-    return json_text({**row.columns, **added(prediction)}) + "\n"
-
-
-def numbered_row(row: TextRow, prediction: Prediction) -> str:
+def numbered_row(row: TextRow, values: Mapping[str, Any]) -> str:
     """Returns the number of a row and what is added to it, for the side file of Parquet."""
-    return json.dumps([row.number, added(prediction)], ensure_ascii=False) + "\n"
+    return json.dumps([row.number, values], ensure_ascii=False) + "\n"
 
 
 def csv_line(values: Iterable[Any], *, spreadsheet: bool = False) -> str:
@@ -104,13 +136,13 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def refuse_taken(columns: Iterable[str] | Mapping[str, Any], suffix: str) -> None:
+def refuse_taken(columns: Iterable[str] | Mapping[str, Any], names: Iterable[str]) -> None:
     """Raises if the input has a column of a name that is to be added.
 
     Raises:
         InputError: It has.
     """
-    taken = next((name for name in (ADDED_TO_CSV if suffix == ".csv" else ADDED) if name in columns), None)
+    taken = next((name for name in names if name in columns), None)
     if taken is not None:
         raise InputError(f"the input has a column {taken!r}, which is to be added: rename it first")
 

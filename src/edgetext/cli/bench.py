@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.cli.arguments import add_labelled_rows, settings_of
+from edgetext.cli.arguments import add_labelled_rows, chosen_columns, settings_of
 from edgetext.cli.bench_scenarios import add_scenario_arguments, checked_scenarios, print_costs
 from edgetext.errors import INTERRUPTED, REGRESSION, EdgetextError, InputError, WriteError
 from edgetext.escape import terminal
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline", type=Path, metavar="CHECKPOINT", help="what it was exported from, for torch rows"
     )
-    add_labelled_rows(parser, "labelled text (default: the held-out rows of the baseline's split)")
+    add_labelled_rows(parser, "labelled text (default: the held-out rows of the baseline's split)", pairs=True)
     parser.add_argument("-o", "--output", type=Path, help="folder for results and report; file for readers")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --output")
     parser.add_argument(
@@ -161,8 +161,7 @@ def _measured(arguments: argparse.Namespace, bundle: Path, settings: BenchSettin
     rows = find_held_out(
         open_checkpoint(arguments.baseline) if arguments.baseline else None,
         arguments.data,
-        text_column=arguments.text_column,
-        label_column=arguments.label_column,
+        **chosen_columns(arguments),
         limit=arguments.limit,
         seed=arguments.seed,
     )
@@ -257,12 +256,12 @@ def print_results(results: Results, console: Console, *, as_json: bool) -> None:
         console: Where to.
         as_json: Whether a program reads it.
     """
-    from edgetext.bench.show import COLUMNS, remarks, table_rows, title
+    from edgetext.bench.show import columns, remarks, table_rows, title
 
     if as_json:
         console.say_json(results.to_json())
         return
-    console.table(title(results), list(COLUMNS), table_rows(results))
+    console.table(title(results), columns(results), table_rows(results))
     for remark in remarks(results):
         console.say(remark)
 
@@ -298,7 +297,7 @@ def _print_comparison(arguments: argparse.Namespace, old: Results, new: Results,
         EdgetextError: No row was measured in both.
     """
     from edgetext.bench.compare import compare, read_limit, regressions
-    from edgetext.bench.show import COMPARED, comparison_rows
+    from edgetext.bench.show import compared, comparison_rows
     from edgetext.cli.console import open_console
 
     limits = [read_limit(text) for text in arguments.fail_if]
@@ -308,8 +307,9 @@ def _print_comparison(arguments: argparse.Namespace, old: Results, new: Results,
     if arguments.json:
         console.say_json({**comparison.to_json(), "regressions": found})
     else:
-        title = f"{names[1]} against {names[0]}: percent worse [95 %], accuracy in points; * shows a difference"
-        console.table(title, list(COMPARED), comparison_rows(comparison))
+        scored = new.data.decides.metric
+        title = f"{names[1]} against {names[0]}: percent worse [95 %], {scored} in points; * shows a difference"
+        console.table(title, compared(comparison), comparison_rows(comparison))
         for sentence in (*comparison.notes, *comparison.lost):
             console.say(sentence)
         for sentence in found:

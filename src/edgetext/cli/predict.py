@@ -20,13 +20,25 @@ if TYPE_CHECKING:
     from edgetext.runtime.predictor import Predictor
 
 
+PAIR = ("text", "text_pair")
+"""The columns of pairs that were typed."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     _allow_options_before_texts(parser)
     add_bundle(parser)
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts; without any, the lines of stdin")
+    parser.add_argument(
+        "texts",
+        nargs="*",
+        metavar="TEXT",
+        help="texts, two by two for a model of pairs; without any, the lines of stdin",
+    )
     _add_file_arguments(parser)
     parser.add_argument("--text-column", metavar="NAME", help="column of the input that holds the text")
+    parser.add_argument(
+        "--text-pair-column", metavar="NAME", help="column with the second text, for a model of pairs of texts"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object a line")
     parser.add_argument("--top-k", type=int, metavar="K", help="give the K highest scores")
     _add_model_arguments(parser)
@@ -47,6 +59,12 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["head", "head_tail", "windows"],
         default="head",
         help="what is read of a text that is too long: its beginning, its two ends, or all of it in windows",
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=float,
+        metavar="P",
+        help="say of each answer whether its confidence, 0 to 1, reaches P (default: what the bundle was given)",
     )
     parser.add_argument(
         "--deterministic",
@@ -120,8 +138,10 @@ def _check(arguments: argparse.Namespace) -> None:
     """Refuses what cannot work, before anything is loaded."""
     if arguments.texts and arguments.input:
         raise InputError("texts and --input were both given: give one of them")
-    if arguments.text_column and not arguments.input:
-        raise InputError("--text-column names a column of an input file: give --input too")
+    for option in ("text_column", "text_pair_column"):
+        if getattr(arguments, option) and not arguments.input:
+            name = option.replace("_", "-")
+            raise InputError(f"--{name} names a column of an input file: give --input too")
     for option in ("resume", "rejects"):
         if getattr(arguments, option) and not (arguments.input and arguments.output):
             raise InputError(f"--{option} is for files: give --input and --output too")
@@ -171,29 +191,33 @@ def _open(arguments: argparse.Namespace) -> Predictor:
         verify=arguments.verify,
         truncation=arguments.truncation,
         deterministic=arguments.deterministic,
+        min_confidence=arguments.min_confidence,
     )
 
 
 @contextmanager
 def _source(classify: Predictor, arguments: argparse.Namespace) -> Iterator[OpenRows]:
-    from edgetext.bulk.records import OpenRows, TextColumn, open_rows, stream_of_lines
+    from edgetext.bulk.job import text_columns
+    from edgetext.bulk.records import OpenRows, open_rows, stream_of_lines
 
+    columns = text_columns(classify, arguments.text_column, arguments.text_pair_column)
     if arguments.texts:
-        yield OpenRows("the command line", _given(arguments), 0, lambda: 0, ("text",))
+        names = PAIR if classify.manifest.text_pair_column else PAIR[:1]
+        yield OpenRows("the command line", _given(classify, arguments), 0, lambda: 0, names)
     elif arguments.input:
-        column = TextColumn(arguments.text_column, classify.manifest.text_column)
-        with open_rows(arguments.input, column, _note) as source:
+        with open_rows(arguments.input, columns, _note) as source:
             yield source
     else:
+        opened = stream_of_lines(sys.stdin.buffer, "stdin", columns, _note)
         _explain_typing()
-        yield stream_of_lines(sys.stdin.buffer, "stdin", _note)
+        yield opened
 
 
 @contextmanager
 def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterator[TextRow]]:
     """Opens the rows to answer on the terminal; what reads files is not loaded for texts that stand there."""
     if arguments.texts:
-        yield _given(arguments)
+        yield _given(classify, arguments)
         return
     from edgetext.bulk.records import good_rows
 
@@ -201,10 +225,17 @@ def _rows(classify: Predictor, arguments: argparse.Namespace) -> Iterator[Iterat
         yield good_rows(source)
 
 
-def _given(arguments: argparse.Namespace) -> Iterator[TextRow]:
+def _given(classify: Predictor, arguments: argparse.Namespace) -> Iterator[TextRow]:
+    """Makes rows of the texts that were typed: of every two one, for a model of pairs."""
     from edgetext.bulk.rows import TextRow
 
-    return (TextRow(text, {"text": text}, number) for number, text in enumerate(arguments.texts, 1))
+    texts: list[str] = arguments.texts
+    if not classify.manifest.text_pair_column:
+        return (TextRow(text, {"text": text}, number) for number, text in enumerate(texts, 1))
+    if len(texts) % 2:
+        raise InputError(f"the model takes pairs of texts, and {len(texts)} were given: expected two an answer")
+    pairs = zip(texts[::2], texts[1::2], strict=True)
+    return (TextRow(pair, dict(zip(PAIR, pair, strict=True)), number) for number, pair in enumerate(pairs, 1))
 
 
 def _note(sentence: str) -> None:
@@ -225,10 +256,14 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
     from edgetext.runtime.batching import WINDOW_TEXTS
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
-    window = 1 if typed else WINDOW_TEXTS
+    window, sure = 1 if typed else WINDOW_TEXTS, classify.min_confidence is not None
     with _rows(classify, arguments) as rows:
         for row, prediction in classify_rows(classify, rows, arguments.top_k, window):
-            line = json_line(row, prediction) if arguments.json else plain_line(row, prediction, arguments.top_k)
+            line = (
+                json_line(row, prediction, sure=sure)
+                if arguments.json
+                else plain_line(row, prediction, arguments.top_k, sure=sure)
+            )
             print(line, flush=typed)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from edgetext.errors import needs_extra
 from edgetext.measure.runner import Runner
+from edgetext.task import Text
 
 MIN_QUERIES = 64
 """LoadGen estimates a 90th percentile from 64 queries on."""
@@ -54,7 +55,7 @@ class LoadTest:
     trace: bool = False
 
 
-def run_load_test(runner: Runner, texts: Sequence[str], test: LoadTest) -> dict[str, Any]:
+def run_load_test(runner: Runner, texts: Sequence[Text], test: LoadTest) -> dict[str, Any]:
     """Runs one test.
 
     Args:
@@ -94,7 +95,7 @@ class _Queries:
     queries are only ticked off.
     """
 
-    def __init__(self, loadgen: Any, runner: Runner, texts: Sequence[str], batch: int) -> None:
+    def __init__(self, loadgen: Any, runner: Runner, texts: Sequence[Text], batch: int) -> None:
         self._loadgen, self._runner, self._texts, self._batch = loadgen, runner, texts, batch
         self._waiting: SimpleQueue[Any] = SimpleQueue()
         self.error: Exception | None = None

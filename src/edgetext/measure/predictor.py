@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgetext.measure.processor import cpu_model
+from edgetext.measure.runner import Labels
 from edgetext.runtime.predictor import Predictor
+from edgetext.task import Text
 
 
 class PredictorRunner:
@@ -23,17 +25,17 @@ class PredictorRunner:
             spec["bundle"], variant=spec["variant"], profile=self._profile, threads=spec["threads"]
         )
 
-    def one(self, text: str) -> str:
+    def one(self, text: Text) -> Labels:
         """Predicts one text."""
-        return self._predictor(text).label
+        return self._predictor(text).labels
 
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:
+    def many(self, texts: Sequence[Text], batch: int) -> list[Labels]:
         """Predicts many texts; for ``batch`` 1 one by one, else as the predictor groups them."""
         if batch == 1:
             return [self.one(text) for text in texts]
-        return [prediction.label for prediction in self._predictor.predict(list(texts))]
+        return [prediction.labels for prediction in self._predictor.predict(list(texts))]
 
-    def tokenize(self, text: str) -> int:
+    def tokenize(self, text: Text) -> int:
         """Tokenizes one text."""
         return self._predictor.count_tokens(text)
 

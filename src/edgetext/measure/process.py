@@ -22,6 +22,8 @@ from typing import IO, Any
 
 from edgetext.errors import EdgetextError
 from edgetext.measure.loadgen import LoadTest
+from edgetext.measure.runner import Labels
+from edgetext.task import Text
 
 _KILLED = -9  # signal.SIGKILL, which Windows does not name
 _ONE_AT_A_TIME = threading.Lock()
@@ -51,13 +53,13 @@ class Start:
             what the runner was trained for (see ``runner.Runner``).
         load_ms: The part of it that imported and loaded the runner.
         first_ms: The part of it that was the first prediction.
-        label: That label.
+        labels: Those of that prediction.
     """
 
     first_prediction_ms: float
     load_ms: float
     first_ms: float
-    label: str
+    labels: Labels
 
 
 class Worker:
@@ -94,16 +96,16 @@ class Worker:
         self._errors: IO[bytes] | None = None
         self._expired = False
 
-    def start(self, text: str) -> Start:
-        """Starts the process and times its way to the label of ``text``."""
+    def start(self, text: Text) -> Start:
+        """Starts the process and times its way to the labels of ``text``."""
         request = {"command": "start", "runner": self._runner, "spec": self._spec, "text": text}
         begin = perf_counter()
         self._spawn()
         answer = self._ask(request)
         elapsed = (perf_counter() - begin) * 1000 - answer["prepared_ms"]
-        return Start(round(elapsed, 4), answer["load_ms"], answer["first_ms"], answer["label"])
+        return Start(round(elapsed, 4), answer["load_ms"], answer["first_ms"], tuple(answer["labels"]))
 
-    def latency(self, texts: Sequence[str], *, warm_up: int = 0, seconds: float = 1e9) -> list[float]:
+    def latency(self, texts: Sequence[Text], *, warm_up: int = 0, seconds: float = 1e9) -> list[float]:
         """Times texts one by one.
 
         Args:
@@ -117,7 +119,7 @@ class Worker:
         request = {"command": "latency", "texts": list(texts), "warm_up": warm_up, "seconds": seconds}
         return [float(sample) for sample in self._ask(request)["samples_ms"]]
 
-    def tokenization(self, texts: Sequence[str], *, seconds: float = 1e9) -> list[float]:
+    def tokenization(self, texts: Sequence[Text], *, seconds: float = 1e9) -> list[float]:
         """Times the tokenizing of texts by itself, one by one.
 
         Returns:
@@ -126,16 +128,16 @@ class Worker:
         answer = self._ask({"command": "tokenization", "texts": list(texts), "seconds": seconds})
         return [float(sample) for sample in answer["samples_ms"]]
 
-    def throughput(self, texts: Sequence[str], batch: int, *, warm_up: bool = True) -> float:
+    def throughput(self, texts: Sequence[Text], batch: int, *, warm_up: bool = True) -> float:
         """Times all texts in batches, after one batch to warm up if asked for, and returns texts per second."""
         request = {"command": "throughput", "texts": list(texts), "batch": batch, "warm_up": warm_up}
         answer = self._ask(request)
         return len(texts) / float(answer["seconds"])
 
-    def predict(self, texts: Sequence[str], batch: int) -> list[str]:
+    def predict(self, texts: Sequence[Text], batch: int) -> list[Labels]:
         """Labels all texts, in order (see ``measure.runner.answers``)."""
         answer = self._ask({"command": "predict", "texts": list(texts), "batch": batch})
-        return [str(label) for label in answer["labels"]]
+        return [tuple(map(str, labels)) for labels in answer["labels"]]
 
     def memory(self) -> tuple[int | None, dict[str, Any]]:
         """Reads the process's peak resident memory in bytes so far, and what the runner says about itself."""
@@ -150,7 +152,7 @@ class Worker:
         """Reads the whole machine's joules over this worker's throughput turns, by device that counts."""
         return dict(self._ask({"command": "energy"})["joules_per_text"])
 
-    def load(self, texts: Sequence[str], test: LoadTest) -> dict[str, Any]:
+    def load(self, texts: Sequence[Text], test: LoadTest) -> dict[str, Any]:
         """Has LoadGen ask the runner (see ``measure.loadgen``), and returns what it found."""
         return self._ask({"command": "load", "texts": list(texts), "test": asdict(test)})
 

@@ -1,16 +1,22 @@
 """What a worker process measures: a runner, made by a factory that is named by its dotted path.
 
-A runner is one program that turns texts into labels, with its tokenizer inside. ``"package.module:factory"``
-names a function that takes a JSON object (the spec) and gives a runner.
+A runner is one program that turns texts, or pairs of texts, into labels, with its tokenizer inside.
+``"package.module:factory"`` names a function that takes a JSON object (the spec) and gives a runner.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from edgetext.errors import EdgetextError
+
+if TYPE_CHECKING:  # it takes numpy, and no start of a program should pay for that
+    from edgetext.task import Text
+
+Labels: TypeAlias = tuple[str, ...]
+"""What a text gets: its label, or those of any number that fit."""
 
 PREDICTOR = "edgetext.measure.predictor:load"
 """The runner of a bundle's variant in edgetext's own predictor; ``predictor.PredictorRunner`` tells its spec."""
@@ -32,10 +38,10 @@ class Runner(Protocol):
     ``tokenize(text)``, whose time is told apart; what it gives is not looked at.
     """
 
-    def one(self, text: str) -> str:
+    def one(self, text: Text) -> Labels:
         """Labels one text, computed by itself."""
 
-    def many(self, texts: Sequence[str], batch: int) -> list[str]:
+    def many(self, texts: Sequence[Text], batch: int) -> list[Labels]:
         """Labels many texts, in order, computed in batches of at most ``batch`` texts."""
 
     def about(self) -> Mapping[str, Any]:
@@ -45,19 +51,21 @@ class Runner(Protocol):
         """Lets go of what the program holds."""
 
 
-def answers(runner: Runner, texts: Sequence[str], batch: int) -> list[str]:
+def answers(runner: Runner, texts: Sequence[Text], batch: int) -> list[Labels]:
     """Labels all texts, in the order given, and predicts them in order of length: not for timing.
 
     Batches of texts that are alike in length hold little padding. In the order given they hold more of it than of
     text where lengths differ as those of short messages do, and most programs compute it.
 
     Raises:
-        RuntimeError: The program gave fewer labels, or more.
+        RuntimeError: The program gave fewer answers, or more, or one that is no tuple.
     """
-    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-    labels = list(runner.many([texts[index] for index in order], batch))
+    order = sorted(range(len(texts)), key=lambda index: sum(map(len, texts[index])))
+    labels: list[Any] = list(runner.many([texts[index] for index in order], batch))
     if len(labels) != len(texts):
-        raise RuntimeError(f"it gave {len(labels)} labels for {len(texts)} texts")
+        raise RuntimeError(f"it gave {len(labels)} answers for {len(texts)} texts")
+    if alone := next((given for given in labels if isinstance(given, str)), None):
+        raise RuntimeError(f"it gave the label {alone!r:.60} by itself, and not a tuple of labels")
     by_index = dict(zip(order, labels, strict=True))
     return [by_index[index] for index in range(len(texts))]
 

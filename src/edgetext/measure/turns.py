@@ -16,6 +16,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SETTLE_S = 0.05
 """Seconds to wait between two turns: the threads of the program before may still spin for some milliseconds."""
@@ -50,7 +53,7 @@ def shuffled_turns(candidates: Sequence[object], rounds: int, seed: int) -> Iter
             yield Turn(number, index)
 
 
-def window(texts: Sequence[str], number: int, count: int) -> list[str]:
+def window(texts: Sequence[T], number: int, count: int) -> list[T]:
     """Picks the ``count`` texts of a round, counted from 0; each goes on where the one before it ended."""
     return [texts[index % len(texts)] for index in range(number * count, (number + 1) * count)]
 

@@ -3,7 +3,7 @@
 It reads one JSON object a line and answers each with one line: ``{"command": "start", "runner": ..., "spec": ...,
 "text": ...}`` first, then ``latency``, ``tokenization``, ``throughput``, ``predict``, ``memory``, ``installed``,
 ``energy`` and ``load`` in any order, ``close`` last. An answer with ``error`` in it gives the reason as a sentence,
-and ``status`` says whether it is a failure.
+and ``status`` says whether it is a failure. A pair of texts is a list of two.
 
 The lines travel over copies of standard input and output; the originals are turned away at once, so that a
 library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it. What this
@@ -17,11 +17,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from edgetext.errors import MissingExtraError, first_line
 from edgetext.measure.runner import CannotMeasureError, NoDeviceError, Runner, answers, load_runner
 from edgetext.measure.usage import Energy, installed_bytes, peak_memory_bytes
+
+if TYPE_CHECKING:  # it takes numpy, which the runner may not
+    from edgetext.task import Text
 
 Message = Mapping[str, Any]
 
@@ -71,27 +74,27 @@ class Session:
         self._runner = load_runner(request["runner"], request["spec"])
         loaded = perf_counter()
         prepared = float(getattr(self._runner, "preparation_s", 0.0))
-        label = self.runner.one(request["text"])
+        labels = self.runner.one(_text(request["text"]))
         first = perf_counter()
         return {
-            "label": label,
+            "labels": labels,
             "load_ms": _ms(loaded - begin - prepared),
             "first_ms": _ms(first - loaded),
             "prepared_ms": _ms(prepared),
         }
 
     def _latency(self, request: Message) -> dict[str, Any]:
-        one, texts = self.runner.one, request["texts"]
+        one, texts = self.runner.one, _texts(request)
         for text in texts[: request["warm_up"]]:
             one(text)
         return {"samples_ms": _samples(one, texts, request["seconds"])}
 
     def _tokenization(self, request: Message) -> dict[str, Any]:
         tokenize = getattr(self.runner, "tokenize", None)
-        return {"samples_ms": _samples(tokenize, request["texts"], request["seconds"]) if tokenize else []}
+        return {"samples_ms": _samples(tokenize, _texts(request), request["seconds"]) if tokenize else []}
 
     def _throughput(self, request: Message) -> dict[str, Any]:
-        texts, batch = request["texts"], request["batch"]
+        texts, batch = _texts(request), request["batch"]
         if request["warm_up"]:
             self.runner.many(texts[:batch], batch)  # one batch of the size that is timed
         energy = Energy()
@@ -104,7 +107,7 @@ class Session:
         return {"seconds": seconds}
 
     def _predict(self, request: Message) -> dict[str, Any]:
-        return {"labels": answers(self.runner, request["texts"], request["batch"])}
+        return {"labels": answers(self.runner, _texts(request), request["batch"])}
 
     def _memory(self, _: Message) -> dict[str, Any]:
         return {"peak_bytes": peak_memory_bytes(), "about": dict(self.runner.about())}
@@ -118,7 +121,7 @@ class Session:
     def _load(self, request: Message) -> dict[str, Any]:
         from edgetext.measure.loadgen import LoadTest, run_load_test
 
-        return run_load_test(self.runner, request["texts"], LoadTest(**request["test"]))
+        return run_load_test(self.runner, _texts(request), LoadTest(**request["test"]))
 
     def _close(self, _: Message) -> dict[str, Any]:
         self.runner.close()
@@ -146,7 +149,16 @@ def main() -> None:
     serve(requests, replies)
 
 
-def _samples(work: Callable[[str], object], texts: Sequence[str], seconds: float) -> list[float]:
+def _texts(request: Message) -> list[Text]:
+    return [_text(value) for value in request["texts"]]
+
+
+def _text(value: str | list[str]) -> Text:
+    """Reads a text; JSON has no tuples, and a pair is one."""
+    return value if isinstance(value, str) else (value[0], value[1])
+
+
+def _samples(work: Callable[[Any], object], texts: Sequence[Text], seconds: float) -> list[float]:
     """Times texts one by one, in milliseconds; no further one is begun after so many seconds."""
     samples: list[float] = []
     stop = perf_counter() + seconds

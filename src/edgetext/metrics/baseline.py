@@ -75,9 +75,23 @@ class Baseline:
         self._words = words
         self._classifier = classifier
 
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays and of its vocabulary."""
+        words = [one for _, one in self._words.transformer_list]
+        arrays = [one.idf_ for one in words]
+        for linear in self._classifier.estimators_:  # for a label of all rows, or of none, a constant stands in
+            arrays += [getattr(linear, name) for name in ("coef_", "intercept_") if hasattr(linear, name)]
+        vocabulary = sum(len(word.encode("utf-8")) for one in words for word in one.vocabulary_)
+        return int(sum(array.nbytes for array in arrays)) + vocabulary
+
+    def features(self, texts: Sequence[Text]) -> Any:
+        """Finds the words and characters of texts, and their weights, as a sparse matrix."""
+        return self._words.transform([_joined(text) for text in texts])
+
     def logits(self, texts: Sequence[Text]) -> FloatArray:
         """Scores texts, float32, shape (texts, labels): as a model's logits, for ``Task`` to make answers of."""
-        scores = self._classifier.decision_function(self._words.transform([_joined(text) for text in texts]))
+        scores = self._classifier.decision_function(self.features(texts))
         if scores.ndim == 1:  # scikit-learn has one score for two classes
             scores = np.stack([-scores, scores], axis=1) / 2
         whole = np.full((len(texts), self._labels), _NEVER, np.float32)

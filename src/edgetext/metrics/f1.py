@@ -1,12 +1,18 @@
-"""Micro and macro F1 of two multi-label classifiers on the same texts, and an interval of their difference.
+"""Micro and macro F1 on labelled texts: of one classifier with its interval, and how those of two differ.
 
-The interval is a paired bootstrap over texts, bias-corrected and accelerated: B. Efron, "Better Bootstrap
+F1 has no interval in closed form. That of one classifier is a bootstrap over texts, which are drawn anew with
+replacement: the middle 95 % of what comes out. B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap"
+(1993), chapter 13. It needs numpy alone.
+
+That of a difference is a paired bootstrap over texts, bias-corrected and accelerated: B. Efron, "Better Bootstrap
 Confidence Intervals", JASA 82 (1987), as ``scipy.stats.bootstrap`` does it. A bootstrap knows only what it has
 seen: where no answer changed it collapses to a point, however few the texts. So what may have gone unseen is added.
 With no change in n texts, Tango's interval for paired proportions ends at z^2 / (n + z^2), as if z^2 texts more had
 been lost (``edgetext.metrics.paired``). Here these z^2 texts are taken from the rarest labels, where they cost the
 most macro F1, and the two distances add as squares: G. Y. Zou, A. Donner, "Construction of confidence limits about
 effect measures: a general approach", Statistics in Medicine 27 (2008).
+
+A label that no text bears has no F1 to speak of: macro F1 leaves it out.
 """
 
 from __future__ import annotations
@@ -23,15 +29,22 @@ import numpy.typing as npt
 from edgetext.errors import needs_extra
 from edgetext.metrics.paired import CONFIDENCE
 
-with needs_extra("export"):
-    from scipy.stats import DegenerateDataWarning, bootstrap
-
 _BEYOND = 50  # resamples beyond each end of the interval: 2,000 in all at 95 %, more where it is wider
+_SAMPLES = 1000  # for the interval of one F1
 _BATCH = 100  # resamples at a time; bounds the memory to about a kilobyte for each text
 _SEED = 20
 
 Average: TypeAlias = Literal["micro", "macro"]
 Labels = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -90,12 +103,36 @@ class F1Difference:
         )
 
 
+def f1(truth: Labels, answers: Labels, average: Average, confidence: float = CONFIDENCE) -> Estimate:
+    """Estimates the F1 of one classifier.
+
+    Args:
+        truth: Whether a text bears a label, shape (texts, labels).
+        answers: Whether the classifier gives it, same shape.
+        average: ``micro`` counts all labels together, ``macro`` is the mean over the labels' own F1.
+        confidence: Two-sided, such as 0.95.
+
+    Raises:
+        ValueError: The shapes differ, or no text bears any label.
+    """
+    truth, answers = _borne(average, truth, answers)
+    right, every = _counts(truth, answers, average)
+    kinds, texts = np.unique(np.concatenate([right, every], axis=1), axis=0, return_counts=True)  # most are alike
+    random = np.random.default_rng(_SEED)
+    drawn = []
+    for _ in range(_SAMPLES // _BATCH):
+        times = random.multinomial(len(truth), texts / len(truth), _BATCH)
+        drawn.append(_own_mean(np.einsum("sk,kc->sc", times, kinds)))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(np.concatenate(drawn), (tail, 1 - tail))
+    value = float(_own_mean(texts[None] @ kinds)[0])
+    return Estimate(value, min(value, float(low)), max(value, float(high)))
+
+
 def f1_difference(
     truth: Labels, reference: Labels, candidate: Labels, average: Average, confidence: float = CONFIDENCE
 ) -> F1Difference:
     """Compares the F1 of two classifiers on the same texts.
-
-    A label that no text bears has no F1 to speak of: the macro F1 leaves it out.
 
     Args:
         truth: Whether a text bears a label, shape (texts, labels).
@@ -106,14 +143,10 @@ def f1_difference(
 
     Raises:
         ValueError: The shapes differ, or no text bears any label.
+        MissingExtraError: scipy is not installed.
     """
-    if not truth.shape == reference.shape == candidate.shape or truth.ndim != 2:
-        raise ValueError(f"shapes differ: {truth.shape}, {reference.shape} and {candidate.shape}")
-    borne = truth.any(axis=0)
-    if not borne.any():
-        raise ValueError("no text bears any label, so there is no F1")
+    truth, reference, candidate = _borne(average, truth, reference, candidate)
     if average == "macro":
-        truth, reference, candidate = truth[:, borne], reference[:, borne], candidate[:, borne]
         support = tuple(truth.sum(axis=0, dtype=float).tolist())
     else:
         support = (float(truth.any(axis=1).sum()),)
@@ -123,12 +156,37 @@ def f1_difference(
     return F1Difference(float(first), float(second), below, above, support, confidence)
 
 
-def _events(truth: Labels, reference: Labels, candidate: Labels, average: Average) -> npt.NDArray[np.float32]:
-    """What F1 counts, of each text: true positives of both, and labels borne plus labels given of both."""
-    parts = [truth & reference, truth & candidate, truth.astype(int) + reference, truth.astype(int) + candidate]
+def _borne(average: Average, truth: Labels, *others: Labels) -> list[Labels]:
+    """Checks the shapes, and leaves labels that no text bears out of a macro average."""
+    if truth.ndim != 2 or any(other.shape != truth.shape for other in others):
+        raise ValueError(f"shapes differ: {', '.join(str(each.shape) for each in (truth, *others))}")
+    borne = truth.any(axis=0)
+    if not borne.any():
+        raise ValueError("no text bears any label, so there is no F1")
+    return [each[:, borne] if average == "macro" else each for each in (truth, *others)]
+
+
+def _counts(truth: Labels, answers: Labels, average: Average) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """What F1 counts, of each text: true positives, and labels borne plus labels given."""
+    right, every = truth & answers, truth.astype(int) + answers
     if average == "micro":
-        parts = [part.sum(axis=1, keepdims=True) for part in parts]
-    return np.concatenate(parts, axis=1).astype(np.float32)  # whole numbers below 2^24 stay exact
+        return right.sum(axis=1, keepdims=True), every.sum(axis=1, keepdims=True)
+    return right, every
+
+
+def _own_mean(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The mean F1 of samples, from the summed counts of one classifier; a label that a sample lacks is left out."""
+    right, every = np.split(counts, 2, axis=1)
+    means = np.where(every > 0, 2 * right / np.maximum(every, 1), 0).sum(axis=1)
+    return np.asarray(means / np.maximum((every > 0).sum(axis=1), 1), np.float64)
+
+
+def _events(truth: Labels, reference: Labels, candidate: Labels, average: Average) -> npt.NDArray[np.float32]:
+    """What F1 counts, of each text and of both."""
+    (one, one_every), (other, other_every) = (_counts(truth, each, average) for each in (reference, candidate))
+    return np.concatenate([one, other, one_every, other_every], axis=1).astype(
+        np.float32
+    )  # whole numbers below 2^24 stay exact
 
 
 def _mean_f1(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -141,6 +199,8 @@ def _mean_f1(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 def _spread(events: npt.NDArray[np.float32], value: float, confidence: float) -> tuple[float, float]:
     """How far the bootstrap's interval reaches below and above the difference."""
+    with needs_extra("export"):
+        from scipy.stats import DegenerateDataWarning, bootstrap
     kinds, kind_of = np.unique(events, axis=0, return_inverse=True)  # most texts are alike
 
     def difference(texts: npt.NDArray[np.int64], axis: int = -1) -> Any:

@@ -1,4 +1,4 @@
-"""What the backends that run a graph by themselves share: tokenizers before, the most probable label after."""
+"""What the backends that run a graph by themselves share: tokenizers before, the labels after."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgetext.bench.backends._shared import BATCHES, BatchedRunner
+from edgetext.bench.backends._shared import BATCHES, BatchedRunner, labels_of, task_of
 from edgetext.measure.processor import cpu_model
+from edgetext.measure.runner import Labels
+from edgetext.task import Text
 
 
 class Tokens:
@@ -29,7 +31,7 @@ class Tokens:
         self._tokenizer.enable_truncation(max_length)
         _pad_to_longest(self._tokenizer)
 
-    def __call__(self, texts: list[str]) -> dict[str, NDArray[np.int64]]:
+    def __call__(self, texts: list[Text]) -> dict[str, NDArray[np.int64]]:
         """Makes the inputs by name, int64 arrays of the shape (texts, longest of them in tokens)."""
         encodings = self._tokenizer.encode_batch(texts)
         columns = {
@@ -44,16 +46,16 @@ class GraphRunner(BatchedRunner):
     """A graph behind its tokenizer.
 
     Args:
-        spec: ``tokenizer`` (file), ``labels``, ``max_length``, ``threads``.
+        spec: ``tokenizer`` (file), ``task``, ``max_length``, ``threads``.
         inputs: Names of the graph's inputs.
     """
 
     def __init__(self, spec: Mapping[str, Any], inputs: Sequence[str]) -> None:
-        self._labels: list[str] = spec["labels"]
+        self._task = task_of(spec)
         self._threads = spec["threads"]
         self._tokens = Tokens(spec["tokenizer"], spec["max_length"], inputs)
 
-    def tokenize(self, text: str) -> Any:
+    def tokenize(self, text: Text) -> Any:
         """Tokenizes one text, up to the graph's inputs."""
         return self._tokens([text])
 
@@ -61,9 +63,9 @@ class GraphRunner(BatchedRunner):
         """Tells device, threads and how batches are made."""
         return {"device_name": cpu_model(), "threads": self._threads, "batches": BATCHES}
 
-    def forward(self, texts: list[str]) -> list[str]:
+    def forward(self, texts: list[Text]) -> list[Labels]:
         """Labels one batch, in order."""
-        return [self._labels[index] for index in self.logits(self._tokens(texts)).argmax(axis=-1)]
+        return labels_of(self._task, self.logits(self._tokens(texts)))
 
     @abstractmethod
     def logits(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:

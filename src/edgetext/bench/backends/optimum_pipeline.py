@@ -18,8 +18,8 @@ class OptimumRunner(PipelineCalls):
     """A text-classification pipeline over an ONNX file.
 
     Args:
-        spec: ``bundle`` (folder), ``model`` (ONNX file inside it), ``session`` (how it is loaded), ``max_length``,
-            ``threads``.
+        spec: ``bundle`` (folder), ``model`` (ONNX file inside it), ``session`` (how it is loaded), ``task``,
+            ``max_length``, ``threads``.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
@@ -32,7 +32,7 @@ class OptimumRunner(PipelineCalls):
         )
         self._threads = spec["threads"]
         tokenizer = AutoTokenizer.from_pretrained(spec["bundle"], local_files_only=True)
-        super().__init__(pipeline("text-classification", model=model, tokenizer=tokenizer), spec["max_length"])
+        super().__init__(pipeline("text-classification", model=model, tokenizer=tokenizer), spec)
 
     def about(self) -> dict[str, Any]:
         """Tells device, threads and how batches are made."""

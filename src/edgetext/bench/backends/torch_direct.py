@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
-from edgetext.bench.backends._shared import BATCHES, BatchedRunner
+from edgetext.bench.backends._shared import BATCHES, BatchedRunner, labels_of, task_of
 from edgetext.foreign.clean_room import clean_room
 from edgetext.foreign.load import Source, load_classifier
 from edgetext.measure.processor import cpu_model, has_bf16
-from edgetext.measure.runner import CannotMeasureError, NoDeviceError
+from edgetext.measure.runner import CannotMeasureError, Labels, NoDeviceError
+from edgetext.task import Text
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -60,10 +61,11 @@ def gpu_name() -> str:
 
 
 class TorchRunner(BatchedRunner):
-    """A torch model, run eagerly or compiled: tokenize, pad to the longest of the batch, forward, argmax.
+    """A torch model, run eagerly or compiled: tokenize, pad to the longest of the batch, forward, label.
 
     Args:
-        spec: ``model`` (folder), ``variant``, ``max_length``, ``threads``, and if need be ``mode``: ``compile``.
+        spec: ``model`` (folder), ``variant``, ``task``, ``max_length``, ``threads``, and if need be ``mode``:
+            ``compile``.
         device: ``cpu`` or ``cuda``.
         device_name: For readers.
         synchronize: Called after each batch, so that a clock sees the device's work done.
@@ -83,11 +85,11 @@ class TorchRunner(BatchedRunner):
         self._max_length = spec["max_length"]
         self._tokenizer = load_tokenizer(spec["model"])
         self._model = load_model(spec["model"], spec["variant"]).to(device)
-        self._labels = self._model.config.id2label
+        self._task = task_of(spec)
         self._compiled = spec.get("mode") == "compile"
         self._run: Callable[..., Any] = torch.compile(self._model, dynamic=True) if self._compiled else self._model
 
-    def tokenize(self, text: str) -> Any:
+    def tokenize(self, text: Text) -> Any:
         """Tokenizes one text, as ``one`` does, up to the tensors on the device."""
         return self._inputs([text])
 
@@ -103,16 +105,18 @@ class TorchRunner(BatchedRunner):
             said["compile"] = "torch.compile with dynamic shapes; a later cold start finds torch's cache on disk"
         return said
 
-    def forward(self, texts: list[str]) -> list[str]:
+    def forward(self, texts: list[Text]) -> list[Labels]:
         """Labels one batch, once the device is done."""
         with torch.inference_mode():
-            winners = self._run(**self._inputs(texts)).logits.argmax(dim=-1).cpu()
+            logits = self._run(**self._inputs(texts)).logits.float().cpu().numpy()
         self._synchronize()
-        return [self._labels[index] for index in winners.tolist()]
+        return labels_of(self._task, logits)
 
-    def _inputs(self, texts: list[str]) -> Any:
+    def _inputs(self, texts: list[Text]) -> Any:
+        # A text and its pair go in apart: in a list of lists transformers sees words.
+        parts = [texts] if isinstance(texts[0], str) else [list(part) for part in zip(*texts, strict=True)]
         return self._tokenizer(
-            texts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt"
+            *parts, padding=True, truncation=True, max_length=self._max_length, return_tensors="pt"
         ).to(self._device)
 
 

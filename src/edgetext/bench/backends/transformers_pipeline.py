@@ -20,7 +20,7 @@ class PipelineRunner(PipelineCalls):
     """A text-classification pipeline.
 
     Args:
-        spec: ``model`` (folder), ``variant``, ``max_length``, ``threads``.
+        spec: ``model`` (folder), ``variant``, ``task``, ``max_length``, ``threads``.
         device: ``cpu`` or ``cuda``.
         device_name: For readers.
     """
@@ -29,9 +29,7 @@ class PipelineRunner(PipelineCalls):
         torch.set_num_threads(spec["threads"])
         model, tokenizer = load_model(spec["model"], spec["variant"]), load_tokenizer(spec["model"])
         self._device_name = device_name
-        super().__init__(
-            pipeline("text-classification", model=model, tokenizer=tokenizer, device=device), spec["max_length"]
-        )
+        super().__init__(pipeline("text-classification", model=model, tokenizer=tokenizer, device=device), spec)
 
     def about(self) -> dict[str, Any]:
         """Tells device, threads and the size of the weights."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgetext.bench.cells import FIGURES, figures
+from edgetext.bench.cells import figures, headings
 from edgetext.bench.facts import cautions, how, machines, said
 from edgetext.bench.page.plots import frontier, latencies
 from edgetext.bench.results import MEASURED, Results, Row
@@ -28,15 +28,17 @@ def html(results: Results) -> str:
     Args:
         results: What was measured, or read from a file.
     """
+    metric = results.data.decides.metric
     numbered = list(enumerate(results.rows, start=1))
     measured = [(number, row) for number, row in numbered if row.status == MEASURED]
     values = {
         "data": results.data,
-        "columns": FIGURES,
+        "columns": headings(results),
         "rows": [_row(results, number, row) for number, row in numbered],
         "warnings": cautions(results),
         "latencies": latencies(measured),
-        "frontier": frontier(measured),
+        "frontier": frontier(measured, metric),
+        "metric": metric,
         "costs": [_cost(number, row) for number, row in measured if row.throughput_per_s],
         "how": list(how(results)),
         "machines": machines(results),

@@ -1,4 +1,4 @@
-"""What the two plots show, in pixels: each row's latencies as a shape, and accuracy against latency."""
+"""What the two plots show, in pixels: each row's latencies as a shape, and the task's metric against them."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class Latencies:
 
 @dataclass(frozen=True)
 class Point(Shown):
-    """One row's accuracy against its median latency, in pixels.
+    """One row's score against its median latency, in pixels.
 
     ``x_low`` and ``x_high`` are the 10th and the 90th percentile, ``y_low`` and ``y_high`` the ends of the
-    accuracy's interval, and ``label_y`` is where the number above it stands.
+    score's interval, and ``label_y`` is where the number above it stands.
     """
 
     x: float
@@ -79,7 +79,7 @@ class Point(Shown):
 
 @dataclass(frozen=True)
 class Frontier:
-    """Accuracy against latency; ``line`` goes along the rows that none beats in both."""
+    """The task's metric against latency; ``line`` goes along the rows that none beats in both."""
 
     width: float
     height: float
@@ -100,9 +100,9 @@ class _Timed:
     def percentile(self, percent: float) -> float:
         return float(np.percentile(self.latency.samples, percent))
 
-    def shown(self, accuracy: str = "") -> tuple[int, str, bool, str]:
+    def shown(self, score: str = "") -> tuple[int, str, bool, str]:
         found = self.latency
-        said = f"{accuracy}p50 {found.p50:.2f} ms, p90 {found.p90:.2f} ms, p99 {found.p99:.2f} ms"
+        said = f"{score}p50 {found.p50:.2f} ms, p90 {found.p90:.2f} ms, p99 {found.p99:.2f} ms"
         return self.number, self.row.name, self.row.backend == "edgetext", said
 
 
@@ -117,18 +117,18 @@ def latencies(rows: Sequence[tuple[int, Row]]) -> Latencies | None:
     return Latencies(_WIDTH, len(timed) * _LANE, lanes, tuple(axis.marks()))
 
 
-def frontier(rows: Sequence[tuple[int, Row]]) -> Frontier | None:
-    """Lays out accuracy against latency of numbered rows; ``None`` where none has both."""
-    known = [(one, one.row.accuracy) for one in _timed(rows) if one.row.accuracy]
+def frontier(rows: Sequence[tuple[int, Row]], metric: str) -> Frontier | None:
+    """Lays out the task's metric, by its name, against latency of numbered rows; ``None`` where none has both."""
+    known = [(one, one.row.score) for one in _timed(rows) if one.row.score]
     if not known:
         return None
     lows, highs = ([one.percentile(percent) for one, _ in known] for percent in (10, 90))
     x = log_axis(min(lows), max(highs), _FRONTIER_LEFT, _RIGHT)
-    low, high = min(accuracy.low for _, accuracy in known), max(accuracy.high for _, accuracy in known)
+    low, high = min(score.low for _, score in known), max(score.high for _, score in known)
     y = percent_axis(low, high, _FRONTIER_HEIGHT - 24, 54)
     points: list[Point] = []
-    for one, accuracy in sorted(known, key=lambda entry: entry[0].latency.p50):
-        points.append(_point(one, accuracy, (x, y), points))
+    for one, score in sorted(known, key=lambda entry: entry[0].latency.p50):
+        points.append(_point(one, metric, score, (x, y), points))
     return Frontier(
         _WIDTH, _FRONTIER_HEIGHT, tuple(points), tuple(x.marks()), tuple(y.marks()), _unbeaten(known, x, y)
     )
@@ -164,12 +164,12 @@ def _outline(samples: Sequence[float], axis: Axis, y: float) -> str:
     return " ".join(f"{x},{high}" for x, high in (*above, *below))
 
 
-def _point(one: _Timed, accuracy: Proportion, axes: tuple[Axis, Axis], before: Sequence[Point]) -> Point:
+def _point(one: _Timed, metric: str, score: Proportion, axes: tuple[Axis, Axis], before: Sequence[Point]) -> Point:
     x, y = axes
-    middle, low, high = (100 * share for share in (accuracy.value, accuracy.low, accuracy.high))
+    middle, low, high = (100 * share for share in (score.value, score.low, score.high))
     at, top = x.at(one.latency.p50), y.at(high)
     return Point(
-        *one.shown(f"accuracy {middle:.1f} % [{low:.1f}, {high:.1f}], "),
+        *one.shown(f"{metric} {middle:.1f} % [{low:.1f}, {high:.1f}], "),
         x=at,
         x_low=x.at(one.percentile(10)),
         x_high=x.at(one.percentile(90)),
@@ -187,14 +187,14 @@ def _free_level(at: float, before: Sequence[Point]) -> int:
 
 
 def _unbeaten(known: Sequence[tuple[_Timed, Proportion]], x: Axis, y: Axis) -> str:
-    """Draws the steps along the rows that no other row beats in accuracy at the same or a lower latency."""
+    """Draws the steps along the rows that no other row beats in score at the same or a lower latency."""
     steps: list[tuple[float, float]] = []
     best = -1.0
-    for one, accuracy in sorted(known, key=lambda entry: (entry[0].latency.p50, -entry[1].value)):
-        if accuracy.value > best:
+    for one, score in sorted(known, key=lambda entry: (entry[0].latency.p50, -entry[1].value)):
+        if score.value > best:
             if steps:
                 steps.append((x.at(one.latency.p50), steps[-1][1]))
-            steps.append((x.at(one.latency.p50), y.at(100 * accuracy.value)))
-            best = accuracy.value
+            steps.append((x.at(one.latency.p50), y.at(100 * score.value)))
+            best = score.value
     steps.append((x.end, steps[-1][1]))
     return " ".join(f"{across},{up}" for across, up in steps)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from edgetext.bench.accuracy import accuracy
+from edgetext.bench.accuracy import score
+from edgetext.bench.backends._shared import task_of
 from edgetext.bench.heldout import HeldOut, describe_data, find_held_out
 from edgetext.bench.plan import RowPlan
 from edgetext.bench.results import Proportion
@@ -17,6 +18,8 @@ from edgetext.checkpoint import open_checkpoint
 from edgetext.errors import MissingExtraError
 from edgetext.measure.process import thread_environment
 from edgetext.measure.runner import CannotMeasureError, Runner, answers, load_runner
+from edgetext.metrics.report import metric_key
+from edgetext.task import Text
 
 _BATCH = 32
 
@@ -29,13 +32,15 @@ class Loaded:
         runner: The program.
         texts: The held-out texts.
         batch: Texts in a batch.
-        accuracy: Share of the held-out rows with the right label, with Wilson's 95 % interval.
+        metric: The task's, as reports key it: ``accuracy``.
+        score: How good its answers are in it, with the 95 % interval.
     """
 
     runner: Runner
-    texts: tuple[str, ...]
+    texts: tuple[Text, ...]
     batch: int
-    accuracy: Proportion
+    metric: str
+    score: Proportion
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,8 +69,8 @@ def loaded(plan: RowPlan, held_out: HeldOut) -> Iterator[Loaded]:
         runner = load_runner(plan.backend.runner, plan.spec)
     except (CannotMeasureError, MissingExtraError) as error:
         pytest.skip(f"not measured ({error})")
-    data = describe_data(held_out, plan.spec["labels"], plan.name)
+    data = describe_data(held_out, task_of(plan.spec), plan.name)
     texts = tuple(example.text for example in held_out.examples)
-    given = data.indices(answers(runner, texts, plan.answers_in_batches))
-    yield Loaded(runner, texts, _BATCH, accuracy(given, data.expected))
+    given = data.answers(answers(runner, texts, plan.answers_in_batches))
+    yield Loaded(runner, texts, _BATCH, metric_key(data.decides), score(given, data))
     runner.close()

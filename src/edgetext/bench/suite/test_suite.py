@@ -1,4 +1,4 @@
-"""Latency and throughput of every row, each with the accuracy that it goes with."""
+"""Latency and throughput of every row, each with how good the answers are that it goes with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import cycle
 from typing import Any
 
 from edgetext.bench.suite.conftest import Loaded
+from edgetext.task import Text
 
 _THROUGHPUT_TEXTS = 256
 
@@ -22,7 +23,7 @@ def test_latency(benchmark: Any, loaded: Loaded) -> None:
 
 def test_throughput(benchmark: Any, loaded: Loaded) -> None:
     """Times many texts in batches."""
-    texts: Sequence[str] = loaded.texts[:_THROUGHPUT_TEXTS]
+    texts: Sequence[Text] = loaded.texts[:_THROUGHPUT_TEXTS]
     benchmark.group = "throughput"
     _describe(benchmark, loaded, texts=len(texts))
     benchmark.pedantic(loaded.runner.many, args=(texts, loaded.batch), rounds=5, warmup_rounds=1)
@@ -31,9 +32,9 @@ def test_throughput(benchmark: Any, loaded: Loaded) -> None:
 
 
 def _describe(benchmark: Any, loaded: Loaded, texts: int) -> None:
-    found = asdict(loaded.accuracy)
+    found = asdict(loaded.score)
     benchmark.extra_info.update(
         texts=texts,
-        accuracy={name: found[name] for name in ("value", "low", "high")},
+        **{loaded.metric: {name: found[name] for name in ("value", "low", "high")}},
         **{name: value for name, value in loaded.runner.about().items() if isinstance(value, str | int | float)},
     )
