@@ -11,8 +11,8 @@ import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
-from edgetext.bulk.read import good_rows, open_rows
 
+from edgetext.bulk.records import good_rows, open_rows
 from edgetext.checkpoint import SplitRecord
 from edgetext.data.held_out import held_out
 from edgetext.data.load import load

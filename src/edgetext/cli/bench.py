@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline", type=Path, metavar="CHECKPOINT", help="what it was exported from, for torch rows"
     )
-    add_labelled_rows(parser, "labelled text (default: the held-out rows of the baseline's split)", pairs=True)
+    add_labelled_rows(parser, "labelled text (default: the held-out rows of the baseline's split)")
     parser.add_argument("-o", "--output", type=Path, help="folder for results and report; file for readers")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at --output")
     parser.add_argument(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgetext.cli.arguments import add_columns, chosen_columns
 from edgetext.errors import InputError
 from edgetext.escape import terminal
 
@@ -28,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="labelled text; default: the held-out rows of the checkpoint's split",
     )
-    parser.add_argument("--text-column", metavar="NAME", help="the column with the text")
-    parser.add_argument("--label-column", metavar="NAME", help="the column with the label")
+    add_columns(parser)
     parser.add_argument(
         "--part",
         choices=("train", "validation", "test"),
@@ -61,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         part=arguments.part,
         checkpoint=arguments.checkpoint,
         variant=arguments.variant,
-        text_column=arguments.text_column,
-        label_column=arguments.label_column,
+        columns=chosen_columns(arguments),
     )
     console = open_console()
     with console.progress() as progress:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetext.cli.arguments import settings_of
+from edgetext.cli.arguments import add_columns, settings_of
 from edgetext.train.arguments import PRESETS
 
 if TYPE_CHECKING:
@@ -49,24 +49,7 @@ DATA_HELP = (
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say how labelled text is read and split."""
     group = parser.add_argument_group("data")
-    group.add_argument(
-        "--text-column", metavar="NAME", help="the column with the text (default: by its usual names)"
-    )
-    group.add_argument(
-        "--text-pair-column",
-        metavar="NAME",
-        help="the column with the second text of a pair, such as hypothesis (default: found by its usual names "
-        "where no column is named like a text alone)",
-    )
-    group.add_argument(
-        "--label-column",
-        metavar="NAME",
-        help="the column with the label or a list of labels (default: by its usual names); A,B,C for one column a "
-        "label, 0 or 1 in each row",
-    )
-    group.add_argument(
-        "--label-separator", metavar="TEXT", help="what separates the labels of a row, such as '|'; none by default"
-    )
+    add_columns(group)
     group.add_argument(
         "--split-column",
         metavar="NAME",

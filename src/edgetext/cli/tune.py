@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgetext.cli.arguments import add_labelled_rows
+from edgetext.cli.arguments import add_labelled_rows, chosen_columns
 from edgetext.cli.export import add_search_arguments, export_settings, refuse_without_int8, show
 from edgetext.errors import InputError
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = export_settings(arguments)
     rows = None
     if arguments.data is not None:
-        rows = load(arguments.data, text_column=arguments.text_column, label_column=arguments.label_column).examples
+        rows = load(arguments.data, **chosen_columns(arguments)).examples
     console = open_console()
     with console.progress() as progress:
         exported = tune_bundle(

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgetext.checkpoint import Checkpoint, SplitRecord, open_checkpoint
 from edgetext.data.evaluation import EVERY_ROW, EvaluationRows, check_labels, evaluation_rows
+from edgetext.data.settings import ColumnChoice
 from edgetext.errors import InputError, needs_extra
 from edgetext.foreign.clean_room import clean_room
 from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer, tokenize
@@ -41,8 +42,7 @@ class Question:
         part: ``train``, ``validation`` or ``test`` of that split; by default test, or else validation.
         checkpoint: For a bundle: what it was made of, whose split says which rows were held out.
         variant: For a bundle: which of its models answers; its default one where ``None``.
-        text_column: The column with the text, if ``data`` has an unusual name for it.
-        label_column: The column with the label, likewise.
+        columns: Those of ``data``, where they have other names than in training.
     """
 
     model: str
@@ -50,8 +50,7 @@ class Question:
     part: str | None = None
     checkpoint: Path | None = None
     variant: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
+    columns: ColumnChoice = field(default_factory=lambda: ColumnChoice())
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,7 @@ def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[Ev
             f"{question.checkpoint or question.model} {found}: give labelled rows that it was not trained on, as "
             "DATA" + ("" if split else ", or for a bundle the --checkpoint that it was made of")
         )
-    rows = evaluation_rows(
-        split, parts, question.data, text_column=question.text_column, label_column=question.label_column
-    )
+    rows = evaluation_rows(split, parts, question.data, **question.columns)
     if question.part not in (None, rows.part):
         raise InputError(
             f"{question.data} is not the file that the {question.part} rows are from: leave --part out"
