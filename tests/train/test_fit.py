@@ -114,7 +114,7 @@ def test_progress_is_told_of_every_step_and_epoch(tiny_base: Path, tiny_rows: Pa
     assert [step for step in heard.steps if step[0] == "train"] == [("train", done, 6) for done in range(7)]
     assert ("validate", 1, 1) in heard.steps
     assert sum(note.startswith("epoch ") for note in heard.notes) == 2
-    assert "42 rows, 2 epochs, batches of 16, learning rate 5e-05, texts of up to 64 tokens" in heard.notes
+    assert "42 rows, 2 epochs, batches of 16, learning rate 0.0001, texts of up to 64 tokens" in heard.notes
 
 
 @pytest.mark.parametrize("choice", [None, True, False])

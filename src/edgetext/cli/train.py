@@ -110,7 +110,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "--learning-rate",
         type=float,
         metavar="RATE",
-        help="default: by model, rows and labels; 5e-5 to 2.5e-4 for minilm",
+        help="default: by model and labels; 1e-4 or 2.5e-4 for minilm",
     )
     group.add_argument("--batch-size", type=int, metavar="N", help="default: 32, or 16 for fewer than 2,000 rows")
     group.add_argument("--max-length", type=int, metavar="TOKENS", help="default: what 99.9 %% of the texts need")
