@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from edgetext.metrics.f1 import Estimate
 from edgetext.mistakes.facts import Case, Confusion, LabelFacts, Learning, Mistakes
-from edgetext.mistakes.scores import Estimate
 from edgetext.task import Text
 
 ABSENT = "–"
