@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from edgetext.metrics.f1 import f1, f1_difference
+from edgetext.metrics.paired import wilson_interval
 
 macro_f1_difference = partial(f1_difference, average="macro")
 
@@ -145,3 +146,13 @@ def test_the_f1_of_a_label_that_no_text_bears_is_left_out_of_the_mean():
     assert f1(truth, np.array([[True, True], [True, False], [False, True]]), "macro").value == 1
     with pytest.raises(ValueError, match="no text bears any label"):
         f1(truth[2:], truth[2:], "micro")
+
+
+def test_the_interval_of_a_perfect_f1_ends_where_that_of_a_perfect_accuracy_does():
+    truth = np.zeros((40, 2), bool)
+    truth[:36, 0] = True
+    found = f1(truth, truth, "micro")
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(wilson_interval(36, 36).low)
+    nothing = f1(truth, ~truth & False, "micro")
+    assert (nothing.low, nothing.value) == (0, 0) and nothing.high == pytest.approx(1 - wilson_interval(36, 36).low)

@@ -7,11 +7,11 @@ import pytest
 from sklearn.metrics import f1_score
 
 from edgetext.errors import ModelError
+from edgetext.metrics.f1 import f1
 from edgetext.mistakes.answers import Answered
 from edgetext.mistakes.facts import find_mistakes
 from edgetext.mistakes.label_errors import out_of_fold, suspects
 from edgetext.mistakes.plots import heat
-from edgetext.mistakes.scores import f1
 from edgetext.mistakes.words import headlines, sections
 from edgetext.progress import Silent
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from edgetext import Predictor
 from edgetext.cli.main import main
-from edgetext.serve.demo import answer, examples
+from edgetext.serve.demo import answer, examples, make_boxes
 from edgetext.serve.listening import listen
+from tiny_onnx import THRESHOLDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -104,7 +108,36 @@ def test_what_cannot_be_classified_is_a_sentence(classify: Predictor) -> None:
 def test_examples_are_those_of_the_bundle_or_none(classify: Predictor, bundle_with_examples: Path) -> None:
     assert examples(classify) == []
     with Predictor(bundle_with_examples) as other:
-        assert examples(other) == EXAMPLES
+        assert examples(other) == [(text,) for text in EXAMPLES]
+
+
+def test_every_label_has_a_bar_with_its_threshold_and_those_given_stand_first(tiny_several: Path) -> None:
+    with Predictor(tiny_several) as several:
+        prediction = several("fresh fruit salad")
+        bars, line = answer(several, "fresh fruit salad")
+        assert answer(several, " ")[0] == ""
+    given = len(prediction.labels)
+    assert 0 < given < 3 and "Predicted in" in line and f"{given} of 3 labels given" in str(bars)
+    shown = re.findall(r"<li class='(\w+)' aria-label='([^:]*):.*?left:([\d.]+)%", str(bars))
+    assert [kind for kind, *_ in shown] == ["given"] * given + ["other"] * (3 - given)
+    assert tuple(label for _, label, _ in shown[:given]) == prediction.labels
+    limits = {label: 100 * limit for label, limit in zip(several.labels, THRESHOLDS, strict=True)}
+    assert {label: float(left) for _, label, left in shown} == pytest.approx(limits, abs=0.06)
+
+
+def test_a_pair_has_two_boxes_and_an_answer_from_both(tiny_pairs: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_pairs, tmp_path / "bundle")
+    document = json.loads((folder / "bundle.json").read_text("utf-8"))
+    document["examples"] = [["a bowl of ramen", "some soup"], "a text by itself"]
+    (folder / "bundle.json").write_text(json.dumps(document), "utf-8")
+    with Predictor(folder) as pairs:
+        assert examples(pairs) == [("a bowl of ramen", "some soup")]
+        scores, line = answer(pairs, "a bowl of ramen", "some soup")
+        assert scores == pairs(("a bowl of ramen", "some soup")).scores
+        assert "sure, by a least confidence of 42%" in line
+        assert answer(pairs, "a bowl of ramen", "") == (None, answer(pairs, "", "")[1])
+        boxes = make_boxes(SimpleNamespace(Textbox=dict), pairs)
+    assert [box["label"] for box in boxes] == ["Premise", "Hypothesis"]
 
 
 def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

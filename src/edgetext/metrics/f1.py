@@ -2,7 +2,8 @@
 
 F1 has no interval in closed form. That of one classifier is a bootstrap over texts, which are drawn anew with
 replacement: the middle 95 % of what comes out. B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap"
-(1993), chapter 13. It needs numpy alone.
+(1993), chapter 13. It needs numpy alone. Where all answers are right it would collapse to a point; so it reaches at
+least as far as Wilson's interval does there (see below).
 
 That of a difference is a paired bootstrap over texts, bias-corrected and accelerated: B. Efron, "Better Bootstrap
 Confidence Intervals", JASA 82 (1987), as ``scipy.stats.bootstrap`` does it. A bootstrap knows only what it has
@@ -77,10 +78,7 @@ class F1Difference:
     @property
     def unseen(self) -> float:
         """What z^2 lost texts would cost if all were of the rarest labels: as much may be lost and not show."""
-        budget = NormalDist().inv_cdf(0.5 + self.confidence / 2) ** 2
-        rarest = np.sort(self.support)
-        taken = np.clip(budget - (np.cumsum(rarest) - rarest), 0, rarest)
-        return float((taken / (rarest + taken)).mean())
+        return _unseen(self.support, self.confidence)
 
     @property
     def low(self) -> float:
@@ -126,7 +124,9 @@ def f1(truth: Labels, answers: Labels, average: Average, confidence: float = CON
     tail = (1 - confidence) / 2
     low, high = np.quantile(np.concatenate(drawn), (tail, 1 - tail))
     value = float(_own_mean(texts[None] @ kinds)[0])
-    return Estimate(value, min(value, float(low)), max(value, float(high)))
+    unseen = _unseen(_support(truth, average), confidence)
+    below, above = max(value - float(low), unseen * value), max(float(high) - value, unseen * (1 - value))
+    return Estimate(value, value - below, value + above)
 
 
 def f1_difference(
@@ -146,10 +146,7 @@ def f1_difference(
         MissingExtraError: scipy is not installed.
     """
     truth, reference, candidate = _borne(average, truth, reference, candidate)
-    if average == "macro":
-        support = tuple(truth.sum(axis=0, dtype=float).tolist())
-    else:
-        support = (float(truth.any(axis=1).sum()),)
+    support = _support(truth, average)
     events = _events(truth, reference, candidate, average)
     first, second = _mean_f1(events.sum(axis=0, keepdims=True))[:, 0]
     below, above = _spread(events, float(second - first), confidence)
@@ -164,6 +161,21 @@ def _borne(average: Average, truth: Labels, *others: Labels) -> list[Labels]:
     if not borne.any():
         raise ValueError("no text bears any label, so there is no F1")
     return [each[:, borne] if average == "macro" else each for each in (truth, *others)]
+
+
+def _support(truth: Labels, average: Average) -> tuple[float, ...]:
+    """How many texts bear each label, for a macro average, or how many bear any."""
+    if average == "macro":
+        return tuple(truth.sum(axis=0, dtype=float).tolist())
+    return (float(truth.any(axis=1).sum()),)
+
+
+def _unseen(support: tuple[float, ...], confidence: float) -> float:
+    """What z^2 texts that all are of the rarest labels make of a mean F1: as much may be lost and not show."""
+    budget = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
+    rarest = np.sort(support)
+    taken = np.clip(budget - (np.cumsum(rarest) - rarest), 0, rarest)
+    return float((taken / (rarest + taken)).mean())
 
 
 def _counts(truth: Labels, answers: Labels, average: Average) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from edgetext.errors import MissingExtraError, ModelError
 from edgetext.fields import Amount, Count, Share, read_part
 from edgetext.metrics.calibration import Bin, binned_error, reliability
+from edgetext.metrics.f1 import Estimate, f1
 from edgetext.metrics.paired import wilson_interval
 from edgetext.mistakes.answers import TRAIN, Answered
 from edgetext.mistakes.label_errors import Suspect, out_of_fold, possible_folds, second_opinion, suspects
-from edgetext.mistakes.scores import Estimate, f1
 from edgetext.progress import Progress
 from edgetext.task import HALF, Answers, Task, Text
 
@@ -248,6 +248,8 @@ def _case(answered: Answered, place: int, answer: tuple[str, ...], confidence: f
 
 
 def _scores(task: Task, bears: npt.NDArray[np.bool_], gets: npt.NDArray[np.bool_]) -> dict[str, Estimate]:
+    if not bears.any():  # of rows without any label there is no F1
+        return {}
     if not task.one_label:
         return {"micro F1": f1(bears, gets, "micro"), "macro F1": f1(bears, gets, "macro")}
     accuracy = _share(int((bears & gets).sum()), len(bears))

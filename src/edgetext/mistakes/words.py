@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from edgetext.metrics.f1 import Estimate
 from edgetext.mistakes.facts import Case, Confusion, LabelFacts, Learning, Mistakes
-from edgetext.mistakes.scores import Estimate
 from edgetext.task import Text
 
 ABSENT = "–"
@@ -53,6 +53,7 @@ class Section:
 def headlines(mistakes: Mistakes) -> Iterator[str]:
     """Says how good the model is, on what, and how many rows it got wrong."""
     scores = ", ".join(f"{name} {interval(score)}" for name, score in mistakes.scores.items())
+    scores = scores or "no F1, since no row bears a label,"
     rows = f"{counted(mistakes.rows, 'row')} of {mistakes.data}"
     yield f"{scores[0].upper()}{scores[1:]} on {rows}; intervals are 95 %."
     yield f"{mistakes.note}."

@@ -44,7 +44,7 @@ class _Provenance(TypedDict, total=False):
 class _Extra(TypedDict, total=False):
     """What is read of the manifest's other fields."""
 
-    examples: tuple[str, ...]
+    examples: tuple[str | tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A page to try a bundle in the browser: type a text, read its label.
+"""A page to try a bundle in the browser: type a text, or both texts of a pair, and read its labels.
 
 It listens on this machine only unless told otherwise, and neither the page nor the server asks anything of another.
 Whatever Gradio serves beside what the page asks for, uploads and files among it, is not reachable.
@@ -14,6 +14,7 @@ import warnings
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,9 +22,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgetext.errors import EdgetextError, InputError, needs_extra
+from edgetext.runtime.prediction import Prediction
 from edgetext.runtime.predictor import Predictor
 from edgetext.serve.guard import Guard, own_names
 from edgetext.serve.listening import ServerThread, listen, url
+from edgetext.task import MultiLabel
 
 STYLE = Path(__file__).parent / "demo.css"
 PATHS = ("/", "/favicon.ico", "/theme.css", "/assets/", "/static/", "/gradio_api/run/")
@@ -32,12 +35,12 @@ PATHS = ("/", "/favicon.ico", "/theme.css", "/assets/", "/static/", "/gradio_api
 _TEMPORARY = "GRADIO_TEMP_DIR"
 _MOST_LABELS = 5
 _MOST_EXAMPLES = 8
-_PROMPT = "Type a text to see its label."
+_MOST_BARS = 8
 # Without the queue an answer comes back on its own request: one that the queue streams while somebody types on can
 # get lost.
 _AT_ONCE = {"show_progress": "hidden", "api_name": False, "queue": False}
 
-Answer = tuple[dict[str, float] | None, str]
+Answer = tuple[dict[str, float] | str | None, str]
 
 
 @dataclass(frozen=True)
@@ -55,32 +58,68 @@ class Page:
     close: Callable[[], None]
 
 
-def answer(classify: Predictor, text: str) -> Answer:
-    """Classifies one text for the page.
+def answer(classify: Predictor, *texts: str) -> Answer:
+    """Classifies one text, or one pair of texts, for the page.
 
     Returns:
-        The highest probabilities by label, and a line of HTML that tells how long it took; no probabilities
-        and a sentence where the text cannot be classified.
+        The highest probabilities by label, as bars in HTML where a text may bear several labels; and a line of HTML
+        that tells how long it took. No probabilities and a sentence where the text cannot be classified.
     """
-    if not text or not text.strip():
-        return None, _line(_PROMPT)
+    nothing = None if classify.task.one_label else ""
+    if not all(text and text.strip() for text in texts):
+        return nothing, _line(_prompt(classify))
     begun = time.perf_counter()
     try:
-        prediction = classify(text, top_k=_MOST_LABELS)
+        prediction = classify(texts[0] if len(texts) == 1 else (texts[0], texts[1]))
     except EdgetextError as error:
-        return None, _line(str(error), kind="error")
+        return nothing, _line(str(error), kind="error")
     took = (time.perf_counter() - begun) * 1e3
     notes = [f"Predicted in <b>{took:.1f} ms</b> on the CPU"]
-    if classify.task == "multi_label":
-        notes.append(f"labels given: {html.escape(', '.join(prediction.labels) or 'none')}")
+    if classify.min_confidence is not None:
+        sure = "sure" if prediction.sure else "unsure"
+        notes.append(f"{sure}, by a least confidence of {classify.min_confidence:.0%}")
     if prediction.truncated:
         notes.append(f"only the first {classify.max_length} tokens were read")
-    return dict(prediction.scores), _line(" · ".join(notes), escaped=True)
+    if isinstance(classify.task, MultiLabel):
+        return _bars(classify.task, prediction), _line(" · ".join(notes), escaped=True)
+    best = list(prediction.scores.items())[:_MOST_LABELS]
+    return dict(best), _line(" · ".join(notes), escaped=True)
 
 
-def examples(classify: Predictor) -> list[str]:
-    """Lists the texts to try that the bundle brings; any others might be about something else than its labels."""
-    return list(classify.manifest.extra.get("examples", ()))[:_MOST_EXAMPLES]
+def _bars(task: MultiLabel, prediction: Prediction) -> str:
+    """Draws each label's probability beside its threshold: those that are given first, then the most probable."""
+    limits = dict(zip(task.labels, task.limits.tolist(), strict=True))
+    given, scores = prediction.labels, prediction.scores
+    others = [label for label in scores if label not in given][: max(0, _MOST_BARS - len(given))]
+    bars = [_bar(label, scores[label], limits[label], kind="given") for label in given]
+    bars += [_bar(label, scores[label], limits[label], kind="other") for label in others]
+    count = f"{len(given)} of {len(task.labels)} labels given; a mark is the label's threshold"
+    return f"<p class='given-count'>{count}</p><ul class='bars'>{''.join(bars)}</ul>"
+
+
+def _bar(label: str, score: float, limit: float, *, kind: str) -> str:
+    name = html.escape(label)
+    said = f"{name}: {score:.0%}, {'given' if kind == 'given' else 'not given'}, threshold {limit:.0%}"
+    return (
+        f"<li class='{kind}' aria-label='{said}' title='{said}'><b>{name}</b>"
+        f"<i class='track'><i class='fill' style='width:{100 * score:.1f}%'></i>"
+        f"<i class='limit' style='left:{100 * limit:.1f}%'></i></i><span>{score:.0%}</span></li>"
+    )
+
+
+def _prompt(classify: Predictor) -> str:
+    texts, its = ("both texts", "their") if _of_pairs(classify) else ("a text", "its")
+    return f"Type {texts} to see {its} {'label' if classify.task.one_label else 'labels'}."
+
+
+def _of_pairs(classify: Predictor) -> bool:
+    return bool(classify.manifest.text_pair_column)
+
+
+def examples(classify: Predictor) -> list[tuple[str, ...]]:
+    """Lists the texts or pairs to try that the bundle brings; others might be of other things than its labels."""
+    found = [(one,) if isinstance(one, str) else tuple(one) for one in classify.manifest.extra.get("examples", ())]
+    return [one for one in found if len(one) == 1 + _of_pairs(classify)][:_MOST_EXAMPLES]
 
 
 def build(classify: Predictor) -> Any:
@@ -100,37 +139,52 @@ def build(classify: Predictor) -> Any:
 
     with gr.Blocks(analytics_enabled=False, title=f"{_name(classify)} · edgetext") as page:
         gr.HTML(_header(classify))
-        box = gr.Textbox(
-            label="Text",
-            lines=3,
-            max_lines=12,
-            placeholder="Type or paste a text …",
-            autofocus=True,
-            elem_id="text",
-        )
+        boxes = make_boxes(gr, classify)
         button = gr.Button("Classify", variant="primary", elem_id="classify")
-        label = gr.Label(label="Label", num_top_classes=_MOST_LABELS, show_label=False, elem_id="label")
-        status = gr.HTML(_line(_PROMPT), elem_id="status")
+        if classify.task.one_label:
+            label = gr.Label(label="Label", num_top_classes=_MOST_LABELS, show_label=False, elem_id="label")
+        else:
+            label = gr.HTML("", elem_id="label")
+        status = gr.HTML(_line(_prompt(classify)), elem_id="status")
 
-        def reply(text: str) -> Answer:
-            return answer(classify, text)
+        def reply(*texts: str) -> Answer:
+            return answer(classify, *texts)
 
-        # Typing and choosing an example both change the box, so that one event answers both.
-        common = {"fn": reply, "inputs": box, "outputs": [label, status], **_AT_ONCE}
-        gr.on([button.click, box.submit], **common)
-        box.change(**common, trigger_mode="always_last")
-        _add_examples(gr, examples(classify), box)
+        # Typing and choosing an example both change the boxes, so that one event answers both.
+        common = {"fn": reply, "inputs": boxes, "outputs": [label, status], **_AT_ONCE}
+        gr.on([button.click, *(box.submit for box in boxes)], **common)
+        gr.on([box.change for box in boxes], **common, trigger_mode="always_last")
+        _add_examples(gr, examples(classify), boxes)
     return page
 
 
-def _add_examples(gr: Any, texts: Sequence[str], box: Any) -> None:
+def make_boxes(gr: Any, classify: Predictor) -> list[Any]:
+    """Makes a box for the text, or one for each text of a pair, named after its column of the training rows."""
+    manifest = classify.manifest
+    names = (manifest.text_column, manifest.text_pair_column) if _of_pairs(classify) else ("text",)
+    return [
+        gr.Textbox(
+            label=name[:1].upper() + name[1:] or "First text",
+            lines=3 if len(names) == 1 else 2,
+            max_lines=12,
+            placeholder="Type or paste a text …",
+            autofocus=not number,
+            elem_id=f"text{number or ''}",
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def _add_examples(gr: Any, examples: Sequence[tuple[str, ...]], boxes: Sequence[Any]) -> None:
     """Adds buttons rather than ``gr.Examples``, whose table throws errors in the browser while it is loading."""
-    if not texts:
+    if not examples:
         return
     gr.HTML("<p class='try'>Examples</p>")
     with gr.Row(elem_id="examples"):
-        for text in texts:
-            gr.Button(text, size="sm", min_width=0).click(partial(str, text), outputs=box, **_AT_ONCE)
+        for texts in examples:
+            given = texts[0] if len(texts) == 1 else list(texts)
+            button = gr.Button(" · ".join(texts), size="sm", min_width=0)
+            button.click(partial(copy, given), outputs=list(boxes), **_AT_ONCE)
 
 
 def start(
@@ -162,7 +216,8 @@ def start(
         _stay_at_home(stack)
         warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
         app = Guard(_application(classify), is_own=own_names(host, names), paths=PATHS)
-        classify("a text")  # the first run allocates; no visitor should wait for it
+        # The first run allocates; no visitor should wait for it.
+        classify(("a text", "another") if _of_pairs(classify) else "a text")
         server = ServerThread(app, taken)
         stack.callback(server.close)
         address = url(host, taken)
