@@ -59,7 +59,7 @@ class PartFigures(TypedDict, total=False):
 Metrics = Mapping[str, PartFigures]
 
 
-class Baseline(TypedDict, total=False):
+class BaselineFigures(TypedDict, total=False):
     """What a model that is fitted in seconds does on the same rows."""
 
     name: str
@@ -72,7 +72,7 @@ class Training(TypedDict, total=False):
     base_model: str
     max_length: Annotated[int, between(1, 1 << 20)]
     metrics: Metrics
-    baseline: Baseline
+    baseline: BaselineFigures
     calibration: Mapping[str, CalibrationErrors]
     temperature: Annotated[float, between(1e-3, 1e3)]
     thresholds: tuple[Share, ...]

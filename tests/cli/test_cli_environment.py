@@ -78,7 +78,7 @@ def test_training_on_a_full_disk_leaves_nothing(tiny_base: Path, tiny_rows: Path
     words = ["train", str(tiny_rows), "--base", str(tiny_base), "-o", str(disk / "c"), "--epochs", "1"]
     assert main(words) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert str(disk / "c") in said and "about four times the model's size" in said
+    assert str(disk / "c") in said and "about ten times the model's size" in said
     assert list(disk.iterdir()) == []
 
 
@@ -131,13 +131,13 @@ def test_a_mount_point_is_refused_before_the_work(disk: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_training_and_leaves_nothing(
+def test_a_signal_ends_training_and_leaves_whole_epochs_alone(
     tiny_base: Path, tiny_rows: Path, tmp_path: Path, number: signal.Signals, capsys: Any
 ) -> None:
     place = tmp_path / "out"
 
     def stop_when_at_work() -> None:
-        while not list(place.glob(".c.*/epochs/*")):
+        while not list(place.glob(".c.training/checkpoint-*/trainer_state.json")):
             time.sleep(0.01)
         os.kill(os.getpid(), number)
 
@@ -145,8 +145,10 @@ def test_a_signal_ends_training_and_leaves_nothing(
     threading.Thread(target=stop_when_at_work, daemon=True).start()
     words = ["train", str(tiny_rows), "--base", str(tiny_base), "-o", str(place / "c"), "--epochs", "500"]
     assert main(words) == 128 + number
-    assert "interrupted; nothing half-written was left behind" in capsys.readouterr().err
-    assert list(place.iterdir()) == []
+    said = capsys.readouterr().err
+    assert "interrupted; nothing half-written was left behind" in said
+    assert "the same command with --resume goes on" in said
+    assert [path.name for path in place.iterdir()] == [".c.training"]
     assert signal.getsignal(number) == signal.SIG_DFL
 
 

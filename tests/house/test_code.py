@@ -9,9 +9,6 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "edgetext"
 TREES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
-# Still to be mended; both lists only ever get shorter, and whatever is mended must leave them.
-TWICE: set[str] = set()
-GIVING = {"data", "metrics", "train"}
 
 
 def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
@@ -21,10 +18,9 @@ def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
 
 def test_class_names_are_unique() -> None:
     names = Counter(node.name for _, node in nodes(ast.ClassDef))  # type: ignore[attr-defined]
-    assert {name for name, count in names.items() if count > 1} == TWICE
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_docstring_begins_with_gives() -> None:
     documented = nodes(ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    found = {file for file, node in documented if (ast.get_docstring(node) or "").startswith("Gives")}  # type: ignore[arg-type]
-    assert {file.partition("/")[0] for file in found} == GIVING
+    assert [file for file, node in documented if (ast.get_docstring(node) or "").startswith("Gives")] == []  # type: ignore[arg-type]

@@ -132,7 +132,7 @@ def _of_bundle(question: Question, progress: Progress) -> Answered:
 
 
 def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[EvaluationRows, str]:
-    """Gives the rows, and where they come from."""
+    """Reads the rows, and says where they come from."""
     parts = (question.part,) if question.part else (TEST, VALIDATION)
     if question.data is None and not (split and any(part in split.parts for part in parts)):
         found = f"names no {' or '.join(parts)} rows" if split else "does not say which rows were held out"
@@ -153,14 +153,14 @@ def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[Ev
 
 
 def _sources(provenance: Mapping[str, Any]) -> set[str]:
-    """Gives the fingerprints of the files that a bundle's model was trained on or chosen by."""
+    """Lists the fingerprints of the files that a bundle's model was trained on or chosen by."""
     told = provenance.get("data")
     sources = told if isinstance(told, list) else []
     return {str(source.get("fingerprint")) for source in sources if isinstance(source, Mapping)}
 
 
 def _torch_logits(checkpoint: Checkpoint, texts: Sequence[Text], progress: Progress) -> FloatArray:
-    """Gives the checkpoint's logits, float32 of shape (texts, labels), on a GPU where torch has one."""
+    """Computes the checkpoint's logits, float32 of shape (texts, labels), on a GPU where torch has one."""
     with needs_extra("train"):
         import torch
     with clean_room(checkpoint.path) as room:

@@ -184,7 +184,7 @@ class Mistakes:
     learning: Learning | None
 
     def to_json(self) -> dict[str, Any]:
-        """Gives all of it as plain JSON values."""
+        """Writes all of it as plain JSON values."""
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}
 
 
@@ -318,7 +318,7 @@ def _label_errors(answered: Answered, right: Answers, progress: Progress) -> Lab
 def _second_opinion(
     answered: Answered, right: Answers, found: Sequence[Suspect] | None, progress: Progress
 ) -> tuple[npt.NDArray[Any] | None, str]:
-    """Gives another classifier's probabilities of the suspects, or of every row; or why there are none."""
+    """Computes another classifier's probabilities of the suspects, or of every row; or why there are none."""
     texts = [example.text for example in answered.rows.examples if isinstance(example.text, str)]
     if len(texts) < len(answered.rows.examples):
         return None, "words alone say little of pairs"

@@ -154,7 +154,7 @@ def _of_each_label(given: npt.NDArray[np.bool_], probabilities: npt.NDArray[np.f
 
 
 def _noisy(given: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]) -> list[int]:
-    """Gives the places that pruning by noise rate takes out, in order."""
+    """Finds the places that pruning by noise rate takes out, in order."""
     found: set[int] = set()
     doubtful = probabilities.argmax(axis=1) != given
     joint = _joint(given, probabilities)

@@ -16,7 +16,7 @@ _LARGEST = 9.0  # pixels: the dot of the fullest bin
 
 
 @dataclass(frozen=True)
-class Line:
+class PlotLine:
     """A line of a chart.
 
     Attributes:
@@ -52,7 +52,7 @@ class Chart:
     y: str
     x_marks: tuple[tuple[float, str], ...]
     y_marks: tuple[tuple[float, str], ...]
-    lines: tuple[Line, ...] = ()
+    lines: tuple[PlotLine, ...] = ()
     dots: tuple[Dot, ...] = ()
     width: float = _WIDTH
     height: float = _HEIGHT
@@ -120,7 +120,7 @@ def diagram(calibration: Calibration) -> Chart:
                 f"[{ends.low:.3f}, {ends.high:.3f}]",
             )
         )
-    ideal = Line("ideal", "ideal", f"{x.at(0)},{y.at(0)} {x.at(1)},{y.at(1)}", ())
+    ideal = PlotLine("ideal", "ideal", f"{x.at(0)},{y.at(0)} {x.at(1)},{y.at(1)}", ())
     return Chart("probability", "share right", tuple(x.marks()), tuple(y.marks()), (ideal,), tuple(dots))
 
 
@@ -154,7 +154,7 @@ def _cell(count: int, largest: int) -> tuple[int, float]:
 
 def _line(
     name: str, kind: str, points: Sequence[tuple[float, float]], x: Axis, y: Axis, *, dotted: bool = True
-) -> Line:
+) -> PlotLine:
     placed = [(x.at(when), y.at(value), f"{name}, epoch {when:g}: {value:.4g}") for when, value in points]
     path = " ".join(f"{across},{up}" for across, up, _ in placed)
-    return Line(name, kind, path, tuple(placed) if dotted else ())
+    return PlotLine(name, kind, path, tuple(placed) if dotted else ())

@@ -61,7 +61,7 @@ def headlines(mistakes: Mistakes) -> Iterator[str]:
 
 
 def sections(mistakes: Mistakes, top: int) -> Iterator[Section]:
-    """Gives the parts of the report in the order of their use.
+    """Yields the parts of the report in the order of their use.
 
     Args:
         mistakes: What went wrong.
@@ -77,19 +77,19 @@ def sections(mistakes: Mistakes, top: int) -> Iterator[Section]:
 
 
 def interval(estimate: Estimate | None) -> str:
-    """Gives a share with its interval."""
+    """Writes a share with its interval."""
     if estimate is None:
         return ABSENT
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def counted(number: int, noun: str) -> str:
-    """Gives a number with its noun."""
+    """Writes a number with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def names(labels: Sequence[str]) -> str:
-    """Gives the labels of one row."""
+    """Names the labels of one row."""
     return ", ".join(labels) if labels else NO_LABEL
 
 
@@ -234,7 +234,7 @@ def _learning(learning: Learning) -> Section:
 
 
 def _mean(learning: Learning, epoch: float) -> str:
-    """Gives the mean training loss of the steps that ended with an epoch."""
+    """Works out the mean training loss of the steps that ended with an epoch."""
     before = max((other for other, _ in learning.values if other < epoch), default=0.0)
     losses = [loss for when, loss in learning.losses if before < when <= epoch]
     return _figure(sum(losses) / len(losses) if losses else None)
