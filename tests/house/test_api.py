@@ -19,7 +19,7 @@ from edgetext.errors import DataError, InputError, ModelError, OutputExistsError
 from edgetext.pipeline import BenchSettings, DataSettings, ExportSettings, RunSettings, TrainArguments
 
 HEAVY = [
-    "accelerate", "datasets", "evaluate", "gradio", "huggingface_hub", "jinja2", "numpy", "onnx", "onnxruntime",
+    "accelerate", "datasets", "evaluate", "gradio", "huggingface_hub", "jinja2", "onnx", "onnxruntime",
     "optimum", "pandas", "psutil", "pyarrow", "rich", "scipy", "sklearn", "tokenizers", "torch", "transformers",
 ]  # fmt: skip
 PACKAGES = ["edgetext", "edgetext.train", "edgetext.export", "edgetext.bench"]

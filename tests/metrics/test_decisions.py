@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgetext.metrics.calibration import calibration_error, multi_label_calibration_error
+from edgetext.metrics.calibration import calibration_error
 from edgetext.metrics.decisions import best_threshold, cross_fitted, fit_task, fit_temperature, fit_thresholds
 from edgetext.task import MultiLabel, SingleLabel, Task
 
@@ -28,9 +28,8 @@ def test_logits_that_are_too_large_or_small_are_put_right(kind: type[Task], fact
     logits, truth = drawn(kind(LABELS), 4000)
     task = fit_task(kind(LABELS), logits * np.float32(factor), truth)
     assert task.temperature == pytest.approx(factor, rel=0.1)
-    error = calibration_error if task.one_label else multi_label_calibration_error
-    before = error(kind(LABELS).probabilities(logits * np.float32(factor)), truth)
-    after = error(task.probabilities(logits * np.float32(factor)), truth)
+    before = calibration_error(kind(LABELS), kind(LABELS).probabilities(logits * np.float32(factor)), truth)
+    after = calibration_error(task, task.probabilities(logits * np.float32(factor)), truth)
     assert after < 0.03 and (factor == 1 or after < before / 2)
 
 
