@@ -130,7 +130,7 @@ def runtime(file: Path) -> Iterator[str]:
         figures = (median(program[name]) for name in ("first_ms", "p50_ms", "texts_per_s", "first_mb"))
         yield "| {} | {:.0f} | {:.3f} | {:.0f} | {:.0f} |".format(program["name"], *figures)
     yield ""
-    yield "| edgetext against | first prediction | p50 | bulk (`throughput`) |"
+    yield "| edgetext against | first prediction | p50 | bulk |"
     yield "|---|---|---|---|"
     for name, ratios in found["ratios"].items():
         yield "| {} | {} | {} | {} |".format(
