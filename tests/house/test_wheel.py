@@ -64,9 +64,6 @@ def test_it_holds_what_is_needed_besides_python_files(wheel: Path) -> None:
     others = {name for name in names if name.startswith("edgetext/") and not name.endswith(".py")}
     assert {"edgetext/py.typed", "edgetext/serve/demo.css", "edgetext/data/food_not_food.csv"} <= others
     assert {"edgetext/data/food_not_food_hard.csv", "edgetext/data/food_not_food.md"} <= others
-    assert {
-        f"edgetext/metrics/modules/{name}/{name}.py" for name in ("accuracy", "f1", "precision", "recall")
-    } <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

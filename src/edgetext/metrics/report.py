@@ -1,6 +1,6 @@
 """What a classifier did on labelled rows: the task's metric, macro F1, and precision and recall of every label.
 
-The metrics are modules that ship inside the package; ``evaluate`` runs them, and no network is needed.
+``evaluate`` runs the metric, which ships inside the package, and no network is needed.
 
 Nothing is known of a label that no row bears. So there is no macro F1 of a classifier on rows that lack one of its
 labels: the mean over the others is given under a name of its own, and the labels that lack are named.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -24,26 +23,24 @@ FIGURES = {"accuracy": "accuracy", "micro_f1": "micro F1"}
 
 
 @cache
-def load_metric(name: str, configuration: str = "default") -> Any:
-    """Loads ``accuracy``, ``f1``, ``precision`` or ``recall`` as an ``evaluate.Metric``.
+def load_scores(configuration: str = "default") -> Any:
+    """Makes the ``evaluate.Metric`` of ``edgetext.metrics.scores``.
 
     It is made from the class itself. ``evaluate.load`` would first copy the source into a cache, which a home that
     cannot be written does not have; and a metric wants a folder, even one that computes in memory.
 
     Args:
-        name: Of the metric.
-        configuration: ``multilabel`` takes 0 or 1 for each class in place of a class index; accuracy has no such.
+        configuration: ``multilabel`` takes 0 or 1 for each class in place of a class index.
 
     Raises:
         MissingExtraError: ``evaluate`` is not installed.
         InputError: There is no temporary folder that can be written.
     """
     with needs_extra("train"):
-        module = import_module(f"edgetext.metrics.modules.{name}.{name}")
+        from edgetext.metrics.scores import Scores
     try:
         with TemporaryDirectory(prefix="edgetext-", ignore_cleanup_errors=True) as folder:
-            metric = getattr(module, name.capitalize())
-            return metric(config_name=configuration, keep_in_memory=True, cache_dir=folder)
+            return Scores(config_name=configuration, keep_in_memory=True, cache_dir=folder)
     except OSError as error:
         raise InputError(f"a temporary folder is needed, and cannot be written: {error.strerror}") from error
 
@@ -64,15 +61,11 @@ def overall(task: Task, answers: Answers, truth: Answers) -> dict[str, float | N
         answers: What it answered, at least one.
         truth: What is right.
     """
-    given, compute = _given(answers, truth), _loader(truth)
     borne = [index for index, rows in enumerate(_rows(truth, task)) if rows]
-    mean = float(compute("f1").compute(**given, labels=borne, average="macro")["f1"]) if borne else None
-    if task.one_label:
-        metric = load_metric("accuracy").compute(**given)["accuracy"]
-    else:
-        metric = compute("f1").compute(**given, average="micro")["f1"]
+    mean = _scores(answers, truth, labels=borne, average="macro")["f1"] if borne else None
+    whole = _scores(answers, truth, average="micro")
     return {
-        metric_key(task): float(metric),
+        metric_key(task): whole["accuracy" if task.one_label else "f1"],
         "macro_f1": mean if len(borne) == len(task.labels) else None,
         "mean_f1_of_labels_with_rows": mean,
     }
@@ -84,10 +77,7 @@ def full_report(task: Task, answers: Answers, truth: Answers) -> dict[str, Any]:
     The last holds precision, recall and rows of each label. ``None`` stands for the recall of a label without
     rows, and for the precision of one that was never given.
     """
-    given, compute = _given(answers, truth), _loader(truth)
-    each: dict[str, Any] = {"labels": list(range(len(task.labels))), "average": None}
-    precision = compute("precision").compute(**given, **each)["precision"]
-    recall = compute("recall").compute(**given, **each)["recall"]
+    each = _scores(answers, truth, labels=list(range(len(task.labels))), average=None)
     there, guessed = _rows(truth, task), _rows(answers, task)
     return {
         "rows": len(truth),
@@ -95,8 +85,8 @@ def full_report(task: Task, answers: Answers, truth: Answers) -> dict[str, Any]:
         "labels_without_rows": [label for label, rows in zip(task.labels, there, strict=True) if not rows],
         "per_label": {
             label: {
-                "precision": precision[index] if guessed[index] else None,
-                "recall": recall[index] if there[index] else None,
+                "precision": each["precision"][index] if guessed[index] else None,
+                "recall": each["recall"][index] if there[index] else None,
                 "rows": there[index],
             }
             for index, label in enumerate(task.labels)
@@ -131,13 +121,12 @@ def macro_f1_words(figures: Mapping[str, Any]) -> str:
     return "none"
 
 
-def _given(answers: Answers, truth: Answers) -> dict[str, Any]:
-    return {"predictions": answers.astype(int).tolist(), "references": truth.astype(int).tolist()}
-
-
-def _loader(truth: Answers) -> Any:
-    """Chooses the metrics' configuration: answers are class indices, or a row of labels a text."""
-    return (lambda name: load_metric(name, "multilabel")) if truth.ndim == 2 else load_metric
+def _scores(answers: Answers, truth: Answers, **how: Any) -> dict[str, Any]:
+    """Computes the scores of answers that are class indices, or a row of labels a text."""
+    metric = load_scores("multilabel" if truth.ndim == 2 else "default")
+    given = {"predictions": answers.astype(int).tolist(), "references": truth.astype(int).tolist()}
+    found: dict[str, Any] = metric.compute(**given, **how)
+    return found
 
 
 def _rows(answers: Answers, task: Task) -> list[int]:

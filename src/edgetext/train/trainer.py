@@ -16,7 +16,7 @@ import numpy as np
 
 from edgetext.errors import InputError, first_line, needs_extra
 from edgetext.metrics.decisions import best_threshold, of_the_truth
-from edgetext.metrics.report import load_metric, metric_key, overall
+from edgetext.metrics.report import load_scores, metric_key, overall
 from edgetext.progress import Progress
 from edgetext.task import Answers, FloatArray, MultiLabel, Task
 from edgetext.train.recipe import Recipe, device
@@ -66,8 +66,7 @@ def make_trainer(
     Raises:
         InputError: An option of ``TrainingArguments`` has a value that transformers refuses.
     """
-    for metric in ("f1", "precision", "recall"):
-        load_metric(metric)  # what is wrong with it shows now, and not after the training
+    load_scores()  # what is wrong with it shows now, and not after the training
 
     def checked(logits: Any, _labels: Any) -> Any:
         scores = logits[0] if isinstance(logits, tuple) else logits

@@ -1,4 +1,4 @@
-"""The metric modules that ship inside the package, run by ``evaluate``."""
+"""The metric that ships inside the package, run by ``evaluate``, and the reports made of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgetext.metrics.report import full_report, load_metric, macro_f1_words, metric_words, overall
+from edgetext.metrics.report import full_report, load_scores, macro_f1_words, metric_words, overall
 from edgetext.task import MultiLabel, SingleLabel
 
 RIGHT = [0, 0, 0, 1, 1, 2]
@@ -26,7 +26,7 @@ def indices(values: list[int]) -> np.ndarray:
 
 
 def test_accuracy_by_hand() -> None:
-    assert load_metric("accuracy").compute(predictions=GIVEN, references=RIGHT) == {"accuracy": 4 / 6}
+    assert load_scores().compute(predictions=GIVEN, references=RIGHT)["accuracy"] == 4 / 6
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_accuracy_by_hand() -> None:
     ],
 )
 def test_figures_a_class_and_their_mean(name: str, each: list[float], macro: float) -> None:
-    metric = load_metric(name)
+    metric = load_scores()
     found = metric.compute(predictions=GIVEN, references=RIGHT, labels=[0, 1, 2], average=None)
     assert found[name] == pytest.approx(each)
     assert metric.compute(predictions=GIVEN, references=RIGHT)[name] == pytest.approx(macro)
