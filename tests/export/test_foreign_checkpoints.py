@@ -85,6 +85,8 @@ WORK = """
 import sys
 from importlib import import_module
 from pathlib import Path
+from edgetext.bench.backends._shared import task_values
+from edgetext.checkpoint import open_checkpoint
 from edgetext.cli.main import main
 checkpoint, rows, out = sys.argv[1:4]
 bundle = Path(out) / "bundle"
@@ -92,7 +94,8 @@ small = ["--scheme", "dynamic-int8", "--max-drop", "0.9"]
 codes = [main(["export", checkpoint, "-o", str(bundle), "--data", rows, *small])]
 for name in sys.argv[4:]:
     (bundle / name).write_bytes(b"no pickle either")
-spec = {"model": checkpoint, "variant": "fp32", "max_length": 64, "threads": 1, "session": {}}
+task = task_values(open_checkpoint(Path(checkpoint)).task)
+spec = {"model": checkpoint, "variant": "fp32", "max_length": 64, "threads": 1, "session": {}, "task": task}
 bundled = {**spec, "bundle": str(bundle), "model": str(bundle / "onnx/model.onnx")}
 for name in ("torch_direct", "transformers_pipeline"):
     assert import_module(f"edgetext.bench.backends.{name}").load_on_cpu(spec).one("a bowl of ramen")

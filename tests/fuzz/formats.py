@@ -47,6 +47,7 @@ class Format:
         use: Reads it as the commands do, by its path, and checks what they would give.
         json: Whether its values can be exchanged too.
         head: As many bytes at either end are ruined; the whole file if not given.
+        packed: Whether half of the cases ruin what was packed: no packed file with other bytes has its checksum.
     """
 
     file: str
@@ -54,10 +55,13 @@ class Format:
     use: Callable[[Path], object]
     json: bool = True
     head: int | None = None
+    packed: bool = False
 
     def mutated(self, content: bytes, seed: str) -> bytes:
         """Gives one mutation, always the same for a seed."""
         chance = random.Random(seed)
+        if self.packed and chance.random() < 0.5:
+            return gzip.compress(mutated_bytes(gzip.decompress(content), chance, self.head))
         if self.json and chance.random() < 0.6:
             return mutated_json(content, chance)
         return mutated_bytes(content, chance, self.head)
@@ -132,7 +136,7 @@ FORMATS = {
     "JSON Lines": Format("rows.jsonl", 1000, rows, json=False),
     "JSON": Format("rows.json", 500, rows),
     "Parquet": Format("rows.parquet", 700, rows, json=False),
-    "gzip": Format("rows.csv.gz", 300, rows, json=False),
+    "gzip": Format("rows.csv.gz", 300, rows, json=False, packed=True),
     "workbook": Format("rows.xlsx", 400, rows, json=False),
     "tuning texts": Format(f"tuned/{TUNING}", 400, tuning, json=False),
     "export's record": Format("tuned/export.json", 400, record),

@@ -23,6 +23,7 @@ from edgetext.export.tuning import check_held_out
 from edgetext.files import sha256
 from edgetext.runtime.bundle import open_bundle
 from edgetext.serve.demo import examples
+from edgetext.task import parts_of
 
 EXAMPLES = 150
 FILES = ("bundle.json", "bundle.json", "bundle.json", "config.json", "tokenizer_config.json", "export.json")
@@ -120,7 +121,7 @@ def use(folder: Path, aside: Path) -> None:
     ("\n".join(lines(description)) + json.dumps(description, ensure_ascii=False)).encode("utf-8")
     with Predictor(folder, threads=1, verify=False) as classify:
         assert classify("a dog").label in classify.labels
-        assert all(isinstance(text, str) for text in examples(classify))
+        assert all(isinstance(part, str) for texts in examples(classify) for part in texts)
     settings = ExportSettings()
     tune._check(bundle)
     tuning = tune._tuning(bundle, None)
@@ -129,7 +130,8 @@ def use(folder: Path, aside: Path) -> None:
     metrics = read_metrics(bundle)
     record = SearchRecord("latency", (), "fp32", metrics=metrics if isinstance(metrics, dict) else {})
     write_card(aside, reference, record)
-    assert all(isinstance(text, str) for text in Exported(aside, reference, record).examples)
+    made = Exported(aside, reference, record)
+    assert all(isinstance(part, str) for text in made.examples for part in parts_of(text))
 
 
 def changed(document: Any, number: int, literal: str) -> str:

@@ -90,9 +90,11 @@ def _show(arguments: argparse.Namespace, console: Console, made: pipeline.Run) -
     if arguments.json:
         return
     console.say(f"\nThe bundle's default is {describe(exported)}.")
+    from edgetext.task import parts_of
+
     console.say(f"The whole report: {made.path / 'report' / 'report.md'}\n\nNext:")
     program, bundle = _program(), shlex.quote(str(exported.path))
-    example = shlex.quote("your text" if not exported.examples else exported.examples[0])
+    example = shlex.join(parts_of(exported.examples[0]) if exported.examples else ["your text"])
     console.say(f"  {program} predict {bundle} {example}")
     console.say(f"  {program} demo {bundle}")
     console.say(f"  {program} inspect {bundle}")

@@ -20,6 +20,7 @@ from edgetext.export.workshop import FP32, TOKENIZER_FILES, Workshop
 from edgetext.measure.environment import library_versions
 from edgetext.runtime.bundle import write_manifest
 from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.task import Text
 
 _FP32_FILE = "onnx/model.onnx"
 _INT8_FILE = "onnx/model_quantized.onnx"  # the name that transformers.js and Optimum expect
@@ -52,9 +53,10 @@ class Exported:
     record: SearchRecord
 
     @property
-    def examples(self) -> tuple[str, ...]:
-        """The held-out texts that the manifest keeps for the demo page."""
-        return tuple(self.manifest.extra.get(_EXAMPLES_FIELD, ()))
+    def examples(self) -> tuple[Text, ...]:
+        """The held-out texts, or pairs, that the manifest keeps for the demo page."""
+        kept = self.manifest.extra.get(_EXAMPLES_FIELD, ())
+        return tuple(one if isinstance(one, str) else (one[0], one[1]) for one in kept)
 
     @property
     def refused(self) -> bool:

@@ -37,10 +37,10 @@ def load_scores(configuration: str = "default") -> Any:
         InputError: There is no temporary folder that can be written.
     """
     with needs_extra("train"):
-        from edgetext.metrics.scores import Scores
+        from edgetext.metrics.scores import ClassifierScores
     try:
         with TemporaryDirectory(prefix="edgetext-", ignore_cleanup_errors=True) as folder:
-            return Scores(config_name=configuration, keep_in_memory=True, cache_dir=folder)
+            return ClassifierScores(config_name=configuration, keep_in_memory=True, cache_dir=folder)
     except OSError as error:
         raise InputError(f"a temporary folder is needed, and cannot be written: {error.strerror}") from error
 

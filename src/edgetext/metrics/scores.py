@@ -19,7 +19,7 @@ INPUTS = (
 )
 
 
-class Scores(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
+class ClassifierScores(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
     """The four figures of class indices, or of several labels a text."""
 
     def _info(self) -> evaluate.MetricInfo:
