@@ -81,13 +81,12 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
     """Lists the programs, all over the same checkpoint."""
     bundle = open_bundle(arguments.bundle)
     manifest, variant = bundle.manifest, bundle.manifest.variant()
-    shared = {"max_length": manifest.max_length, "threads": threads}
+    shared = {"max_length": manifest.max_length, "threads": threads, "task": task_values(manifest.decides)}
     ours = {**shared, "bundle": str(bundle.path.resolve()), "variant": variant.name}
     bare = {
         **shared,
         "model": str(bundle.file(variant.file)),
         "tokenizer": str(bundle.file("tokenizer.json")),
-        "task": task_values(manifest.decides),
         "session": dict(variant.session),
     }
     peer = open_bundle(arguments.optimum)
@@ -104,7 +103,7 @@ def programs(arguments: argparse.Namespace, threads: int) -> list[Program]:
         Program("edgetext throughput", PREDICTOR, {**ours, "mode": "throughput"}, (32,)),
         Program("bare onnxruntime", f"{BACKENDS}.onnxruntime_bare:load", bare, (16,)),
         Program("optimum pipeline", f"{BACKENDS}.optimum_pipeline:load", optimum, (8, 32, 64)),
-        Program("torch pipeline", f"{BACKENDS}.transformers_pipeline:load", torch, (32,)),
+        Program("torch pipeline", f"{BACKENDS}.transformers_pipeline:load_on_cpu", torch, (32,)),
     ]
 
 
