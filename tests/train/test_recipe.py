@@ -106,7 +106,7 @@ def test_few_rows_get_more_epochs_and_many_fewer(steps: int, labels: int, epochs
 
 
 def test_several_labels_a_text_take_more_steps() -> None:
-    assert epochs_for(43, 40, one_label=False) == 19 > epochs_for(43, 40)
+    assert epochs_for(43, 40, one_label=False) == 38 > epochs_for(43, 40)
 
 
 @pytest.mark.parametrize(
