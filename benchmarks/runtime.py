@@ -2,7 +2,7 @@
 
 Run it on a machine that does nothing else::
 
-    python benchmarks/runtime.py BUNDLE CHECKPOINT OPTIMUM_BUNDLE DATA -o benchmarks/results/runtime.json
+    python benchmarks/runtime.py BUNDLE CHECKPOINT OPTIMUM_BUNDLE builtin:food_not_food -o RESULTS.json
 
 ``OPTIMUM_BUNDLE`` is the same checkpoint exported with ``--scheme dynamic-int8``, Optimum's own quantization. In
 each run every program is started three times, the last of these processes goes on, and one works at a time: they
