@@ -19,8 +19,11 @@ $(READY): pyproject.toml constraints.txt
 run: install
 	$(BIN)/edgetext run
 
+# On all cores at once, the tests of a file by one process, so that what they share is made once.
+PARALLEL := --numprocesses logical --dist loadfile
+
 test: install $(NODE_MODULES)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # transformers.js, to see that it opens our bundles. Its processor's library comes inside the package, so that the
 # install scripts, which download others, are not needed. Without npm or a network that test is skipped, and says so.
@@ -33,7 +36,7 @@ $(NODE_MODULES): tests/interop/package-lock.json
 	fi
 
 test-fast: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 check: install
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ NOT_FOOD = (
 )  # fmt: skip
 ENDINGS = ("", " in winter", " near the window")
 
-_TRIED = pytest.StashKey[dict[str, int]]()
+_TRIED = "tried"
 
 
 @pytest.fixture(scope="session")
@@ -86,19 +87,18 @@ def tiny_pairs(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def tried(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
+def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
     """Gives a function that notes how many of something were tried, for the summary."""
-    counts = request.config.stash.setdefault(_TRIED, {})
-
-    def note(what: str, count: int) -> None:
-        counts[what] = counts.get(what, 0) + count
-
-    return note
+    return lambda what, count: record_property(_TRIED, [what, count])
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Adds one line, where anything was tried."""
-    counts = config.stash.get(_TRIED, {})
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Adds one line, where anything was tried; a report brings it along from a process of its own."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == _TRIED:
+                counts[value[0]] += value[1]
     if counts:
         said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
         terminalreporter.write_line(f"fuzzed: {said}")

@@ -88,6 +88,10 @@ class Task(ABC):
         """How sure each answer is, 0 to 1: the probability of the least sure of its decisions; shape (...,)."""
 
     @abstractmethod
+    def margin(self, probabilities: FloatArray) -> FloatArray:
+        """How far each answer is from another one, in probability, 0 to 1; shape (...,)."""
+
+    @abstractmethod
     def same(self, first: Answers, second: Answers) -> NDArray[np.bool_]:
         """Says for each text whether two answers are the same, shape (texts,)."""
 
@@ -144,6 +148,11 @@ class SingleLabel(Task):
     def confidence(self, probabilities: FloatArray) -> FloatArray:
         """See ``Task``: the probability of the answer."""
         return np.asarray(probabilities.max(axis=-1))
+
+    def margin(self, probabilities: FloatArray) -> FloatArray:
+        """See ``Task``: from the best label's probability to the second best's."""
+        best = np.partition(probabilities, -2, axis=-1)
+        return np.asarray(best[..., -1] - best[..., -2])
 
     def same(self, first: Answers, second: Answers) -> NDArray[np.bool_]:
         """See ``Task``."""
@@ -207,6 +216,10 @@ class MultiLabel(Task):
         """See ``Task``: of a label that is given its probability, of another what is left of 1; the smallest."""
         given = probabilities >= self.limits
         return np.asarray(np.where(given, probabilities, 1 - probabilities).min(axis=-1))
+
+    def margin(self, probabilities: FloatArray) -> FloatArray:
+        """See ``Task``: from the label whose probability is nearest to its threshold to that threshold."""
+        return np.asarray(np.abs(probabilities - self.limits).min(axis=-1))
 
     def same(self, first: Answers, second: Answers) -> NDArray[np.bool_]:
         """See ``Task``: all labels alike."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -136,13 +137,18 @@ def test_a_signal_ends_training_and_leaves_whole_epochs_alone(
 ) -> None:
     place = tmp_path / "out"
 
-    def stop_when_at_work() -> None:
-        while not list(place.glob(".c.training/checkpoint-*/trainer_state.json")):
+    def stop_after_a_whole_epoch() -> None:
+        while not any(map(whole, place.glob(".c.training/checkpoint-*/trainer_state.json"))):
             time.sleep(0.01)
         os.kill(os.getpid(), number)
 
+    def whole(state: Path) -> bool:
+        with suppress(OSError, ValueError):
+            return bool(json.loads(state.read_bytes()))
+        return False
+
     signal.signal(number, signal.SIG_DFL)
-    threading.Thread(target=stop_when_at_work, daemon=True).start()
+    threading.Thread(target=stop_after_a_whole_epoch, daemon=True).start()
     words = ["train", str(tiny_rows), "--base", str(tiny_base), "-o", str(place / "c"), "--epochs", "500"]
     assert main(words) == 128 + number
     said = capsys.readouterr().err

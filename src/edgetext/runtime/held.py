@@ -65,8 +65,12 @@ class Held:
     @contextmanager
     def mapped(self) -> Iterator[mmap.mmap]:
         """Maps its content until the block's end, since pages that are mapped twice count twice."""
-        with mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        with self.map() as content:
             yield content
+
+    def map(self) -> mmap.mmap:
+        """Maps its content for as long as anybody uses it; the file itself may be closed before."""
+        return mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
 
     def sha256(self) -> str:
         """Computes its digest in one go over its pages, which leaves the interpreter to the tokenizer's thread."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -75,6 +75,33 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class FirstStage:
+    """A quick classifier that is asked before the model, and trusted only where it is sure (``runtime/static.py``).
+
+    Attributes:
+        file: Path inside the bundle, with forward slashes.
+        sha256: Of the file.
+        bytes: Size of the file.
+        margin: How far from any other answer its own must be to be trusted, 0 to 1; see ``Task.margin``.
+        variant: The model that the texts go to that it leaves; what was shown holds for this one alone.
+        coverage: The share of the held-out texts that it answered.
+        withheld: Labels that it is never trusted to give.
+        evaluation: What the gate measured of the two together, as JSON values.
+        extra: Fields of newer versions, kept as they are.
+    """
+
+    file: str
+    sha256: _Sha256
+    bytes: _Size
+    margin: Share
+    variant: str
+    coverage: Share
+    withheld: tuple[str, ...] = ()
+    evaluation: Annotated[Mapping[str, Any], _Evaluation] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What ``bundle.json`` says.
 
@@ -88,6 +115,7 @@ class Manifest:
         thresholds: Multi label: the probability from which on a label is given, one a label.
         temperature: What logits are divided by before they become probabilities.
         min_confidence: The confidence from which on an answer is sure; ``None`` where all are.
+        first_stage: What is asked before the model; ``None`` where nothing is.
         text_column: The column that the texts were read from in training; empty where nobody knows.
         text_pair_column: The column of the second texts, for a model of pairs; empty for a model of texts.
         provenance: Base model, data fingerprint, library versions, seed, date, command.
@@ -105,6 +133,7 @@ class Manifest:
     thresholds: tuple[Share, ...] | None = None
     temperature: _Temperature | None = field(default=None, metadata=LATER)
     min_confidence: Share | None = field(default=None, metadata=LATER)
+    first_stage: FirstStage | None = field(default=None, metadata=LATER)
     text_column: str = ""
     text_pair_column: str = field(default="", metadata=LATER)
     provenance: Annotated[Mapping[str, Any], _Provenance] = field(default_factory=dict)
@@ -141,13 +170,25 @@ class Manifest:
             return f"thresholds must be {len(labels)} numbers, one a label"
         if len(set(names)) < len(names):
             return "two variants have the same name"
-        known = self.default_variant in names
-        return "" if known else f"default_variant is {self.default_variant!r:.60}, and there is {listed(names)}"
+        if self.default_variant not in names:
+            return f"default_variant is {self.default_variant!r:.60}, and there is {listed(names)}"
+        return self._disagreement_of_first_stage(names)
+
+    def _disagreement_of_first_stage(self, names: Sequence[str]) -> str:
+        first = self.first_stage
+        if first is None:
+            return ""
+        if first.variant not in names:
+            return f"first_stage is of the variant {first.variant!r:.60}, and there is {listed(names)}"
+        unknown = sorted(set(first.withheld) - set(self.labels))
+        return f"first_stage withholds {unknown[0]!r:.60}, which is none of the labels" if unknown else ""
 
     def to_json(self) -> dict[str, Any]:
         """Returns the manifest as plain JSON values, unknown fields included."""
-        variants = [write_part(variant) for variant in self.variants]
-        return {"format_version": FORMAT_VERSION, **write_part(self), "variants": variants}
+        parts: dict[str, Any] = {"variants": [write_part(variant) for variant in self.variants]}
+        if self.first_stage is not None:
+            parts["first_stage"] = write_part(self.first_stage)
+        return {"format_version": FORMAT_VERSION, **write_part(self), **parts}
 
     @classmethod
     def from_json(cls, value: object) -> Manifest:
@@ -165,7 +206,8 @@ class Manifest:
             )
         manifest = read_part(cls, document, MANIFEST_FILE, error=BundleError)
         read_part(_Extra, manifest.extra, MANIFEST_FILE, error=BundleError)
-        for path in (*manifest.files, *(variant.file for variant in manifest.variants)):
+        first = [manifest.first_stage.file] if manifest.first_stage else []
+        for path in (*manifest.files, *(variant.file for variant in manifest.variants), *first):
             check_inside(path)
         return manifest
 
