@@ -30,21 +30,22 @@ def table_of(text):
 def test_the_table_of_the_report_cell_by_cell(recorded):
     header, _, *rows = table_of(report_text(recorded))
     assert header == [
-        "backend", "variant", "device", "threads", "accuracy [95 %]", "difference, points [95 %]", "p50 ms",
-        "p90 ms", "p99 ms", "tokenizing ms", "texts/s", "model MB", "peak MB", "first ms", "faster than baseline",
-        "faster than pipeline",
+        "backend", "variant", "device", "threads", "accuracy [95 %]", "difference, points [95 %]", "frontier",
+        "mean ms [95 %]", "p50 ms", "p90 ms", "p99 ms", "tokenizing ms", "texts/s", "model MB", "peak MB",
+        "first ms", "faster than baseline", "faster than pipeline", "faster on average than baseline",
+        "faster on average than pipeline",
     ]  # fmt: skip
     assert rows[0] == [
-        "torch-cuda", "fp32", "cuda", "2", "not measured (no CUDA device on this machine)", *["–"] * 11,
+        "torch-cuda", "fp32", "cuda", "2", "not measured (no CUDA device on this machine)", *["–"] * 15,
     ]  # fmt: skip
     assert rows[1] == [
-        "torch-cpu", "fp32", "cpu", "2", "95.0 % [91.0, 97.3]", "baseline", "7.20", "8.78", "9.30", "–", "176",
-        "90.9", "531", "4512", "1.00×", "1.06×",
+        "torch-cpu", "fp32", "cpu", "2", "95.0 % [91.0, 97.3]", "baseline", "beaten", "7.56", "7.20", "8.78",
+        "9.30", "–", "176", "90.9", "531", "4512", "1.00×", "1.06×", "1.00×", "1.06×",
     ]  # fmt: skip
     assert rows[2][4] == "failed (its process ended during 'latency' with signal SIGSEGV)"
     assert rows[5] == [
-        "edgetext", "int8", "cpu", "2", "95.5 % [91.7, 97.6]", "+0.50 [-1.87, +3.13]", "0.66", "0.81", "0.85",
-        "–", "2510", "23.0", "100", "159", "10.9×", "11.5×",
+        "edgetext", "int8", "cpu", "2", "95.5 % [91.7, 97.6]", "+0.50 [-1.87, +3.13]", "yes", "0.69", "0.66",
+        "0.81", "0.85", "–", "2510", "23.0", "100", "159", "10.9×", "11.5×", "10.9×", "11.5×",
     ]  # fmt: skip
 
 
@@ -74,14 +75,14 @@ def test_report_and_results_are_written_together(recorded, tmp_path):
 
 def test_the_terminals_table_is_narrower(recorded):
     rows = table_rows(recorded)
-    assert {len(row) for row in rows} == {len(columns(recorded))} == {10}
+    assert {len(row) for row in rows} == {len(columns(recorded))} == {12}
     assert rows[0][:3] == ["torch-cuda fp32", "not measured", "–"]
     assert rows[5] == [
-        "edgetext int8", "95.5 % [91.7, 97.6]", "+0.50 [-1.87, +3.13]", "0.66", "0.85", "2510", "23.0", "100",
-        "159", "11.5×",
+        "edgetext int8", "95.5 % [91.7, 97.6]", "+0.50 [-1.87, +3.13]", "yes", "0.69", "0.66", "0.85", "2510",
+        "23.0", "100", "159", "11.5×",
     ]  # fmt: skip
     assert title(recorded) == "A Processor, 2 cores, 2 threads; 200 rows of captions (test)"
-    assert remarks(recorded)[0] == "torch-cuda fp32: not measured (no CUDA device on this machine)"
+    assert remarks(recorded)[1] == "torch-cuda fp32: not measured (no CUDA device on this machine)"
 
 
 def test_merged_rows_name_their_machine_and_share_a_baseline(recorded):

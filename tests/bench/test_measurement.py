@@ -35,6 +35,7 @@ def test_a_round_has_the_median_of_its_slices():
         (3, 3),
     )
     assert (row.latency_ms.samples, row.latency_ms.rounds) == ((1.0, 2.0, 9.0, 4.0), (3, 1))
+    assert row.latency_ms.mean == 4.0
     assert row.about["joules_per_text"] == {"cpu": 2.0}  # the GPU did not count in every round
 
 

@@ -60,15 +60,17 @@ def test_each_measured_row_has_a_lane_with_its_percentiles(measured):
 
 def test_the_frontier_goes_along_the_rows_that_no_other_beats(measured):
     _, slow = measured[0]
-    fast = replace(slow, variant="fast", latency_ms=replace(slow.latency_ms, p50=slow.latency_ms.p50 / 10))
+    fast = replace(slow, variant="fast", latency_ms=replace(slow.latency_ms, mean=slow.latency_ms.mean_ms / 10))
     better = replace(slow.accuracy, value=min(1.0, slow.accuracy.value + 0.01))
     good = replace(slow, variant="good", accuracy=better)
     plot = frontier([(1, slow), (2, fast), (3, good)], "accuracy")
+    assert frontier([(1, slow)], "accuracy") is None
     by_number = {point.number: point for point in plot.points}
     corners = [tuple(map(float, corner.split(","))) for corner in plot.line.split()]
     assert corners[0] == (by_number[2].x, by_number[2].y)
     assert corners[-2] == (by_number[3].x, by_number[3].y)
     assert by_number[3].y < by_number[2].y, "more accurate is further up"
+    assert [point.number for point in plot.points if point.unbeaten] == [2, 3]
     assert by_number[1].y_high <= by_number[1].y <= by_number[1].y_low
 
 
@@ -81,14 +83,15 @@ def test_without_a_measured_row_there_is_a_table_and_no_plot(recorded):
 
 def test_page_and_report_say_the_same_of_how_it_was_measured_and_what_to_be_careful_with(recorded):
     row = replace(recorded.row("edgetext", "int8"), reason="unfinished: interrupted after 2 of 5 rounds")
-    busy = replace(recorded, environment={**recorded.environment, "other_load_cores": 1.0}, rows=(row,))
+    rows = (row, recorded.row("torch-cpu", "fp32"))
+    busy = replace(recorded, environment={**recorded.environment, "other_load_cores": 1.0}, rows=rows)
     page, report = unescape(html(busy)), report_text(busy)
     for caution in cautions(busy):
         assert f'<p class="warning">{caution}</p>' in page and f"**{caution}**" in report
     assert len(cautions(busy)) == 2
     for fact in how(busy):
         assert fact.text in page and markdown(fact.text) in report
-    assert {fact.name for fact in how(busy)} >= {"accuracy", "p50, p90, p99", "others"}
+    assert {fact.name for fact in how(busy)} >= {"accuracy", "mean, p50, p90, p99", "frontier", "others"}
 
 
 def test_what_comes_from_the_file_is_escaped(recorded):

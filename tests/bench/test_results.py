@@ -47,6 +47,9 @@ def test_a_file_from_before_rounds_and_slices_were_kept_is_read_to_its_values():
     assert (row.throughput_per_s.slices, row.throughput_per_s.rounds) == ((), ())
     assert (row.agreement, row.mcnemar_p, row.per_label, row.warm_up) == (None, None, {}, {})
     assert speedup(results, row, results.row("torch-cpu", "fp32")) is None
+    assert row.latency_ms.mean is None and row.latency_ms.mean_ms == pytest.approx(
+        sum(row.latency_ms.samples) / 300
+    )
     assert results.to_json() == json.loads(RECORDED.with_name("oldest.json").read_text("utf-8"))
 
 

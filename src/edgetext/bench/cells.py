@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edgetext.bench.accuracy import baseline
+from edgetext.bench.frontier import beats, compared, frontier, is_unbeaten
 from edgetext.bench.results import MEASURED, NOT_MEASURED, DataInfo, Proportion, Results, Row, each
+from edgetext.bench.rounds import mean_latency
+from edgetext.bench.rounds import mean_speedup as paired_mean_speedup
 from edgetext.bench.rounds import speedup as paired_speedup
 from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.stats import Ratio
 
 ABSENT = "–"
 _NAMED = 10
-SCORE, MACRO_F1 = "score", "macro F1 [95 %]"
+SCORE, MACRO_F1, FRONTIER = "score", "macro F1 [95 %]", "frontier"
+FASTER, FASTER_ON_AVERAGE = "faster than", "faster on average than"
+_REFERENCES = ("baseline", "pipeline")
+OPTIONAL = (FRONTIER, MACRO_F1, *(f"{how} {whom}" for how in (FASTER, FASTER_ON_AVERAGE) for whom in _REFERENCES))
+"""Columns that are left out where no row has anything to say in them."""
+
 PIPELINE = ("transformers-pipeline", "fp32")
 
 
@@ -68,6 +76,22 @@ def speedup(results: Results, row: Row, reference: Row | None) -> str:
     return f"{number(reference.latency_ms.p50 / row.latency_ms.p50)}×" if found is None else times(found)
 
 
+def mean_speedup(results: Results, row: Row, reference: Row | None) -> str:
+    """Words how many times less the row takes for a text on average, in the same way."""
+    if row.latency_ms is None or reference is None or reference.latency_ms is None:
+        return ABSENT
+    found = None if row is reference else paired_mean_speedup(results, row, reference)
+    return f"{number(reference.latency_ms.mean_ms / row.latency_ms.mean_ms)}×" if found is None else times(found)
+
+
+def mean(row: Row) -> str:
+    """Words the mean latency in milliseconds, with its interval where there were rounds for one."""
+    found = mean_latency(row)
+    if found is None or not found.bounded:
+        return number(found.value if found else None)
+    return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+
+
 def times(ratio: Ratio) -> str:
     """Words a ratio with its interval; one whose interval holds 1 shows no difference, and says so."""
     if not ratio.bounded:
@@ -99,11 +123,33 @@ def _lacking(data: DataInfo) -> str:
     return f"No row has the label {', '.join(lacking[:_NAMED])}{more}: how well that is recognised is not known."
 
 
+def frontier_words(results: Results) -> list[str]:
+    """Says of each row that none beats which others it beats; nothing where there are no two to compare."""
+    rows = compared(results)
+    if not rows:
+        return []
+    metric = results.data.decides.metric
+    return [_beaten(row, [other for other in rows if beats(row, other)], metric) for row in frontier(rows)]
+
+
+def _beaten(row: Row, others: Sequence[Row], metric: str) -> str:
+    said = f"No row beats {full_name(row)} in {metric} and mean latency"
+    return f"{said}; it beats {', '.join(map(full_name, others))}." if others else f"{said}; it beats none."
+
+
+def full_name(row: Row) -> str:
+    """Names a row, with its machine where the rows of a file are of several."""
+    return f"{row.name} @ {row.environment.get('host')}" if row.environment else row.name
+
+
 def headings(results: Results) -> list[str]:
-    """Names the figures: the task's metric first. Macro F1 is left out where no row has it, as in older files."""
-    known = any(row.macro_f1 for row in results.rows)
-    names = [name for name in _COLUMNS if known or name != MACRO_F1]
+    """Names the figures, the task's metric first."""
+    names = [name for name in _COLUMNS if name not in OPTIONAL or _is_told(results, name)]
     return [f"{results.data.decides.metric} [95 %]", *names[1:]]
+
+
+def _is_told(results: Results, name: str) -> bool:
+    return any(_COLUMNS[name](results, row) != ABSENT for row in results.rows)
 
 
 def figures(results: Results, row: Row) -> list[str]:
@@ -114,6 +160,11 @@ def figures(results: Results, row: Row) -> list[str]:
     return [words(results, row) for name, words in _COLUMNS.items() if name in (SCORE, *named)]
 
 
+def _on_frontier(results: Results, row: Row) -> str:
+    found = is_unbeaten(results, row)
+    return ABSENT if found is None else "yes" if found else "beaten"
+
+
 def _latency(name: str) -> Callable[[Results, Row], str]:
     return lambda _, row: number(getattr(row.latency_ms, name, None))
 
@@ -122,6 +173,8 @@ _COLUMNS: dict[str, Callable[[Results, Row], str]] = {
     SCORE: lambda _, row: percent(row.score),
     "difference, points [95 %]": difference,
     MACRO_F1: lambda _, row: percent(row.macro_f1),
+    FRONTIER: _on_frontier,
+    "mean ms [95 %]": lambda _, row: mean(row),
     "p50 ms": _latency("p50"),
     "p90 ms": _latency("p90"),
     "p99 ms": _latency("p99"),
@@ -130,7 +183,9 @@ _COLUMNS: dict[str, Callable[[Results, Row], str]] = {
     "model MB": lambda _, row: megabytes(row.model_bytes),
     "peak MB": lambda _, row: number(row.peak_memory_mb),
     "first ms": lambda _, row: number(row.first_prediction_ms),
-    "faster than baseline": lambda results, row: speedup(results, row, baseline(results.rows)),
-    "faster than pipeline": lambda results, row: speedup(results, row, results.row(*PIPELINE)),
+    f"{FASTER} baseline": lambda results, row: speedup(results, row, baseline(results.rows)),
+    f"{FASTER} pipeline": lambda results, row: speedup(results, row, results.row(*PIPELINE)),
+    f"{FASTER_ON_AVERAGE} baseline": lambda results, row: mean_speedup(results, row, baseline(results.rows)),
+    f"{FASTER_ON_AVERAGE} pipeline": lambda results, row: mean_speedup(results, row, results.row(*PIPELINE)),
 }
 """Each figure's heading, and what it says of a row; a new figure is a line here."""

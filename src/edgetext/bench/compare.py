@@ -22,7 +22,7 @@ from edgetext.measure.otherload import disturbs, others
 from edgetext.measure.stats import CONFIDENCE, mean_ratio, unpaired_ratio
 from edgetext.metrics.report import FIGURES, metric_key
 
-TIMED = ("p50", "p90", "p99", "throughput", "first")
+TIMED = ("p50", "p90", "p99", "mean", "throughput", "first")
 """Figures that change from round to round, and that have an interval for it."""
 
 SCORES = tuple(FIGURES)

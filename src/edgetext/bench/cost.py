@@ -72,11 +72,10 @@ def _cost(row: Row, price_per_hour: float) -> Cost:
     if row.throughput_per_s is None or row.latency_ms is None:
         raise ValueError(f"{row.name} is measured and has no figures")
     installed = row.about.get("installed_bytes")
-    mean_ms = sum(row.latency_ms.samples) / len(row.latency_ms.samples)
     return Cost(
         name=row.name,
         per_million=cost_per_million(price_per_hour, row.throughput_per_s.value),
-        per_million_singly=cost_per_million(price_per_hour, 1000 / mean_ms),
+        per_million_singly=cost_per_million(price_per_hour, 1000 / row.latency_ms.mean_ms),
         installed_mb=None if installed is None else sum(installed.values()) / 1e6,
         joules_per_text=dict(row.about.get("joules_per_text", {})),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from edgetext.bench.accuracy import baseline
 from edgetext.bench.cells import ABSENT, warnings
+from edgetext.bench.frontier import compared
 from edgetext.bench.results import MEASURED, Environment, Results, Row
 from edgetext.bench.rounds import latency_rounds
 from edgetext.measure.otherload import others
@@ -80,9 +81,10 @@ def _how_timed(results: Results) -> Iterator[Fact]:
         f"{_slices(settings)}Tokenization is inside every figure.",
     )
     yield Fact(
-        "p50, p90, p99",
+        "mean, p50, p90, p99",
         f"from one text to its label, {_setting(settings, 'latency_texts')} texts a round, after "
-        f"{_warm_up(results)} untimed ones. Samples: {_samples(results.rows)}.",
+        f"{_warm_up(results)} untimed ones. Samples: {_samples(results.rows)}."
+        + (" The mean has Student's 95 % interval of the rounds' means." if _has_rounds(results) else ""),
     )
     piece = "slice" if "slices" in settings else "round"
     yield Fact(
@@ -96,11 +98,12 @@ def _how_timed(results: Results) -> Iterator[Fact]:
             "the median of tokenizing a text by itself, which all other figures hold too; for TF-IDF, finding and "
             "weighting its words.",
         )
-    if any(latency_rounds(row) for row in results.rows):
+    if _has_rounds(results):
         yield Fact(
             "faster than",
-            "the median of the texts' own ratios in a round, and its geometric mean over the rounds, with "
-            "Student's 95 % interval of the rounds' logarithms (Kalibera and Jones 2013).",
+            "the median of the texts' own ratios in a round (on average: the ratio of the round's means), and its "
+            "geometric mean over the rounds, with Student's 95 % interval of the rounds' logarithms (Kalibera and "
+            "Jones 2013).",
         )
 
 
@@ -127,6 +130,13 @@ def _how_answered(results: Results) -> Iterator[Fact]:
             f"{decides.metric} minus that of {reference.name} on the same texts, in percentage points, with the "
             f"paired 95 % {paired}. The latency of the same row is what "
             '"faster than baseline" divides by.',
+        )
+    if compared(results):
+        yield Fact(
+            "frontier",
+            f"the rows that no other beats in {decides.metric} and mean latency: one that is at least as good in "
+            "both and better in one. The figures count as they stand; where intervals overlap, another run may "
+            "order the rows otherwise.",
         )
     if any(row.mcnemar_p is not None for row in results.rows):
         yield Fact(
@@ -168,6 +178,10 @@ def said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value) or ABSENT
     return ABSENT if value is None else str(value)
+
+
+def _has_rounds(results: Results) -> bool:
+    return any(latency_rounds(row) for row in results.rows)
 
 
 def _samples(rows: Sequence[Row]) -> str:

@@ -255,7 +255,8 @@ def _latency(rounds: Sequence[Sequence[float]]) -> Latency:
     samples = tuple(chain(*rounds))
     found = percentiles(samples)
     counts = tuple(len(each) for each in rounds)
-    return Latency(round(found.p50, 4), round(found.p90, 4), round(found.p99, 4), samples, counts)
+    p50, p90, p99, mean = (round(figure, 4) for figure in (found.p50, found.p90, found.p99, fmean(samples)))
+    return Latency(p50, p90, p99, samples, counts, mean)
 
 
 def _throughput(measured: Measurement) -> Throughput:

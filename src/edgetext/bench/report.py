@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgetext.bench.cells import ABSENT, figures, headings, percent
+from edgetext.bench.cells import ABSENT, figures, frontier_words, headings, percent
 from edgetext.bench.facts import cautions, how, machines, said
 from edgetext.bench.results import RESULTS_FILE, Results, Row, write_results
 from edgetext.escape import code, markdown
@@ -31,6 +31,7 @@ def report_text(results: Results) -> str:
     sections = (
         _head(results),
         table_lines(results),
+        _frontier(results),
         _answers(results),
         _how(results),
         _machines(results),
@@ -60,6 +61,14 @@ def table_lines(results: Results) -> Iterator[str]:
     for row in results.rows:
         where = [said(row.environment.get("host")) if row.environment else ABSENT] if merged else []
         yield _line([*_names(row), *figures(results, row), *where])
+
+
+def _frontier(results: Results) -> Iterator[str]:
+    """Says which rows no other beats, and which ones they beat."""
+    if said := frontier_words(results):
+        yield "## Frontier"
+        yield ""
+        yield from (f"- {markdown(sentence)}" for sentence in said)
 
 
 def _answers(results: Results) -> Iterator[str]:

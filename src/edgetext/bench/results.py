@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any, TypeAlias, TypedDict
 
 from edgetext.bench.settings import BenchSettings
@@ -151,6 +152,7 @@ class Latency:
         p99: Ninety-nine in a hundred samples are at or below it.
         samples: One a timed text, in the order in which they were timed.
         rounds: How many of the samples are each round's; empty in a file from before rounds were kept.
+        mean: The mean of ``samples``; ``None`` in a file from before it was told, whose samples tell it.
     """
 
     p50: Positive
@@ -158,7 +160,13 @@ class Latency:
     p99: Positive
     samples: Samples
     rounds: Rounds = field(default=(), metadata=LATER)
+    mean: Positive | None = field(default=None, metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def mean_ms(self) -> float:
+        """The mean, of older files too."""
+        return fmean(self.samples) if self.mean is None else self.mean
 
     def disagreement(self) -> str:
         """Says where the rounds are not those of the samples."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from statistics import median
+from statistics import fmean, median
 
 from edgetext.bench.results import Results, Row
-from edgetext.measure.stats import Ratio, mean_ratio, percentiles, typical_ratio
+from edgetext.measure.stats import Mean, Ratio, mean_of_rounds, mean_ratio, percentiles, typical_ratio
 
 Rounds = Sequence[Sequence[float]]
 """Durations of the same row, one sequence a round, each with at least one."""
@@ -19,8 +19,17 @@ def latency_rounds(row: Row) -> Rounds:
 
 
 def latency_figures(row: Row, name: str) -> list[float]:
-    """Finds ``p50``, ``p90`` or ``p99`` of each round, in milliseconds."""
-    return [float(getattr(percentiles(samples), name)) for samples in latency_rounds(row)]
+    """Finds ``mean``, ``p50``, ``p90`` or ``p99`` of each round, in milliseconds."""
+    rounds = latency_rounds(row)
+    if name == "mean":
+        return [fmean(samples) for samples in rounds]
+    return [float(getattr(percentiles(samples), name)) for samples in rounds]
+
+
+def mean_latency(row: Row) -> Mean | None:
+    """Estimates the mean latency in milliseconds with its 95 % interval; ``None`` for a row without latencies."""
+    found = row.latency_ms
+    return mean_of_rounds(found.mean_ms, latency_figures(row, "mean")) if found else None
 
 
 def round_ratios(over: Rounds, under: Rounds) -> list[float]:
@@ -61,7 +70,23 @@ def speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
     Returns:
         The ratio with its 95 % interval.
     """
-    ratios = round_ratios(latency_rounds(reference), latency_rounds(row))
+    return _of_common(results, row, reference, round_ratios(latency_rounds(reference), latency_rounds(row)))
+
+
+def mean_speedup(results: Results, row: Row, reference: Row) -> Ratio | None:
+    """Estimates how many times less a row takes for a text on average, by the means of the common rounds.
+
+    Where few texts take most of the time, as behind a first stage, this is what a load of many texts feels.
+
+    Returns:
+        The ratio with its 95 % interval; ``None`` as ``speedup``.
+    """
+    means = latency_figures(reference, "mean"), latency_figures(row, "mean")
+    return _of_common(results, row, reference, [over / under for over, under in zip(*means, strict=False)])
+
+
+def _of_common(results: Results, row: Row, reference: Row, ratios: Sequence[float]) -> Ratio | None:
+    """Estimates a ratio from that of each round; ``None`` where there is none, or the machines differ."""
     if not ratios or results.environment_of(row) != results.environment_of(reference):
         return None
     return mean_ratio(ratios)

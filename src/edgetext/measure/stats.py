@@ -9,6 +9,8 @@ So the interval comes from the rounds' figures alone, on the logarithmic scale, 
 - paired rounds, of one run: Student's t interval of the mean of the rounds' log ratios;
 - unpaired rounds, of two runs: Welch's t interval of the difference of the means of the logarithms.
 
+A mean by itself, which is no ratio, has Student's t interval of its rounds' means as they are.
+
 Both hold the true ratio in 95 of 100 cases; ``confidence`` is two-sided wherever another one is asked for. The
 ratio that another run finds is off the truth by itself: they hold it in 83 to 88 of 100 cases (Cumming and
 Maillardet).
@@ -56,6 +58,40 @@ def percentiles(samples: Sequence[float]) -> Percentiles:
         return Percentiles(samples[0], samples[0], samples[0])
     cuts = quantiles(samples, n=100, method="inclusive")
     return Percentiles(cuts[49], cuts[89], cuts[98])
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its interval, in the samples' unit.
+
+    Attributes:
+        value: The mean of all samples.
+        low: Lower end of the interval, at least 0; 0 where there are too few rounds for one.
+        high: Upper end of the interval; infinite where there are too few rounds for one.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there were rounds enough for an interval."""
+        return math.isfinite(self.high)
+
+
+def mean_of_rounds(value: float, means: Sequence[float], confidence: float = CONFIDENCE) -> Mean:
+    """Adds to a mean of samples Student's t interval, by how far the means of its rounds lie apart.
+
+    Args:
+        value: The mean of all samples, none of them negative.
+        means: The mean of each round; of fewer than two there is no interval.
+        confidence: Two-sided.
+    """
+    if len(means) < 2:
+        return Mean(value, 0.0, math.inf)
+    half = two_sided_quantile(confidence, len(means) - 1) * math.sqrt(variance(means) / len(means))
+    return Mean(value, max(0.0, value - half), value + half)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgetext.bench.cells import figures, headings
+from edgetext.bench.cells import figures, frontier_words, headings
 from edgetext.bench.facts import cautions, how, machines, said
 from edgetext.bench.page.plots import frontier, latencies
 from edgetext.bench.results import MEASURED, Results, Row
@@ -38,6 +38,7 @@ def html(results: Results) -> str:
         "warnings": cautions(results),
         "latencies": latencies(measured),
         "frontier": frontier(measured, metric),
+        "frontier_words": frontier_words(results),
         "metric": metric,
         "costs": [_cost(number, row) for number, row in measured if row.throughput_per_s],
         "how": list(how(results)),
@@ -60,7 +61,7 @@ def _row(results: Results, number: int, row: Row) -> dict[str, Any]:
 
 def _cost(number: int, row: Row) -> dict[str, Any]:
     assert row.throughput_per_s
-    one_by_one = 1000 / row.latency_ms.p50 if row.latency_ms else 0.0
+    one_by_one = 1000 / row.latency_ms.mean_ms if row.latency_ms else 0.0
     return {
         "number": number,
         "name": row.name,

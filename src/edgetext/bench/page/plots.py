@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgetext.bench.frontier import frontier as unbeaten_rows
 from edgetext.bench.results import Latency, Proportion, Row
+from edgetext.bench.rounds import mean_latency
+from edgetext.measure.stats import Mean
 from edgetext.page.axis import Axis, log_axis, percent_axis
 
 _WIDTH = 880.0
@@ -15,10 +18,12 @@ _LEFT = 220.0  # the names stand before it
 _RIGHT = _WIDTH - 16.0
 _LANE = 46.0
 _BINS = 64
-_FRONTIER_HEIGHT = 360.0
-_FRONTIER_LEFT = 44.0
+_FRONTIER_WIDTH = 440.0  # narrow, so that its words are still read where it fills a phone
+_FRONTIER_HEIGHT = 330.0
+_FRONTIER_LEFT = 40.0
 _LABEL_LEVELS = 3
-_LABEL_ROOM = 30.0  # pixels between two numbers on one level
+_LABEL_ROOM = 24.0  # pixels between two numbers on one level
+_FARTHEST = 3.0  # times the mean that an interval makes the axis reach
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,10 @@ class Latencies:
 
 @dataclass(frozen=True)
 class Point(Shown):
-    """One row's score against its median latency, in pixels.
+    """One row's score against its mean latency, in pixels.
 
-    ``x_low`` and ``x_high`` are the 10th and the 90th percentile, ``y_low`` and ``y_high`` the ends of the
-    score's interval, and ``label_y`` is where the number above it stands.
+    ``x_low`` and ``x_high`` are the ends of the mean's interval, ``y_low`` and ``y_high`` those of the score's,
+    ``label_y`` is where the number above it stands, and ``unbeaten`` tells whether no other row beats it.
     """
 
     x: float
@@ -75,11 +80,12 @@ class Point(Shown):
     y_low: float
     y_high: float
     label_y: float
+    unbeaten: bool
 
 
 @dataclass(frozen=True)
 class Frontier:
-    """The task's metric against latency; ``line`` goes along the rows that none beats in both."""
+    """The task's metric against mean latency; ``line`` goes along the rows that none beats, fastest first."""
 
     width: float
     height: float
@@ -102,8 +108,23 @@ class _Timed:
 
     def shown(self, score: str = "") -> tuple[int, str, bool, str]:
         found = self.latency
-        said = f"{score}p50 {found.p50:.2f} ms, p90 {found.p90:.2f} ms, p99 {found.p99:.2f} ms"
+        figures = {"p50": found.p50, "p90": found.p90, "p99": found.p99, "mean": found.mean_ms}
+        said = score + ", ".join(f"{name} {figure:.2f} ms" for name, figure in figures.items())
         return self.number, self.row.name, self.row.backend == "edgetext", said
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A row that has a score too."""
+
+    timed: _Timed
+    score: Proportion
+    mean: Mean
+
+    @property
+    def percents(self) -> tuple[float, float, float]:
+        """The score and the ends of its interval in percent."""
+        return 100 * self.score.value, 100 * self.score.low, 100 * self.score.high
 
 
 def latencies(rows: Sequence[tuple[int, Row]]) -> Latencies | None:
@@ -118,20 +139,26 @@ def latencies(rows: Sequence[tuple[int, Row]]) -> Latencies | None:
 
 
 def frontier(rows: Sequence[tuple[int, Row]], metric: str) -> Frontier | None:
-    """Lays out the task's metric, by its name, against latency of numbered rows; ``None`` where none has both."""
-    known = [(one, one.row.score) for one in _timed(rows) if one.row.score]
-    if not known:
+    """Lays out the task's metric, by its name, against mean latency of numbered rows.
+
+    Returns:
+        The plot, its points from the fastest on; ``None`` where no two rows have both figures.
+    """
+    known = [
+        _Judged(one, one.row.score, mean)
+        for one in _timed(rows)
+        if one.row.score and (mean := mean_latency(one.row))
+    ]
+    if len(known) < 2:
         return None
-    lows, highs = ([one.percentile(percent) for one, _ in known] for percent in (10, 90))
-    x = log_axis(min(lows), max(highs), _FRONTIER_LEFT, _RIGHT)
-    low, high = min(score.low for _, score in known), max(score.high for _, score in known)
-    y = percent_axis(low, high, _FRONTIER_HEIGHT - 24, 54)
+    axes = _axes(known)
+    unbeaten = unbeaten_rows([each.timed.row for each in known])
     points: list[Point] = []
-    for one, score in sorted(known, key=lambda entry: entry[0].latency.p50):
-        points.append(_point(one, metric, score, (x, y), points))
-    return Frontier(
-        _WIDTH, _FRONTIER_HEIGHT, tuple(points), tuple(x.marks()), tuple(y.marks()), _unbeaten(known, x, y)
-    )
+    for each in sorted(known, key=lambda each: each.mean.value):
+        points.append(_point(each, metric, axes, points, unbeaten))
+    x, y = axes
+    line = _steps([point for point in points if point.unbeaten], x)
+    return Frontier(_FRONTIER_WIDTH, _FRONTIER_HEIGHT, tuple(points), tuple(x.marks()), tuple(y.marks()), line)
 
 
 def _timed(rows: Sequence[tuple[int, Row]]) -> list[_Timed]:
@@ -164,19 +191,32 @@ def _outline(samples: Sequence[float], axis: Axis, y: float) -> str:
     return " ".join(f"{x},{high}" for x, high in (*above, *below))
 
 
-def _point(one: _Timed, metric: str, score: Proportion, axes: tuple[Axis, Axis], before: Sequence[Point]) -> Point:
+def _axes(known: Sequence[_Judged]) -> tuple[Axis, Axis]:
+    """Makes the axes, milliseconds and percent, that hold every point and its intervals as far as they matter."""
+    means, scores = [each.mean for each in known], [each.score for each in known]
+    lows = (max(mean.low, mean.value / _FARTHEST) for mean in means)
+    highs = (min(mean.high, mean.value * _FARTHEST) if mean.bounded else mean.value for mean in means)
+    x = log_axis(min(lows), max(highs), _FRONTIER_LEFT, _FRONTIER_WIDTH - 12)
+    low, high = min(score.low for score in scores), max(score.high for score in scores)
+    return x, percent_axis(low, high, _FRONTIER_HEIGHT - 24, 54)
+
+
+def _point(
+    each: _Judged, metric: str, axes: tuple[Axis, Axis], before: Sequence[Point], unbeaten: Sequence[Row]
+) -> Point:
     x, y = axes
-    middle, low, high = (100 * share for share in (score.value, score.low, score.high))
-    at, top = x.at(one.latency.p50), y.at(high)
+    mean, (middle, low, high) = each.mean, each.percents
+    at, top = x.at(mean.value), y.at(high)
     return Point(
-        *one.shown(f"{metric} {middle:.1f} % [{low:.1f}, {high:.1f}], "),
+        *each.timed.shown(f"{metric} {middle:.1f} % [{low:.1f}, {high:.1f}], "),
         x=at,
-        x_low=x.at(one.percentile(10)),
-        x_high=x.at(one.percentile(90)),
+        x_low=x.at(mean.low) if mean.bounded else at,
+        x_high=x.at(mean.high) if mean.bounded else at,
         y=y.at(middle),
         y_low=y.at(low),
         y_high=top,
         label_y=top - 8 - 14 * _free_level(at, before),
+        unbeaten=any(each.timed.row is row for row in unbeaten),
     )
 
 
@@ -186,15 +226,12 @@ def _free_level(at: float, before: Sequence[Point]) -> int:
     return len(close) % _LABEL_LEVELS
 
 
-def _unbeaten(known: Sequence[tuple[_Timed, Proportion]], x: Axis, y: Axis) -> str:
-    """Draws the steps along the rows that no other row beats in score at the same or a lower latency."""
-    steps: list[tuple[float, float]] = []
-    best = -1.0
-    for one, score in sorted(known, key=lambda entry: (entry[0].latency.p50, -entry[1].value)):
-        if score.value > best:
-            if steps:
-                steps.append((x.at(one.latency.p50), steps[-1][1]))
-            steps.append((x.at(one.latency.p50), y.at(100 * score.value)))
-            best = score.value
-    steps.append((x.end, steps[-1][1]))
-    return " ".join(f"{across},{up}" for across, up in steps)
+def _steps(points: Sequence[Point], x: Axis) -> str:
+    """Draws the steps along the unbeaten points, from the fastest to the end of the axis."""
+    corners: list[tuple[float, float]] = []
+    for point in points:
+        if corners:
+            corners.append((point.x, corners[-1][1]))
+        corners.append((point.x, point.y))
+    corners.append((x.end, corners[-1][1]))
+    return " ".join(f"{across},{up}" for across, up in corners)
