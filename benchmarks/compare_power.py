@@ -42,9 +42,9 @@ def measure(bundle: Path, rows: HeldOut, works: Sequence[int], settings: BenchSe
     task = open_bundle(bundle).manifest.decides
     backend = Backend("repeated", "repeated:load", BUNDLE, (), "cpu", 1)
     specs = [{"bundle": str(bundle.resolve()), "times": times, "threads": settings.threads} for times in works]
-    plans = [RowPlan(backend, "default", spec, whose=whose) for spec, whose in zip(specs, PROGRAMS, strict=False)]
+    plans = [RowPlan(backend, "default", spec, model=name) for spec, name in zip(specs, PROGRAMS, strict=False)]
     whole = measure_plans(plans, rows, describe_data(rows, task, str(bundle)), settings)
-    return [replace(whole, rows=(row,)) for row in whole.rows]
+    return [replace(whole, rows=(replace(row, model=""),)) for row in whole.rows]
 
 
 def judge(old: Results, new: Results) -> dict[str, Any]:

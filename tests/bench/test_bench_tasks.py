@@ -16,8 +16,9 @@ from edgetext.bench.cells import headings
 from edgetext.bench.compare import compare, read_limit, regressions
 from edgetext.bench.heldout import HeldOut, describe_data
 from edgetext.bench.merge import merge
+from edgetext.bench.models import Model, open_models
 from edgetext.bench.page.page import html
-from edgetext.bench.plan import RowPlan, plan_beside, plan_rows
+from edgetext.bench.plan import RowPlan, plan_rows
 from edgetext.bench.registry import CHECKPOINT, Backend, choose_backends
 from edgetext.bench.report import report_text
 from edgetext.bench.results import Results, read_results, write_results
@@ -112,7 +113,7 @@ def test_every_program_gives_the_labels_that_the_task_decides_on(
         assert [set(labels) for labels in answers(runner, texts, 4)] == expected, load.__module__
         assert set(runner.one(texts[1])) == expected[1], load.__module__
         runner.tokenize(texts[0])
-    (plan,) = plan_rows(bundle, None, [choose_backends(["edgetext"])[0]], 1)[:1]
+    (plan,) = plan_rows([Model(bundle)], [choose_backends(["edgetext"])[0]], SETTINGS)[:1]
     rows = HeldOut("rows", tuple(Example(text, ("food",), row) for row, text in enumerate(texts, 1)), "")
     data = describe_data(rows, bundle.manifest.decides, "it")
     (row,) = measure_plans([plan], rows, data, SETTINGS).rows
@@ -197,7 +198,7 @@ def test_readers_show_micro_f1_in_the_place_of_accuracy(topics):
     assert f"| {shown} [" in text and "all labels right" in text and "75.0 % [" in text
     assert "**macro F1**: the mean of the labels' own F1" in text.replace("\\", "")
     page = html(topics)
-    assert "<h2>Micro F1 against latency</h2>" in page and f"micro F1 {shown} [" in page
+    assert "<h2>Micro F1 against mean latency</h2>" in page and f"micro F1 {shown} [" in page
     assert "accuracy" not in page.lower().replace("mlperf", "")
 
 
@@ -235,7 +236,7 @@ def test_rows_with_other_numbers_of_labels_than_the_model_gives_are_refused():
 
 def test_bundles_of_different_tasks_are_not_measured_together(tiny_bundle, tiny_several):
     with pytest.raises(BundleError, match="are of different tasks"):
-        plan_beside(open_bundle(tiny_several), open_bundle(tiny_bundle), choose_backends(["edgetext"]), 1)
+        open_models([tiny_several, tiny_bundle])
 
 
 def test_one_label_has_its_macro_f1(topics):

@@ -8,6 +8,7 @@ from edgetext.checkpoint import Checkpoint, SplitPart, SplitRecord
 from edgetext.data.evaluation import evaluation_rows
 from edgetext.data.load import load
 from edgetext.errors import DataError, InputError
+from edgetext.runtime.bundle import open_bundle
 from edgetext.task import SingleLabel
 
 
@@ -109,3 +110,44 @@ def test_the_fingerprint_is_of_texts_and_labels(checkpoint, files):
     found = find_held_out(checkpoint)
     changed = replace(found, examples=(replace(found.examples[0], labels=("a",)), *found.examples[1:]))
     assert found.fingerprint == find_held_out(None, files[1]).fingerprint != changed.fingerprint
+
+
+def trained_on(checkpoint, rows, name):
+    part = SplitPart(1, rows)
+    return replace(checkpoint, path=Path(name), split=replace(checkpoint.split, parts={"train": part}))
+
+
+def test_rows_that_any_of_the_models_was_trained_on_are_left_out(checkpoint):
+    """Of the six rows of test.csv, which the baseline left alone."""
+    others = [
+        trained_on(checkpoint, (1, 2), "one"),
+        trained_on(checkpoint, (2, 6), "two"),
+        replace(checkpoint, split=None),
+    ]
+    found = find_held_out(checkpoint, others=others)
+    assert [example.row for example in found.examples] == [3, 4, 5]
+    assert found.note.endswith("; without 2 rows that one was trained on; without 1 rows that two was trained on")
+    with pytest.raises(DataError, match="two was trained on all of these rows"):
+        find_held_out(checkpoint, others=[trained_on(checkpoint, (1, 2, 3, 4, 5, 6), "two")])
+
+
+def test_rows_of_another_file_may_have_the_same_numbers(checkpoint, files):
+    other = trained_on(checkpoint, (16, 17), "one")  # of test.csv, were it as long
+    assert len(find_held_out(checkpoint, files[0], others=[other]).examples) == 5
+
+
+def test_without_a_baseline_the_first_split_says_what_was_held_out(checkpoint):
+    first = replace(checkpoint, split=None)
+    assert (
+        find_held_out(first, others=[checkpoint])
+        == find_held_out(None, others=[checkpoint])
+        == find_held_out(checkpoint)
+    )
+
+
+def test_a_bundle_that_was_made_of_the_file_is_told(tiny_bundle, files):
+    bundle = open_bundle(tiny_bundle)
+    provenance = {"data": [{"fingerprint": load(files[1]).source.fingerprint}]}
+    made_of_it = replace(bundle, manifest=replace(bundle.manifest, provenance=provenance))
+    assert "bundle was made of this very file" in find_held_out(None, files[1], others=[made_of_it]).note
+    assert "made of" not in find_held_out(None, files[1], others=[bundle]).note

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from edgetext.bench.plan import plan_beside, plan_rows
+from edgetext.bench.models import open_models
+from edgetext.bench.plan import plan_rows
 from edgetext.bench.registry import BACKENDS, choose_backends
+from edgetext.bench.settings import BenchSettings
 from edgetext.errors import InputError
-from edgetext.runtime.bundle import open_bundle
+
+ONE = BenchSettings(threads=1)
 
 
 def test_every_backend_is_a_file_with_a_factory():
@@ -33,15 +36,8 @@ def test_the_default_bench_is_the_short_one():
     ]
 
 
-def test_rows_of_the_bundle_beside_are_told_apart(tiny_bundle):
-    bundle, backends = open_bundle(tiny_bundle), choose_backends(["edgetext"])
-    assert [plan.name for plan in plan_rows(bundle, None, backends, 1)] == ["edgetext fp32", "edgetext int8"]
-    others = plan_beside(bundle, bundle, backends, 1)
-    assert [plan.name for plan in others] == ["edgetext fp32 (beside)", "edgetext int8 (beside)"]
-
-
 def test_only_what_depends_on_the_batch_is_answered_text_by_text(tiny_bundle):
-    plans = plan_rows(open_bundle(tiny_bundle), None, choose_backends(["onnxruntime", "edgetext:throughput"]), 1)
+    plans = plan_rows(open_models([tiny_bundle]), choose_backends(["onnxruntime", "edgetext:throughput"]), ONE)
     assert [(plan.variant, plan.answers_in_batches) for plan in plans] == [
         ("fp32", 32),
         ("int8", 1),
@@ -57,7 +53,7 @@ def test_a_mode_is_asked_for_behind_a_colon():
 
 
 def test_a_mode_stands_behind_the_variant_of_its_rows(tiny_bundle):
-    plans = plan_rows(open_bundle(tiny_bundle), None, choose_backends(["edgetext:throughput", "openvino"]), 3)
+    plans = plan_rows(open_models([tiny_bundle]), choose_backends(["edgetext:throughput", "openvino"]), ONE)
     assert [(plan.name, plan.spec["mode"], plan.spec["variant"]) for plan in plans] == [
         ("openvino fp32", "", "fp32"),
         ("edgetext fp32 throughput", "throughput", "fp32"),

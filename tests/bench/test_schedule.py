@@ -21,9 +21,9 @@ OWN, OTHER = (2.0, 2.2, 2.1, 2.0, 2.3, 2.1), (2.1, 2.0, 2.2, 2.1, 2.0, 2.2)
 EVEN = (100.0,) * len(OWN)
 
 
-def row(medians, rates=EVEN, name="edgetext", whose=""):
+def row(medians, rates=EVEN, name="edgetext", model=""):
     backend = Backend(name, "unused:load", BUNDLE, (), "cpu", 1)
-    one = Measurement(RowPlan(backend, "int8", {}, whose=whose), SETTINGS)
+    one = Measurement(RowPlan(backend, "int8", {}, model=model), SETTINGS)
     one.latencies_ms = [[middle - 0.1, middle, middle + 5] for middle in medians]
     one.rates_per_s = [[rate] for rate in rates]
     return one
@@ -53,13 +53,13 @@ def test_the_widest_interval_is_that_of_any_row_with_the_first_at_95_percent():
 
 def test_throughput_counts_as_well():
     rates = (100.0, 110.0, 90.0, 100.0, 120.0, 95.0)
-    found = widest([row(OWN), row(OWN, rates, whose="beside")])
+    found = widest([row(OWN), row(OWN, rates, model="old")])
     assert found.percent == pytest.approx(percent(paired_ratio(EVEN, rates)))
-    assert found.name == "throughput of edgetext int8 (beside)"
+    assert found.name == "throughput of edgetext int8 (old)"
 
 
-def test_with_a_bundle_beside_only_rows_that_are_alike_are_compared():
-    rows = [row(OWN), row(OTHER, name="torch-cpu"), row(OWN, whose="beside")]
+def test_of_several_models_only_rows_that_are_alike_are_compared():
+    rows = [row(OWN), row(OTHER, name="torch-cpu"), row(OWN, model="old")]
     assert widest(rows).percent == pytest.approx(0)
 
 

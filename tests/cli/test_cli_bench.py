@@ -129,7 +129,7 @@ def test_a_bundle_may_have_the_name_of_a_reader(capsys, tmp_path, monkeypatch):
     [
         (
             ["BUNDLE", "more", "-o", "out"],
-            "expected one bundle, found also 'more' (readers are show, report, compare, merge)",
+            "more does not exist: give the bundle folder",
         ),
         (["BUNDLE"], "say where the results go: -o DIR"),
         (
@@ -204,7 +204,7 @@ def test_a_bundle_beside_another_is_measured_and_compared(tiny_bundle, tmp_path,
             ("edgetext", "fp32"),
             ("edgetext", "int8"),
         ]
-        assert "beside" not in results["rows"][0]["about"]
+        assert "model" not in results["rows"][0]
     assert new["rows"][0]["latency_ms"]["samples"] != old["rows"][0]["latency_ms"]["samples"]
     assert sorted(path.name for path in Path("out/beside").iterdir()) == [
         "report.html",
@@ -222,10 +222,28 @@ def test_a_bundle_of_other_labels_is_not_measured_beside(tiny_bundle, tmp_path, 
     manifest = Path("OLD/bundle.json")
     manifest.write_text(manifest.read_text("utf-8").replace('"not_food"', '"meal"'))
     words = [tiny_bundle, "--beside", "OLD", "-o", "out", "--data", "good.csv"]
-    assert "know different labels: compare bundles of the same task" in refusal(capsys, *words)
+    assert "know different labels: measure models of the same task together" in refusal(capsys, *words)
     assert "there is no metric 'p51'" in refusal(capsys, *words, "--fail-if", "p51>1%")
     assert "or to --beside OLD" in refusal(capsys, tiny_bundle, "--fail-if", "p50>1%", "-o", "out")
+    assert "found also 'more'" in refusal(capsys, tiny_bundle, "more", *words[1:])
     assert not Path("out").exists()
+
+
+def test_several_bundles_are_measured_into_one_file(tiny_bundle, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("good.csv").write_text("text,label\na dog,not_food\nan egg,food\n")
+    bundles = [str(shutil.copytree(tiny_bundle, f"{name}/bundle")) for name in ("a", "b", "c")]
+    words = ["bench", *bundles, "-o", "out", "--data", "good.csv", "--rounds", "2", "--threads", "1"]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    results = json.loads(Path("out/results.json").read_text("utf-8"))
+    assert [(row["backend"], row["variant"], row["model"]) for row in results["rows"]] == [
+        ("edgetext", "int8", f"{name}/bundle") for name in ("a", "b", "c")
+    ]
+    assert "| edgetext | int8 | b/bundle | cpu | 1 |" in Path("out/report.md").read_text("utf-8")
+    assert "edgetext int8 (c/bundle)" in shown and "No row beats edgetext int8 (" in shown
+    assert main(["bench", "compare", "out", "out", "--fail-if", "mean>1%"]) == 0
+    assert "edgetext int8 (a/bundle) cpu" in capsys.readouterr().out
 
 
 def test_a_bundle_alone_is_measured(tiny_bundle, tmp_path, monkeypatch, capsys):

@@ -33,7 +33,7 @@ FIGURE_CONFIDENCE = 1 - (1 - CONFIDENCE) / len(TIMED)
 """Of each timed figure by itself, for those of a row to be in their intervals together (Bonferroni)."""
 
 _LIMIT = re.compile(r"\s*(\w+)\s*>\s*([0-9]*\.?[0-9]+)\s*%\s*")
-_NOT_NOTED = ("seed", "backends")  # settings that change no figure of a row
+_NOT_NOTED = ("seed", "backends", "variants")  # settings that change no figure of a row
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Pair:
     """One row in both runs.
 
     Attributes:
-        name: Backend, variant and device.
+        name: Backend, variant, model where a run has several, and device.
         changes: One a metric that both rows have.
     """
 
@@ -123,7 +123,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Side:
-    """One side: what it is called in errors, its results, and its rows by backend, variant and device."""
+    """One side: what it is called in errors, its results, and its rows by name and device."""
 
     name: str
     results: Results
@@ -148,7 +148,7 @@ def read_limit(text: str) -> Limit:
 
 
 def compare(old: Results, new: Results, names: tuple[str, str] = ("OLD", "NEW")) -> Comparison:
-    """Compares two runs row by row; rows are matched by backend, variant and device.
+    """Compares two runs row by row; rows are matched by backend, variant, model and device.
 
     Raises:
         DataError: They predicted different rows.
@@ -198,7 +198,7 @@ def regressions(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
 def _side(name: str, results: Results) -> _Side:
     rows: dict[str, Row] = {}
     for row in results.rows:
-        key = " ".join((row.backend, row.variant, row.device))
+        key = f"{row.name} {row.device}"
         if key in rows:
             raise InputError(f"{name} has the row {key} more than once: compare files that are not merged")
         rows[key] = row

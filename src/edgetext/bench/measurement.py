@@ -215,6 +215,7 @@ def make_row(measured: Measurement, data: DataInfo) -> Row:
         device=plan.backend.device,
         threads=plan.spec["threads"],
         status=MEASURED,
+        model=plan.model,
         about={**plan.about, **measured.about},
     )
     if measured.error is not None:

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgetext.bench.accuracy import with_differences
-from edgetext.bench.results import Results, Row, check_same_rows
+from edgetext.bench.results import Results, check_same_rows
 from edgetext.errors import InputError
-
-BESIDE = "beside"
-"""Marks, in a row's ``about``, that it is of the bundle beside."""
 
 
 def merge(files: Sequence[Results], names: Sequence[str]) -> Results:
@@ -37,14 +34,12 @@ def merge(files: Sequence[Results], names: Sequence[str]) -> Results:
     return replace(first, rows=with_differences(rows, first.data))
 
 
-def split(results: Results) -> tuple[Results, Results]:
-    """Parts a run into that of the bundle and that of the one beside it; rows that need no bundle are in both."""
-    own = [row for row in results.rows if not row.about.get(BESIDE)]
-    others = [row for row in results.rows if row.about.get(BESIDE)]
-    of_others = {row.backend for row in others}
-    shared = [row for row in own if row.backend not in of_others]
-    return replace(results, rows=tuple(own)), replace(results, rows=(*shared, *(_unmarked(row) for row in others)))
+def split(results: Results, model: str, other: str) -> tuple[Results, Results]:
+    """Parts a run of two bundles, by their names, into that of each; rows of checkpoints are in both."""
+    own, others = (_without(results, left_out) for left_out in (other, model))
+    return own, others
 
 
-def _unmarked(row: Row) -> Row:
-    return replace(row, about={name: value for name, value in row.about.items() if name != BESIDE})
+def _without(results: Results, model: str) -> Results:
+    rows = (replace(row, model="") for row in results.rows if row.model != model)
+    return replace(results, rows=tuple(rows))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from edgetext.bench.backends._shared import task_values
-from edgetext.bench.merge import BESIDE
-from edgetext.bench.registry import BUNDLE, Backend
+from edgetext.bench.models import Model
+from edgetext.bench.registry import ALL, BUNDLE, CHECKPOINT, ONE_EACH, Backend
+from edgetext.bench.settings import BenchSettings
 from edgetext.checkpoint import Checkpoint
-from edgetext.errors import BundleError, InputError
-from edgetext.runtime.bundle import Bundle
+from edgetext.errors import InputError
+from edgetext.reading import listed
+from edgetext.runtime.bundle import TOKENIZER_FILE, Bundle
 from edgetext.runtime.manifest import Variant
-from edgetext.task import Task
 
-TOKENIZER_FILE = "tokenizer.json"
 _FP32 = "fp32"
 _ANSWERS = 32  # in a batch where the batch does not matter
 
@@ -31,7 +32,7 @@ class RowPlan:
         model_bytes: Size of the model's files; ``None`` where the program itself tells.
         about: What a reader should know beforehand, such as the scheme.
         answers_in_batches: How many texts are predicted at once when its accuracy is measured.
-        whose: Whose row it is, where two bundles have rows of the same backend and variant.
+        model: What tells the model from the others of the run; empty where there are none.
     """
 
     backend: Backend
@@ -40,36 +41,37 @@ class RowPlan:
     model_bytes: int | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     answers_in_batches: int = 1
-    whose: str = ""
+    model: str = ""
 
     @property
     def name(self) -> str:
         """What progress and notes call it."""
-        return f"{self.backend.name} {self.variant}{self.whose and f' ({self.whose})'}"
+        return f"{self.backend.name} {self.variant}{self.model and f' ({self.model})'}"
 
 
-def plan_rows(
-    bundle: Bundle | None, checkpoint: Checkpoint | None, backends: Sequence[Backend], threads: int
-) -> tuple[RowPlan, ...]:
+def plan_rows(models: Sequence[Model], backends: Sequence[Backend], settings: BenchSettings) -> tuple[RowPlan, ...]:
     """Lists the rows that the given models allow, in the registry's order.
 
+    Of one bundle and its checkpoint each backend runs every variant. Of several models each has a row (see
+    ``registry.ONE_EACH``), and the baseline those that it has with one; ``settings.backends`` and
+    ``settings.variants`` ask for more.
+
+    Args:
+        models: What is measured (see ``models.open_models``).
+        backends: The programs.
+        settings: ``threads``, ``variants``, and whether ``backends`` were named.
+
     Raises:
-        BundleError: The bundle is of another task than the checkpoint, or knows other labels.
         IntegrityError: A model file is not the one that was exported.
-        InputError: Nothing is left to measure.
+        InputError: Nothing is left to measure, or a bundle has none of the variants that are asked for.
     """
-    if bundle is not None and checkpoint is not None:
-        _check_alike(bundle, checkpoint)
+    brief = any(model.name for model in models) and not settings.variants
     rows: list[RowPlan] = []
     for backend in backends:
-        if backend.source == BUNDLE and bundle is not None:
-            rows += [
-                _bundle_row(backend, bundle, variant, threads)
-                for variant in bundle.manifest.variants
-                if variant.name in backend.variants or not backend.variants
-            ]
-        elif backend.source != BUNDLE and checkpoint is not None:
-            rows += [_checkpoint_row(backend, checkpoint, variant, threads) for variant in backend.variants]
+        for model in models:
+            one = brief and not model.is_baseline
+            if not one or settings.backends or backend.key in ONE_EACH:
+                rows += _rows_of(model, backend, settings, one_variant=one)
     if not rows:
         names = ", ".join(backend.name for backend in backends)
         raise InputError(
@@ -78,43 +80,46 @@ def plan_rows(
     return tuple(rows)
 
 
-def plan_beside(other: Bundle, bundle: Bundle, backends: Sequence[Backend], threads: int) -> tuple[RowPlan, ...]:
-    """Lists the rows of another bundle that is measured in the same rounds, marked as such.
-
-    Two runs, one after the other, differ by what the machine did in between, which no number of rounds within them
-    can show. Rounds that both bundles had can be compared one by one (see ``bench.compare``); ``merge.split`` makes
-    a results file of each.
-
-    Args:
-        other: The bundle that is measured beside.
-        bundle: The one that the run is about.
-        backends: The programs; those that need no bundle have their rows already.
-        threads: Threads that each may use.
-
-    Raises:
-        BundleError: The two are of different tasks, or know different labels.
-        IntegrityError: A model file is not the one that was exported.
-        InputError: Nothing is left to measure.
-    """
-    if not _alike(other.manifest.decides, bundle.manifest.decides):
-        raise BundleError(
-            f"{other.path} and {bundle.path} are of different tasks, or know different labels: compare bundles of "
-            "the same task"
-        )
-    plans = plan_rows(other, None, [backend for backend in backends if backend.source == BUNDLE], threads)
-    return tuple(replace(plan, about={**plan.about, BESIDE: True}, whose=BESIDE) for plan in plans)
+def _rows_of(model: Model, backend: Backend, settings: BenchSettings, *, one_variant: bool) -> list[RowPlan]:
+    """Lists the rows of one model in one program; none where the program runs models of the other kind."""
+    opened, threads = model.opened, settings.threads
+    if isinstance(opened, Bundle) and backend.source == BUNDLE:
+        variants = _variants(opened, backend, settings.variants, one_variant=one_variant)
+        rows = [_bundle_row(backend, opened, variant, threads) for variant in variants]
+    elif isinstance(opened, Checkpoint) and backend.source == CHECKPOINT:
+        names = backend.variants[:1] if one_variant else backend.variants
+        rows = [_checkpoint_row(backend, opened, name, threads) for name in names]
+    else:
+        return []
+    return [replace(row, model=model.name) for row in rows]
 
 
-def _alike(one: Task, other: Task) -> bool:
-    return one.name == other.name and {*one.labels} == {*other.labels}
+def _variants(bundle: Bundle, backend: Backend, asked: Sequence[str], *, one_variant: bool) -> list[Variant]:
+    """Lists the variants of a bundle that a program is measured with: those asked for that it can run."""
+    manifest = bundle.manifest
+    if asked and asked != (ALL,):
+        there = [variant for variant in manifest.variants if variant.name in asked]
+        if not there:
+            raise InputError(
+                f"{bundle.path} has no variant {' or '.join(map(repr, asked))}: it has "
+                f"{listed(variant.name for variant in manifest.variants)}"
+            )
+    else:
+        there = list(manifest.variants)
+    able = [
+        variant
+        for variant in there
+        if (variant.name in backend.variants or not backend.variants)
+        and (_has_graph(variant) or not backend.needs_graph)
+    ]
+    if not one_variant:
+        return able
+    return [variant for variant in able if variant.name == manifest.default_variant] or able[:1]
 
 
-def _check_alike(bundle: Bundle, checkpoint: Checkpoint) -> None:
-    if not _alike(bundle.manifest.decides, checkpoint.task):
-        raise BundleError(
-            f"{bundle.path} and {checkpoint.path} are of different tasks, or know different labels: give the "
-            "checkpoint it was exported from"
-        )
+def _has_graph(variant: Variant) -> bool:
+    """Tells a variant that is an ONNX graph from a static one, which is a table of vectors."""
+    return variant.file.endswith(".onnx")
 
 
 def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, threads: int) -> RowPlan:
@@ -130,9 +135,7 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
 
 
 def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int) -> RowPlan:
-    with bundle.model(variant) as held:
-        model = held.graph.path
-        size = sum(file.path.stat().st_size for file in (held.graph, *held.weights))
+    model, size = _model_file(bundle, variant)
     spec = {
         "bundle": str(bundle.path.resolve()),
         "variant": variant.name,
@@ -148,6 +151,15 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
     # A program that is served text by text is asked so, unless no answer can depend on the batch.
     answers = _ANSWERS if variant.precision == _FP32 else backend.answers_in_batches
     return RowPlan(backend, title, spec, size, {"scheme": variant.scheme}, answers)
+
+
+def _model_file(bundle: Bundle, variant: Variant) -> tuple[Path, int]:
+    """Finds a variant's file, and the bytes of all files that it is made of."""
+    if not _has_graph(variant):
+        file = bundle.file(variant.file)
+        return file, file.stat().st_size
+    with bundle.model(variant) as held:
+        return held.graph.path, sum(file.path.stat().st_size for file in (held.graph, *held.weights))
 
 
 def _title(variant: str, backend: Backend) -> str:

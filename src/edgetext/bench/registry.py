@@ -30,6 +30,7 @@ class Backend:
             bundle's fp32 variant is predicted in batches whatever this says (see ``bench.plan``).
         mode: A way of running it that is asked for by ``name:mode``, and stands behind the variant in its rows.
         default: Whether it is measured when no backend is named.
+        needs_graph: Of a bundle: whether it runs ONNX graphs alone.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Backend:
     answers_in_batches: int
     mode: str = ""
     default: bool = True
+    needs_graph: bool = True
 
     @property
     def key(self) -> str:
@@ -73,13 +75,16 @@ BACKENDS = (
     Backend("optimum-pipeline", f"{_HERE}.optimum_pipeline:load", BUNDLE, (), "cpu", 1, default=False),
     Backend("openvino", f"{_HERE}.openvino_direct:load", BUNDLE, ("fp32",), "cpu", 1, default=False),
     Backend("onnxruntime", f"{_HERE}.onnxruntime_bare:load", BUNDLE, (), "cpu", 1),
-    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1),
-    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "throughput", default=False),
-    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "background", default=False),
+    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, needs_graph=False),
+    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "throughput", default=False, needs_graph=False),
+    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "background", default=False, needs_graph=False),
 )
 
 ALL = "all"
-"""The word that asks for every backend."""
+"""The word that asks for every backend, or for every variant of a bundle."""
+
+ONE_EACH = ("torch-cpu", "edgetext")
+"""By which each of several models is measured when no backend is named."""
 
 BASELINES = (("torch-cpu", "fp32"), ("torch-cuda", "fp32"))
 """What accuracy and speed are compared with: the first of these that was measured."""

@@ -55,12 +55,20 @@ def _head(results: Results) -> Iterator[str]:
 def table_lines(results: Results) -> Iterator[str]:
     """Yields the lines of the table alone, a row a backend and variant."""
     merged = any(row.environment for row in results.rows)
-    named = headings(results)
-    yield _line(["backend", "variant", "device", "threads", *named, *(["machine"] if merged else [])])
-    yield _line(["---"] * 4 + ["---:"] * len(named) + ["---"] * merged)
+    named, names = headings(results), _name_columns(results)
+    yield _line([*names, "device", "threads", *named, *(["machine"] if merged else [])])
+    yield _line(["---"] * (len(names) + 2) + ["---:"] * len(named) + ["---"] * merged)
     for row in results.rows:
         where = [said(row.environment.get("host")) if row.environment else ABSENT] if merged else []
-        yield _line([*_names(row), *figures(results, row), *where])
+        yield _line([*_names(results, row), row.device, str(row.threads), *figures(results, row), *where])
+
+
+def _name_columns(results: Results) -> list[str]:
+    return ["backend", "variant", *(["model"] if any(row.model for row in results.rows) else [])]
+
+
+def _names(results: Results, row: Row) -> list[str]:
+    return [row.backend, row.variant, row.model][: len(_name_columns(results))]
 
 
 def _frontier(results: Results) -> Iterator[str]:
@@ -82,13 +90,19 @@ def _answers(results: Results) -> Iterator[str]:
     labels = "labels" if several else "label"
     right = ["all labels right [95 %]"] if several else []
     yield _line(
-        ["backend", "variant", *right, f"same {labels} as the baseline [95 %]", "McNemar p", "labels found least"]
+        [
+            *_name_columns(results),
+            *right,
+            f"same {labels} as the baseline [95 %]",
+            "McNemar p",
+            "labels found least",
+        ]
     )
-    yield _line(["---", "---", *["---:"] * several, "---:", "---:", "---"])
+    yield _line(["---"] * len(_name_columns(results)) + ["---:"] * (2 + several) + ["---"])
     for row in rows:
         p = ABSENT if row.mcnemar_p is None else f"{row.mcnemar_p:.3g}"
         whole = [percent(row.accuracy)] if several else []
-        yield _line([row.backend, row.variant, *whole, percent(row.agreement), p, _least(row)])
+        yield _line([*_names(results, row), *whole, percent(row.agreement), p, _least(row)])
 
 
 def _least(row: Row) -> str:
@@ -97,10 +111,6 @@ def _least(row: Row) -> str:
     return (
         ", ".join(f"{label} {recall:.0%}".replace("%", " %") for recall, label in sorted(known)[:_LEAST]) or ABSENT
     )
-
-
-def _names(row: Row) -> list[str]:
-    return [row.backend, row.variant, row.device, str(row.threads)]
 
 
 def _how(results: Results) -> Iterator[str]:

@@ -305,6 +305,7 @@ class Row:
         micro_f1: F1 over all labels together, likewise; ``None`` where a text bears one label, since it is the
             accuracy then.
         micro_f1_difference: Micro F1 minus that of the baseline, on the same rows, with its paired interval.
+        model: What tells its bundle or checkpoint from the others of the run; empty where there are none.
     """
 
     backend: str
@@ -332,6 +333,7 @@ class Row:
     macro_f1: _ShareOf | None = field(default=None, metadata=LATER)
     micro_f1: _ShareOf | None = field(default=None, metadata=LATER)
     micro_f1_difference: Proportion | None = field(default=None, metadata=LATER)
+    model: str = field(default="", metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -346,8 +348,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What readers call it: backend and variant."""
-        return f"{self.backend} {self.variant}"
+        """What readers call it: backend and variant, and the model where a run has several."""
+        return f"{self.backend} {self.variant}{self.model and f' ({self.model})'}"
 
     def disagreement(self) -> str:
         """Says what a row that was measured lacks."""

@@ -10,18 +10,16 @@ from uuid import uuid4
 from edgetext.bench.accuracy import check_differences, with_differences
 from edgetext.bench.heldout import HeldOut, describe_data
 from edgetext.bench.measurement import Measurement, make_row
-from edgetext.bench.plan import RowPlan, plan_beside, plan_rows
+from edgetext.bench.models import open_models
+from edgetext.bench.plan import RowPlan, plan_rows
 from edgetext.bench.registry import choose_backends
 from edgetext.bench.results import MEASURED, DataInfo, Results
 from edgetext.bench.schedule import Schedule
 from edgetext.bench.settings import BenchSettings
-from edgetext.checkpoint import open_checkpoint
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad
 from edgetext.progress import Progress, Silent
-from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.threads import usable_threads
-from edgetext.task import SingleLabel
 
 
 class BenchInterrupted(KeyboardInterrupt):
@@ -37,39 +35,36 @@ class BenchInterrupted(KeyboardInterrupt):
 
 
 def run_bench(
-    bundle: Path | str | None,
+    models: Path | str | Sequence[Path | str] | None,
     baseline: Path | str | None,
     rows: HeldOut,
     *,
-    beside: Path | str | None = None,
     settings: BenchSettings | None = None,
     progress: Progress | None = None,
 ) -> Results:
-    """Measures a bundle and its baseline.
+    """Measures any number of bundles and checkpoints in the same rounds, and the baseline.
 
     Args:
-        bundle: The bundle; ``None`` leaves its rows out.
-        baseline: The checkpoint it was exported from; ``None`` leaves the torch rows out.
+        models: A bundle or a checkpoint, or several of them, each of which has a row then (see ``plan.plan_rows``);
+            ``None`` for the baseline alone.
+        baseline: The checkpoint that they are compared with; ``None`` leaves its torch rows out.
         rows: The held-out rows that every backend predicts (see ``heldout.find_held_out``).
-        beside: Another bundle, to be measured in the same rounds; ``merge.split`` parts the two.
-        settings: How much is measured, and with which backends.
+        settings: How much is measured, and with which backends and variants.
         progress: Told of each step, and of each row that could not be measured.
 
     Raises:
-        InputError: A model cannot be opened or does not know a row's label, or nothing can be measured.
+        InputError: A model cannot be opened or does not know a row's label, they do not all know the same labels,
+            or nothing can be measured.
         BenchInterrupted: Ctrl-C came after at least one row had a turn; it holds what there is.
     """
     settings = settings or BenchSettings()
     settings = replace(settings, threads=settings.threads or usable_threads())
-    opened = open_bundle(bundle) if bundle else None
-    checkpoint = open_checkpoint(Path(baseline)) if baseline else None
-    chosen = choose_backends(settings.backends)
-    plans = plan_rows(opened, checkpoint, chosen, settings.threads)
-    if opened and beside:
-        plans += plan_beside(open_bundle(beside), opened, chosen, settings.threads)
-    task = opened.manifest.decides if opened else checkpoint.task if checkpoint else SingleLabel(())
+    paths = [models] if isinstance(models, Path | str) else models or []
+    opened = open_models(paths, baseline)
+    plans = plan_rows(opened, choose_backends(settings.backends), settings)
+    task = opened[0].task
     check_differences(task)
-    data = describe_data(rows, task, str(bundle or baseline))
+    data = describe_data(rows, task, str(paths[0] if paths else baseline))
     return measure_plans(plans, rows, data, settings, progress)
 
 

@@ -145,7 +145,7 @@ class Width:
 def widest(rows: Sequence[Measurement]) -> Width | None:
     """Finds the widest of the intervals of ratios after whole rounds, of latency and of throughput.
 
-    Each row of a bundle beside is compared with its like; where there is none, every row with the first. Rows that
+    Rows of several models are compared with their like; where there is none, every row with the first. Rows that
     were given up are passed over; without two others there is ``None``.
     """
     had = [one for one in rows if not one.error and one.rates_per_s]

@@ -18,6 +18,8 @@ class BenchSettings:
     Attributes:
         threads: Threads that every program may use; 0 for the cores that this process may use.
         backends: Names from ``bench.registry``; none for those of the default bench.
+        variants: Names of the bundles' variants, or ``all``; none for all of one bundle, and for the default one of
+            each of several.
         rounds: How often each row has its turn, each in a process of its own; with ``within`` at least so often.
         within: Percent to either side that the widest interval of a ratio may have at the end (see
             ``bench.schedule``); ``None`` for the rounds as they are.
@@ -39,6 +41,7 @@ class BenchSettings:
 
     threads: int = 0
     backends: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     rounds: int = 5
     within: float | None = None
     max_rounds: int = 100

@@ -14,12 +14,13 @@ from edgetext.errors import INTERRUPTED, REGRESSION, EdgetextError, InputError, 
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
+    from edgetext.bench.models import Model
     from edgetext.bench.results import Results
     from edgetext.bench.settings import BenchSettings
     from edgetext.cli.console import Console
 
 BESIDE = "beside"
-USAGE = """edgetext bench BUNDLE [--baseline CHECKPOINT] [--data DATA] -o DIR [options]
+USAGE = """edgetext bench BUNDLE ... [--baseline CHECKPOINT] [--data DATA] -o DIR [options]
        edgetext bench show FILE
        edgetext bench report FILE [-o REPORT.md | -o PAGE.html]
        edgetext bench compare OLD NEW [--fail-if "p50>10%%"] ...
@@ -33,11 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="+",
-        metavar="BUNDLE | show FILE | report FILE | compare OLD NEW | merge FILE ...",
-        help="the bundle to measure, or a reader and the results files (or their folders) that it reads",
+        metavar="BUNDLE ... | show FILE | report FILE | compare OLD NEW | merge FILE ...",
+        help="bundles and checkpoints to measure in the same rounds, or a reader and the results files (or their "
+        "folders) that it reads",
     )
     parser.add_argument(
-        "--baseline", type=Path, metavar="CHECKPOINT", help="what it was exported from, for torch rows"
+        "--baseline", type=Path, metavar="CHECKPOINT", help="what the bundles were exported from, for torch rows"
     )
     add_labelled_rows(parser, "labelled text (default: the held-out rows of the baseline's split)")
     parser.add_argument("-o", "--output", type=Path, help="folder for results and report; file for readers")
@@ -48,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="A,B",
         help="only these; all for every one (default: the short list)",
+    )
+    parser.add_argument(
+        "--variants",
+        type=lambda words: tuple(words.split(",")) if words else (),
+        default=(),
+        metavar="A,B",
+        help="only these of the bundles; all for every one (default: all of one bundle, each one's default of "
+        "several)",
     )
     _add_amounts(parser)
     parser.add_argument(
@@ -104,85 +114,98 @@ def run(arguments: argparse.Namespace) -> int:
         return _READERS[first](arguments, [Path(word) for word in others])
     if arguments.fail_if and not arguments.beside:
         raise InputError("--fail-if belongs to 'edgetext bench compare OLD NEW', or to --beside OLD")
-    if others:
-        raise InputError(f"expected one bundle, found also {others[0]!r} (readers are {', '.join(_READERS)})")
-    return _measure(arguments, Path(first))
+    if arguments.beside and others:
+        raise InputError(f"--beside compares two bundles, found also {others[0]!r}: name them all without --beside")
+    return _measure(arguments)
 
 
-def _measure(arguments: argparse.Namespace, bundle: Path) -> int:
-    from edgetext.bench.merge import split
+def _measure(arguments: argparse.Namespace) -> int:
     from edgetext.bench.run import BenchInterrupted
     from edgetext.files import new_folder
     from edgetext.ours import REPORT
 
-    settings = _checked_settings(arguments, bundle)
+    settings = _checked_settings(arguments)
+    models = _opened(arguments)
     with new_folder(arguments.output, REPORT, overwrite=arguments.overwrite) as folder:
         try:
-            measured, code = _measured(arguments, bundle, settings), 0
+            measured, code = _measured(arguments, models, settings), 0
         except BenchInterrupted as interrupted:
             measured, code = interrupted.results, INTERRUPTED
-        results, other = split(measured)
+        results, other = _parted(arguments, measured, models)
         _write(arguments, folder, results, other)
-    if not (arguments.json and arguments.beside):  # one JSON document at a time: then it is the comparison
+    if not arguments.json or other is None:  # one JSON document at a time: beside another it is the comparison
         _print(arguments, results)
     written = sorted(path.name for path in arguments.output.iterdir())
     print(terminal("written: " + ", ".join(f"{arguments.output}/{name}" for name in written)), file=sys.stderr)
-    if arguments.beside and not code:
-        code = _print_comparison(arguments, other, results, (str(arguments.beside), str(bundle)))
+    if other is not None and not code:
+        code = _print_comparison(arguments, other, results, (str(arguments.beside), arguments.words[0]))
     if not code:
         refuse_unmeasured(results)
     return code
 
 
-def _checked_settings(arguments: argparse.Namespace, bundle: Path) -> BenchSettings:
+def _checked_settings(arguments: argparse.Namespace) -> BenchSettings:
     """Refuses what cannot work before minutes are spent on it."""
     from edgetext.bench.compare import read_limit
-    from edgetext.bench.registry import choose_backends
+    from edgetext.bench.registry import ALL, choose_backends
     from edgetext.bench.settings import BenchSettings
-    from edgetext.runtime.bundle import open_bundle
 
     if arguments.output is None:
         raise InputError("say where the results go: -o DIR")
     for text in arguments.fail_if:
         read_limit(text)
-    settings = settings_of(BenchSettings, arguments, scenarios=checked_scenarios(arguments))
     choose_backends(arguments.backends)
-    for path in filter(None, (bundle, arguments.beside)):
-        open_bundle(path)
-    return settings
+    # Two versions of a bundle are compared in all that they hold.
+    variants = arguments.variants or ((ALL,) if arguments.beside else ())
+    return settings_of(BenchSettings, arguments, variants=variants, scenarios=checked_scenarios(arguments))
 
 
-def _measured(arguments: argparse.Namespace, bundle: Path, settings: BenchSettings) -> Results:
+def _paths(arguments: argparse.Namespace) -> list[Path | str]:
+    return [*arguments.words, *([arguments.beside] if arguments.beside else [])]
+
+
+def _opened(arguments: argparse.Namespace) -> tuple[Model, ...]:
+    from edgetext.bench.models import open_models
+    from edgetext.runtime.bundle import open_bundle
+
+    for path in _paths(arguments) if arguments.beside else ():
+        open_bundle(path)  # a checkpoint has no rows that a bundle's could be compared with
+    return open_models(_paths(arguments), arguments.baseline)
+
+
+def _measured(arguments: argparse.Namespace, models: Sequence[Model], settings: BenchSettings) -> Results:
     from edgetext.bench.heldout import find_held_out
     from edgetext.bench.run import run_bench
-    from edgetext.checkpoint import open_checkpoint
     from edgetext.cli.console import open_console
 
     rows = find_held_out(
-        open_checkpoint(arguments.baseline) if arguments.baseline else None,
+        None,
         arguments.data,
+        others=[model.opened for model in models],
         **chosen_columns(arguments),
         limit=arguments.limit,
         seed=arguments.seed,
     )
     with open_console().progress() as progress:
-        return run_bench(
-            bundle,
-            arguments.baseline,
-            rows,
-            beside=arguments.beside,
-            settings=settings,
-            progress=progress,
-        )
+        return run_bench(_paths(arguments), arguments.baseline, rows, settings=settings, progress=progress)
 
 
-def _write(arguments: argparse.Namespace, folder: Path, results: Results, other: Results) -> None:
+def _parted(
+    arguments: argparse.Namespace, measured: Results, models: Sequence[Model]
+) -> tuple[Results, Results | None]:
+    """Parts a run with ``--beside`` into that of the bundle and that of the other one."""
+    from edgetext.bench.merge import split
+
+    return split(measured, models[-2].name, models[-1].name) if arguments.beside else (measured, None)
+
+
+def _write(arguments: argparse.Namespace, folder: Path, results: Results, other: Results | None) -> None:
     """Writes the report; what took minutes to measure is shown at least, where that is refused."""
     from edgetext.bench.report import write_report
 
     try:
         write_report(folder, results)
-        if arguments.beside:
+        if other is not None:
             (folder / BESIDE).mkdir()
             write_report(folder / BESIDE, other)
     except WriteError:

@@ -16,9 +16,8 @@ from edgetext.errors import InputError, needs_extra
 from edgetext.foreign.clean_room import clean_room
 from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer, tokenize
 from edgetext.progress import Progress
-from edgetext.runtime.folder import has_onnx_layout
+from edgetext.runtime.bundle import holds_bundle
 from edgetext.runtime.hub import is_hub_name
-from edgetext.runtime.manifest import MANIFEST_FILE
 from edgetext.runtime.predictor import Predictor
 from edgetext.task import FloatArray, Task, Text, parts_of
 
@@ -86,17 +85,9 @@ def answer(question: Question, progress: Progress) -> Answered:
     """
     if not is_hub_name(question.model) and not Path(question.model).is_dir():
         raise InputError(f"{question.model} is not a folder: give a checkpoint or a bundle")
-    if _is_bundle(question.model):
+    if holds_bundle(question.model):
         return _of_bundle(question, progress)
     return _of_checkpoint(question, progress)
-
-
-def _is_bundle(model: str) -> bool:
-    """Tells by what lies in the folder; where a plain one has torch's weights and ONNX, it is a checkpoint."""
-    if is_hub_name(model):
-        return True
-    folder = Path(model)
-    return (folder / MANIFEST_FILE).is_file() or (has_onnx_layout(folder) and not any(folder.glob("*.safetensors")))
 
 
 def _of_checkpoint(question: Question, progress: Progress) -> Answered:
@@ -117,7 +108,7 @@ def _of_bundle(question: Question, progress: Progress) -> Answered:
         task = model.task
         parent = open_checkpoint(question.checkpoint) if question.checkpoint else None
         rows, note = _rows(question, parent.split if parent else None, task)
-        if parent is None and rows.fingerprint in _sources(manifest.provenance):
+        if parent is None and rows.fingerprint in manifest.sources:
             note += "; the bundle was made of this very file, so that rows it was trained on may be among them: "
             note += "--checkpoint CHECKPOINT takes the held-out ones alone"
         texts = [example.text for example in rows.examples]
@@ -150,13 +141,6 @@ def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[Ev
         return rows, _NOTES[rows.part]
     why = "the model was not split from it" if split else "nobody says which ones the model was trained on"
     return rows, "; ".join((f"All rows of the file: {why}", *rows.notes))
-
-
-def _sources(provenance: Mapping[str, Any]) -> set[str]:
-    """Lists the fingerprints of the files that a bundle's model was trained on or chosen by."""
-    told = provenance.get("data")
-    sources = told if isinstance(told, list) else []
-    return {str(source.get("fingerprint")) for source in sources if isinstance(source, Mapping)}
 
 
 def _torch_logits(checkpoint: Checkpoint, texts: Sequence[Text], progress: Progress) -> FloatArray:

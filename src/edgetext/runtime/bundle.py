@@ -111,6 +111,17 @@ class Bundle:
             )
 
 
+def holds_bundle(path: str | os.PathLike[str]) -> bool:
+    """Tells a bundle from a checkpoint by what lies in the folder, or by a name on the Hub.
+
+    A plain folder that has torch's weights and ONNX is a checkpoint.
+    """
+    if is_hub_name(_name(path)):
+        return True
+    folder = Path(path)
+    return (folder / MANIFEST_FILE).is_file() or (has_onnx_layout(folder) and not any(folder.glob("*.safetensors")))
+
+
 def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     """Opens a bundle, or a Hugging Face ONNX folder (``config.json``, ``tokenizer.json``, ``model*.onnx``).
 
@@ -180,8 +191,12 @@ def _sha256(file: Path) -> str:
 
 
 def _folder(path: str | os.PathLike[str]) -> Path:
-    name = path if isinstance(path, str) else Path(path).as_posix()  # a Path that was made of a name on the Hub
+    name = _name(path)
     return fetch(name) if is_hub_name(name) else Path(path)
+
+
+def _name(path: str | os.PathLike[str]) -> str:
+    return path if isinstance(path, str) else Path(path).as_posix()  # a Path that was made of a name on the Hub
 
 
 def _check_folder(folder: Path) -> None:

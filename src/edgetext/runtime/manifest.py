@@ -146,6 +146,13 @@ class Manifest:
         """The task, with its labels, thresholds and temperature."""
         return make_task(TASKS[self.task], self.labels, self.temperature or 1.0, self.thresholds or ())
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The fingerprints of the files that the model was trained on or chosen by, as far as it tells."""
+        told = self.provenance.get("data")
+        sources = told if isinstance(told, list) else []
+        return frozenset(str(source.get("fingerprint")) for source in sources if isinstance(source, Mapping))
+
     def variant(self, name: str | None = None) -> Variant:
         """Returns a variant by its name, or the default one.
 

@@ -21,8 +21,9 @@ _BINS = 64
 _FRONTIER_WIDTH = 440.0  # narrow, so that its words are still read where it fills a phone
 _FRONTIER_HEIGHT = 330.0
 _FRONTIER_LEFT = 40.0
-_LABEL_LEVELS = 3
-_LABEL_ROOM = 24.0  # pixels between two numbers on one level
+_LABEL_LEVELS = 4
+_LABEL_ROOM, _LABEL_HEIGHT = 24.0, 14.0  # pixels that a number needs to itself
+_TOP = 66.0  # the numbers of the best rows stand above it
 _FARTHEST = 3.0  # times the mean that an interval makes the axis reach
 
 
@@ -198,7 +199,7 @@ def _axes(known: Sequence[_Judged]) -> tuple[Axis, Axis]:
     highs = (min(mean.high, mean.value * _FARTHEST) if mean.bounded else mean.value for mean in means)
     x = log_axis(min(lows), max(highs), _FRONTIER_LEFT, _FRONTIER_WIDTH - 12)
     low, high = min(score.low for score in scores), max(score.high for score in scores)
-    return x, percent_axis(low, high, _FRONTIER_HEIGHT - 24, 54)
+    return x, percent_axis(low, high, _FRONTIER_HEIGHT - 24, _TOP)
 
 
 def _point(
@@ -215,15 +216,17 @@ def _point(
         y=y.at(middle),
         y_low=y.at(low),
         y_high=top,
-        label_y=top - 8 - 14 * _free_level(at, before),
+        label_y=_label_y(at, top, before),
         unbeaten=any(each.timed.row is row for row in unbeaten),
     )
 
 
-def _free_level(at: float, before: Sequence[Point]) -> int:
-    """Says how high a number must stand so that it does not touch those of close points: they would overlap."""
-    close = [point for point in before if abs(point.x - at) < _LABEL_ROOM]
-    return len(close) % _LABEL_LEVELS
+def _label_y(at: float, top: float, before: Sequence[Point]) -> float:
+    """Finds how high a number must stand so that it touches none of those before; the highest place if all do."""
+    close = [point.label_y for point in before if abs(point.x - at) < _LABEL_ROOM]
+    places = [top - 8 - _LABEL_HEIGHT * level for level in range(_LABEL_LEVELS)]
+    free = (place for place in places if all(abs(place - taken) >= _LABEL_HEIGHT - 1 for taken in close))
+    return next(free, places[-1])
 
 
 def _steps(points: Sequence[Point], x: Axis) -> str:

@@ -37,23 +37,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not _is_asked_for():
         return  # other runs of pytest need not wait for the imports
+    from edgetext.bench.models import open_models
     from edgetext.bench.plan import plan_rows
     from edgetext.bench.registry import choose_backends
-    from edgetext.checkpoint import open_checkpoint
+    from edgetext.bench.settings import BenchSettings
     from edgetext.errors import EdgetextError
-    from edgetext.runtime.bundle import open_bundle
     from edgetext.runtime.threads import usable_threads
 
     bundle, checkpoint, names = (config.getoption(name) for name in ("bundle", "checkpoint", "backends"))
     if bundle is None and checkpoint is None:
         raise pytest.UsageError("give --bundle, --checkpoint or both: there is nothing to measure")
     try:
-        config.stash[PLANS] = plan_rows(
-            open_bundle(bundle) if bundle else None,
-            open_checkpoint(checkpoint) if checkpoint else None,
-            choose_backends(names.split(",") if names else ()),
-            config.getoption("threads") or usable_threads(),
-        )
+        chosen = tuple(names.split(",")) if names else ()
+        settings = BenchSettings(config.getoption("threads") or usable_threads(), chosen)
+        models = open_models([bundle] if bundle else [], checkpoint)
+        config.stash[PLANS] = plan_rows(models, choose_backends(chosen), settings)
     except EdgetextError as error:
         raise pytest.UsageError(str(error)) from None
 
