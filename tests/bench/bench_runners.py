@@ -30,6 +30,16 @@ class Wrong(LastWord):
         return ("other",) if "hard" in text else super().one(text)
 
 
+class Staged(LastWord):
+    """Has a first stage, which leaves to the model what is hard."""
+
+    first = False
+
+    def one(self, text):
+        self.first = "hard" not in text
+        return super().one(text)
+
+
 class EveryWord(LastWord):
     """Gives a text all of its words that are labels."""
 

@@ -49,6 +49,21 @@ def test_the_table_of_the_report_cell_by_cell(recorded):
     ]  # fmt: skip
 
 
+def test_coverage_is_shown_where_any_row_has_a_first_stage(recorded):
+    assert cells.COVERAGE not in cells.headings(recorded) and cells.COVERAGE not in columns(recorded)
+    row = recorded.row("edgetext", "int8")
+    staged = replace(row, latency_ms=replace(row.latency_ms, first=(1, 1, 0, 1, 0)))
+    results = replace(recorded, rows=tuple(staged if each is row else each for each in recorded.rows))
+    place = cells.headings(results).index(cells.COVERAGE)
+    assert [cells.figures(results, each)[place] for each in (recorded.rows[1], staged)] == ["–", "60.0 %"]
+    said = report_text(results).replace("\\", "")
+    assert (
+        "**first stage of edgetext int8**: of 5 timed texts the first stage answered 3, at a p50 of 0.627 ms"
+        in said
+    )
+    assert "the model answered 2, at a p50 of 0.759 ms" in said
+
+
 def test_the_report_says_how_and_on_what(recorded):
     text = report_text(recorded)
     assert "Data: 200 rows of captions (test). The test rows, by which nothing was chosen." in text

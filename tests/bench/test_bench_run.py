@@ -80,6 +80,15 @@ def test_a_row_holds_every_figure(fakes):
     assert other.per_label["no"] == {"rows": 20, "recall": 1.0, "precision": 1.0}
 
 
+def test_a_row_tells_which_of_the_timed_texts_its_first_stage_answered(fakes):
+    alone, staged = fakes(backend("torch-cpu", "LastWord"), backend("edgetext", "Staged", "int8")).rows
+    assert alone.latency_ms.first == () and alone.coverage is None
+    timed = [ROWS[index % len(ROWS)].text for index in range(21)]
+    assert staged.latency_ms.first == tuple(int("hard" not in text) for text in timed)
+    assert staged.coverage == 19 / 21
+    assert len(staged.latency_ms.by_stage(1)) == 19 and len(staged.latency_ms.by_stage(0)) == 2
+
+
 def test_the_data_is_described_without_its_texts(fakes):
     data = fakes(backend("torch-cpu", "LastWord")).data
     assert (data.name, data.rows, data.labels, data.note) == ("fakes", 40, ("no", "yes"), "Made up")
@@ -161,7 +170,7 @@ def test_ctrl_c_keeps_what_was_measured(fakes):
     assert notes.notes == ["interrupted: what was measured so far is kept"]
 
 
-def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tiny_bundle, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tmp_path, monkeypatch, capsys):
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'
     )
@@ -170,20 +179,8 @@ def test_ctrl_c_writes_what_was_measured_and_exits_with_130(tiny_bundle, tmp_pat
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     chosen = (backend("torch-cpu", "PressingCtrlC"),)
     monkeypatch.setattr(bench_run, "choose_backends", lambda names: chosen)
-    monkeypatch.setattr(bench_run, "open_bundle", lambda path: None)
     out = tmp_path / "out"
-    words = [
-        "bench",
-        tiny_bundle,
-        "--baseline",
-        tmp_path,
-        "--data",
-        tmp_path / "rows.csv",
-        "-o",
-        out,
-        "--threads",
-        "1",
-    ]
+    words = ["bench", tmp_path, "--data", tmp_path / "rows.csv", "-o", out, "--threads", "1"]
     assert main([str(word) for word in words]) == 130
     assert "unfinished: interrupted after 1 of 5 rounds" in capsys.readouterr().out
     assert "**torch-cpu fp32 is unfinished: interrupted after 1 of 5 rounds.**" in (out / "report.md").read_text()
@@ -235,7 +232,7 @@ def test_settings_that_measure_nothing_are_refused(name):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-def test_an_interrupted_bench_leaves_no_process_and_no_folder(tiny_bundle, tmp_path):
+def test_an_interrupted_bench_leaves_no_process_and_no_folder(tmp_path):
     marker = f"marker-{os.getpid()}-{time.monotonic_ns()}"
     (tmp_path / "config.json").write_text(
         '{"architectures": ["XForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}'

@@ -99,6 +99,11 @@ def test_a_newer_schema_is_refused():
             lambda d: d["rows"][1]["latency_ms"].update(samples=["7"]),
             'latency_ms: sample 1 must be a number, found "7"',
         ),
+        (lambda d: d["rows"][1]["latency_ms"].update(first=[1, 0]), "it tells the stage of 2 samples of 5"),
+        (
+            lambda d: d["rows"][1]["latency_ms"].update(first=[2]),
+            "latency_ms: first 1 must be from 0 to 1, found 2",
+        ),
         (lambda d: d["rows"][1].update(accuracy=0.5), "row 2: accuracy must be a JSON object"),
         (lambda d: d["rows"][1].update(threads=True), "row 2: threads must be a whole number, found true"),
     ],

@@ -16,9 +16,15 @@ from edgetext.measure.stats import Ratio
 ABSENT = "–"
 _NAMED = 10
 SCORE, MACRO_F1, FRONTIER = "score", "macro F1 [95 %]", "frontier"
+COVERAGE = "first stage"
 FASTER, FASTER_ON_AVERAGE = "faster than", "faster on average than"
 _REFERENCES = ("baseline", "pipeline")
-OPTIONAL = (FRONTIER, MACRO_F1, *(f"{how} {whom}" for how in (FASTER, FASTER_ON_AVERAGE) for whom in _REFERENCES))
+OPTIONAL = (
+    FRONTIER,
+    COVERAGE,
+    MACRO_F1,
+    *(f"{how} {whom}" for how in (FASTER, FASTER_ON_AVERAGE) for whom in _REFERENCES),
+)
 """Columns that are left out where no row has anything to say in them."""
 
 PIPELINE = ("transformers-pipeline", "fp32")
@@ -34,7 +40,12 @@ def percent(estimate: Proportion | None) -> str:
     """Words a share with its interval, such as ``92.7 % [91.7, 93.6]``."""
     if estimate is None:
         return ABSENT
-    return f"{estimate.value:.1%}".replace("%", " %") + f" [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+    return f"{share(estimate.value)} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def share(value: float | None) -> str:
+    """Words a share by itself, such as ``81.0 %``."""
+    return ABSENT if value is None else f"{value:.1%}".replace("%", " %")
 
 
 def points(estimate: Proportion | None) -> str:
@@ -174,6 +185,7 @@ _COLUMNS: dict[str, Callable[[Results, Row], str]] = {
     "difference, points [95 %]": difference,
     MACRO_F1: lambda _, row: percent(row.macro_f1),
     FRONTIER: _on_frontier,
+    COVERAGE: lambda _, row: share(row.coverage),
     "mean ms [95 %]": lambda _, row: mean(row),
     "p50 ms": _latency("p50"),
     "p90 ms": _latency("p90"),

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from edgetext.bench.accuracy import baseline
 from edgetext.bench.cells import ABSENT, warnings
 from edgetext.bench.frontier import compared
-from edgetext.bench.results import MEASURED, Environment, Results, Row
+from edgetext.bench.results import MEASURED, Environment, Latency, Results, Row
 from edgetext.bench.rounds import latency_rounds
 from edgetext.measure.otherload import others
 
@@ -86,6 +87,9 @@ def _how_timed(results: Results) -> Iterator[Fact]:
         f"{_warm_up(results)} untimed ones. Samples: {_samples(results.rows)}."
         + (" The mean has Student's 95 % interval of the rounds' means." if _has_rounds(results) else ""),
     )
+    for row in results.rows:
+        if row.latency_ms and row.coverage is not None:
+            yield Fact(f"first stage of {row.name}", _stages(row.latency_ms))
     piece = "slice" if "slices" in settings else "round"
     yield Fact(
         "texts/s",
@@ -178,6 +182,17 @@ def said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value) or ABSENT
     return ABSENT if value is None else str(value)
+
+
+def _stages(latency: Latency) -> str:
+    """Tells how many of the timed texts each stage answered, and how long it took for the typical one."""
+    by_name = {"the first stage": latency.by_stage(1), "the model": latency.by_stage(0)}
+    told = (
+        f"{name} answered {len(samples)}, at a p50 of {median(samples):.3f} ms"
+        for name, samples in by_name.items()
+        if samples
+    )
+    return f"of {len(latency.samples)} timed texts {'; '.join(told)}."
 
 
 def _has_rounds(results: Results) -> bool:

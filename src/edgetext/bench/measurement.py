@@ -36,6 +36,7 @@ class Measurement:
         starts: Those of its processes, one a round.
         labels: The labels given to each held-out text.
         latencies_ms: One a timed text, round by round.
+        first: For each of them whether a first stage answered, 1 or 0, in order; empty where there is none.
         rates_per_s: Texts per second, one a slice, round by round.
         throughput_texts: Texts in a throughput slice.
         warm_up_ms: The times of the passes over the same few texts by which the warm-up was found.
@@ -52,6 +53,7 @@ class Measurement:
     starts: list[Start] = field(default_factory=list)
     labels: list[Labels] = field(default_factory=list)
     latencies_ms: list[list[float]] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
     rates_per_s: list[list[float]] = field(default_factory=list)
     throughput_texts: int = 0
     warm_up_ms: list[float] = field(default_factory=list)
@@ -187,7 +189,9 @@ class Measurement:
 
     def _latency(self, texts: Sequence[Text], *, first: bool) -> None:
         warm_up = self.warm_up if first else self.settings.warm_up
-        self.latencies_ms[-1] += self._worker.latency(texts, warm_up=warm_up, seconds=self._slice_seconds)
+        samples = self._worker.latency(texts, warm_up=warm_up, seconds=self._slice_seconds)
+        self.first += self._worker.stages()
+        self.latencies_ms[-1] += samples
 
     def _throughput(self, texts: Sequence[Text], *, first: bool) -> None:
         self.rates_per_s[-1].append(self._worker.throughput(texts, self.settings.batch, warm_up=first))
@@ -230,7 +234,7 @@ def _timed(row: Row, measured: Measurement) -> Row:
     return replace(
         row,
         reason=_unfinished(measured),
-        latency_ms=_latency([samples for samples in measured.latencies_ms if samples]),
+        latency_ms=_latency([samples for samples in measured.latencies_ms if samples], measured.first),
         throughput_per_s=_throughput(measured),
         model_bytes=plan.model_bytes if plan.model_bytes is not None else measured.about.get("model_bytes"),
         peak_memory_mb=None if measured.peak_bytes is None else round(measured.peak_bytes / 1e6, 1),
@@ -252,12 +256,12 @@ def _unfinished(measured: Measurement) -> str | None:
     return None if had >= asked else f"unfinished: interrupted after {had} of {asked} rounds"
 
 
-def _latency(rounds: Sequence[Sequence[float]]) -> Latency:
+def _latency(rounds: Sequence[Sequence[float]], first: Sequence[int]) -> Latency:
     samples = tuple(chain(*rounds))
     found = percentiles(samples)
     counts = tuple(len(each) for each in rounds)
     p50, p90, p99, mean = (round(figure, 4) for figure in (found.p50, found.p90, found.p99, fmean(samples)))
-    return Latency(p50, p90, p99, samples, counts, mean)
+    return Latency(p50, p90, p99, samples, counts, mean, tuple(first[: len(samples)]))  # Ctrl-C may leave more
 
 
 def _throughput(measured: Measurement) -> Throughput:

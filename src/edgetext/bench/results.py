@@ -153,6 +153,8 @@ class Latency:
         samples: One a timed text, in the order in which they were timed.
         rounds: How many of the samples are each round's; empty in a file from before rounds were kept.
         mean: The mean of ``samples``; ``None`` in a file from before it was told, whose samples tell it.
+        first: For each sample, 1 where a first stage answered the text and 0 where the model did; empty where there
+            is no first stage.
     """
 
     p50: Positive
@@ -161,6 +163,7 @@ class Latency:
     samples: Samples
     rounds: Rounds = field(default=(), metadata=LATER)
     mean: Positive | None = field(default=None, metadata=LATER)
+    first: tuple[Annotated[int, between(0, 1)], ...] = field(default=(), metadata=LATER)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -168,8 +171,14 @@ class Latency:
         """The mean, of older files too."""
         return fmean(self.samples) if self.mean is None else self.mean
 
+    def by_stage(self, first: int) -> list[float]:
+        """Lists the samples that the first stage answered, for 1, or those that the model did, for 0."""
+        return [took for took, stage in zip(self.samples, self.first, strict=False) if stage == first]
+
     def disagreement(self) -> str:
-        """Says where the rounds are not those of the samples."""
+        """Says where the rounds, or the stages, are not those of the samples."""
+        if len(self.first) not in (0, len(self.samples)):
+            return f"it tells the stage of {len(self.first)} samples of {len(self.samples)}"
         return _uncut(self.rounds, self.samples, "samples")
 
 
@@ -350,6 +359,12 @@ class Row:
     def name(self) -> str:
         """What readers call it: backend and variant, and the model where a run has several."""
         return f"{self.backend} {self.variant}{self.model and f' ({self.model})'}"
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of the timed texts that a first stage answered; ``None`` where there is no first stage."""
+        stages = self.latency_ms.first if self.latency_ms else ()
+        return fmean(stages) if stages else None
 
     def disagreement(self) -> str:
         """Says what a row that was measured lacks."""

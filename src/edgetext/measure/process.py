@@ -119,6 +119,14 @@ class Worker:
         request = {"command": "latency", "texts": list(texts), "warm_up": warm_up, "seconds": seconds}
         return [float(sample) for sample in self._ask(request)["samples_ms"]]
 
+    def stages(self) -> list[int]:
+        """Tells of each text that the last ``latency`` timed whether a first stage answered it: 1, or 0.
+
+        Returns:
+            An empty list where the program has no first stage.
+        """
+        return list(self._ask({"command": "stages"})["first"])
+
     def tokenization(self, texts: Sequence[Text], *, seconds: float = 1e9) -> list[float]:
         """Times the tokenizing of texts by itself, one by one.
 

@@ -35,7 +35,8 @@ class Runner(Protocol):
 
     One that has to be trained before it can answer tells how many seconds that took in an attribute
     ``preparation_s``: training is no part of a cold start. One that can tokenize a text by itself has a method
-    ``tokenize(text)``, whose time is told apart; what it gives is not looked at.
+    ``tokenize(text)``, whose time is told apart; what it gives is not looked at. One that asks a first stage before
+    its model tells in an attribute ``first`` whether that answered the last text given to ``one``.
     """
 
     def one(self, text: Text) -> Labels:

@@ -1,9 +1,9 @@
 """The process that is measured: ``python -m edgetext.measure.worker``, started by ``measure.process``.
 
 It reads one JSON object a line and answers each with one line: ``{"command": "start", "runner": ..., "spec": ...,
-"text": ...}`` first, then ``latency``, ``tokenization``, ``throughput``, ``predict``, ``memory``, ``installed``,
-``energy`` and ``load`` in any order, ``close`` last. An answer with ``error`` in it gives the reason as a sentence,
-and ``status`` says whether it is a failure. A pair of texts is a list of two.
+"text": ...}`` first, then ``latency``, ``stages``, ``tokenization``, ``throughput``, ``predict``, ``memory``,
+``installed``, ``energy`` and ``load`` in any order, ``close`` last. An answer with ``error`` in it gives the reason
+as a sentence, and ``status`` says whether it is a failure. A pair of texts is a list of two.
 
 The lines travel over copies of standard input and output; the originals are turned away at once, so that a
 library that prints cannot disturb them. Timing is done here, next to the work, without the pipes in it. What this
@@ -34,12 +34,14 @@ class Session:
 
     def __init__(self) -> None:
         self._runner: Runner | None = None
+        self._first: list[int] = []
         self._joules: dict[str, float] = {}
         self._texts = 0
         self._modules = frozenset(sys.modules)
         self._commands: dict[str, Callable[[Message], dict[str, Any]]] = {
             "start": self._start,
             "latency": self._latency,
+            "stages": self._stages,
             "tokenization": self._tokenization,
             "throughput": self._throughput,
             "predict": self._predict,
@@ -87,7 +89,17 @@ class Session:
         one, texts = self.runner.one, _texts(request)
         for text in texts[: request["warm_up"]]:
             one(text)
-        return {"samples_ms": _samples(one, texts, request["seconds"])}
+        self._first = []
+        return {"samples_ms": _samples(one, texts, request["seconds"], self._note_stage)}
+
+    def _note_stage(self) -> None:
+        """Notes who answered the text that was just timed, where the runner tells."""
+        first = getattr(self.runner, "first", None)
+        if first is not None:
+            self._first.append(int(first))
+
+    def _stages(self, _: Message) -> dict[str, Any]:
+        return {"first": self._first}
 
     def _tokenization(self, request: Message) -> dict[str, Any]:
         tokenize = getattr(self.runner, "tokenize", None)
@@ -158,8 +170,20 @@ def _text(value: str | list[str]) -> Text:
     return value if isinstance(value, str) else (value[0], value[1])
 
 
-def _samples(work: Callable[[Any], object], texts: Sequence[Text], seconds: float) -> list[float]:
-    """Times texts one by one, in milliseconds; no further one is begun after so many seconds."""
+def _samples(
+    work: Callable[[Any], object],
+    texts: Sequence[Text],
+    seconds: float,
+    after: Callable[[], None] = lambda: None,
+) -> list[float]:
+    """Times texts one by one, in milliseconds; no further one is begun after so many seconds.
+
+    Args:
+        work: What is timed.
+        texts: What it is given, one by one.
+        seconds: After which no further one is begun.
+        after: Called after each, untimed.
+    """
     samples: list[float] = []
     stop = perf_counter() + seconds
     for text in texts:
@@ -167,6 +191,7 @@ def _samples(work: Callable[[Any], object], texts: Sequence[Text], seconds: floa
         work(text)
         end = perf_counter()
         samples.append(_ms(end - begin))
+        after()
         if end > stop:
             break
     return samples
