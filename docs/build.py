@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 from edgetext.bench.accuracy import baseline
-from edgetext.bench.cells import megabytes, number, percent, speedup, status_text, warnings
+from edgetext.bench.cells import ABSENT, megabytes, number, percent, speedup, status_text, warnings
 from edgetext.bench.results import MEASURED, Results, Row, read_results
 from edgetext.export.schemes.registry import describe_schemes
 
@@ -40,7 +40,7 @@ _DEEPEST = 2
 _COLUMNS = (
     "program",
     "accuracy [95 %]",
-    "ms a text, median",
+    "ms a text: mean (median)",
     "texts/s in batches",
     "model MB",
     "faster than torch fp32 [95 %]",
@@ -109,7 +109,7 @@ def _short(found: Results, row: Row) -> str:
     cells = (
         f"{row.backend} {row.variant}",
         percent(row.accuracy),
-        number(row.latency_ms.p50 if row.latency_ms else None),
+        f"{number(row.latency_ms.mean_ms)} ({number(row.latency_ms.p50)})" if row.latency_ms else ABSENT,
         number(row.throughput_per_s.value if row.throughput_per_s else None),
         megabytes(row.model_bytes),
         speedup(found, row, baseline(found.rows)),
