@@ -146,13 +146,6 @@ class Manifest:
         """The task, with its labels, thresholds and temperature."""
         return make_task(TASKS[self.task], self.labels, self.temperature or 1.0, self.thresholds or ())
 
-    @property
-    def sources(self) -> frozenset[str]:
-        """The fingerprints of the files that the model was trained on or chosen by, as far as it tells."""
-        told = self.provenance.get("data")
-        sources = told if isinstance(told, list) else []
-        return frozenset(str(source.get("fingerprint")) for source in sources if isinstance(source, Mapping))
-
     def variant(self, name: str | None = None) -> Variant:
         """Returns a variant by its name, or the default one.
 
@@ -165,6 +158,13 @@ class Manifest:
                 return variant
         known = listed(variant.name for variant in self.variants)
         raise BundleError(f"this bundle has no variant {wanted!r:.60}: it has {known}")
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The fingerprints of the files that the model was trained on or chosen by, as far as it tells."""
+        told = self.provenance.get("data")
+        sources = told if isinstance(told, list) else []
+        return frozenset(str(source.get("fingerprint")) for source in sources if isinstance(source, Mapping))
 
     def disagreement(self) -> str:
         """Says which of its fields cannot go together; nothing where all do."""
