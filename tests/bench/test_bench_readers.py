@@ -124,7 +124,16 @@ def test_results_of_other_rows_are_not_merged(recorded):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.6612, "0.66"), (9.994, "9.99"), (12.34, "12.3"), (99.96, "100.0"), (2510.5, "2510"), (None, "–")],
+    [
+        (0.6612, "0.66"),
+        (9.994, "9.99"),
+        (12.34, "12.3"),
+        (99.96, "100.0"),
+        (2510.5, "2510"),
+        (0.0412, "0.041"),
+        (0.0, "0.00"),
+        (None, "–"),
+    ],
 )
 def test_numbers_have_about_three_digits(value, text):
     assert cells.number(value) == text

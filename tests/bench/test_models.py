@@ -99,7 +99,7 @@ def test_backends_and_variants_that_are_named_count_for_each_of_several(two, che
 
 
 def test_a_variant_that_a_bundle_lacks_is_refused(tiny_bundle):
-    with pytest.raises(InputError, match=r"has no variant 'int4': it has 'fp32', 'int8'|has no variant 'int4'"):
+    with pytest.raises(InputError, match=r"has no variant 'int4': it has .*fp32.*int8"):
         names(open_models([tiny_bundle]), "edgetext", variants=("int4",))
 
 

@@ -56,10 +56,11 @@ def points(estimate: Proportion | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Words a number with about three digits that count."""
+    """Words a number with about three digits that count, two of one below a tenth."""
     if value is None:
         return ABSENT
-    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    size = abs(value)
+    decimals = 3 if 0 < size < 0.1 else 2 if size < 10 else 1 if size < 100 else 0
     return f"{value:.{decimals}f}"
 
 

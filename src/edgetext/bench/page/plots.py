@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgetext.bench.cells import number
 from edgetext.bench.frontier import frontier as unbeaten_rows
 from edgetext.bench.results import Latency, Proportion, Row
 from edgetext.bench.rounds import mean_latency
@@ -110,7 +111,7 @@ class _Timed:
     def shown(self, score: str = "") -> tuple[int, str, bool, str]:
         found = self.latency
         figures = {"p50": found.p50, "p90": found.p90, "p99": found.p99, "mean": found.mean_ms}
-        said = score + ", ".join(f"{name} {figure:.2f} ms" for name, figure in figures.items())
+        said = score + ", ".join(f"{name} {number(figure)} ms" for name, figure in figures.items())
         return self.number, self.row.name, self.row.backend == "edgetext", said
 
 
