@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgetext.bench.heldout import find_held_out
-from edgetext.bench.models import Model, distinct_names, open_models
+from edgetext.bench.models import distinct_names, open_models
 from edgetext.bench.plan import plan_rows
 from edgetext.bench.registry import choose_backends
 from edgetext.bench.report import report_text
@@ -18,6 +18,7 @@ from edgetext.bench.show import columns, table_rows
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError, ModelError
 from edgetext.runtime.bundle import Bundle, open_bundle
+from edgetext.runtime.predictor import Predictor
 from foreign_folder import write_weights
 
 ONE = BenchSettings(threads=1)
@@ -103,15 +104,38 @@ def test_a_variant_that_a_bundle_lacks_is_refused(tiny_bundle):
         names(open_models([tiny_bundle]), "edgetext", variants=("int4",))
 
 
-def test_a_variant_without_a_graph_is_measured_by_edgetext_alone(tiny_bundle):
-    bundle = open_bundle(tiny_bundle)
-    table = tiny_bundle / "bundle.json"  # any file: it is not loaded here
-    static = replace(bundle.manifest.variants[0], name="static", file=table.name, sha256="", scheme="static")
-    manifest = replace(bundle.manifest, variants=(static,), default_variant="static")
-    models = [Model(replace(bundle, manifest=manifest))]
+def test_a_table_of_word_vectors_is_measured_by_edgetext_alone(tiny_static):
+    models = open_models([tiny_static])
     assert names(models, "all") == ["edgetext static", "edgetext static throughput", "edgetext static background"]
     (plan,) = plan_rows(models, choose_backends(["edgetext"]), ONE)
-    assert plan.model_bytes == table.stat().st_size
+    assert plan.model_bytes == (tiny_static / models[0].opened.manifest.variants[0].file).stat().st_size
+
+
+def test_only_behind_a_first_stage_the_model_alone_is_another_program(tiny_bundle, tiny_first):
+    assert "edgetext int8 model-alone" not in names(open_models([tiny_bundle]), "all")
+    plans = plan_rows(open_models([tiny_first]), choose_backends(["all"]), ONE)
+    size = {plan.name: plan.model_bytes for plan in plans}
+    table = open_bundle(tiny_first).manifest.first_stage.bytes
+    assert size["edgetext int8"] == size["edgetext int8 model-alone"] + table == size["onnxruntime int8"] + table
+    assert size["edgetext fp32"] == size["onnxruntime fp32"] and "edgetext fp32 model-alone" not in size
+
+
+def test_a_first_stage_a_table_and_a_model_stand_in_one_table(tiny_bundle, tiny_first, tiny_static, tiny_rows):
+    backends = ("edgetext", "edgetext:model-alone")
+    settings = BenchSettings(1, backends, rounds=2, latency_texts=20, throughput_texts=8, batch=4)
+    results = run_bench(
+        [tiny_bundle, tiny_first, tiny_static], None, find_held_out(None, str(tiny_rows)), settings=settings
+    )
+    assert [(row.variant, row.status) for row in results.rows] == [
+        ("int8", "measured"), ("int8", "measured"), ("static", "measured"), ("int8 model-alone", "measured"),
+    ]  # fmt: skip
+    plain, staged, static, alone = results.rows
+    with Predictor(tiny_first) as predictor:
+        texts = [example.text for example in find_held_out(None, str(tiny_rows)).examples]
+        stages = [predictor(text).stage == "first" for text in texts]
+    assert staged.latency_ms.first == tuple(map(int, stages[:40])) and 0 < staged.coverage < 1
+    assert (plain.coverage, static.coverage, alone.coverage) == (None, None, None)
+    assert alone.predictions == plain.predictions != staged.predictions
 
 
 def test_what_is_neither_a_bundle_nor_a_checkpoint_is_refused(tmp_path, tiny_bundle):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from edgetext.bench.backends._shared import task_values
@@ -13,9 +13,10 @@ from edgetext.bench.registry import ALL, BUNDLE, CHECKPOINT, ONE_EACH, Backend
 from edgetext.bench.settings import BenchSettings
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import InputError
+from edgetext.measure.runner import MODEL_ALONE, PREDICTOR
 from edgetext.reading import listed
 from edgetext.runtime.bundle import TOKENIZER_FILE, Bundle
-from edgetext.runtime.manifest import Variant
+from edgetext.runtime.manifest import FirstStage, Variant
 
 _FP32 = "fp32"
 _ANSWERS = 32  # in a batch where the batch does not matter
@@ -106,20 +107,18 @@ def _variants(bundle: Bundle, backend: Backend, asked: Sequence[str], *, one_var
             )
     else:
         there = list(manifest.variants)
-    able = [
-        variant
-        for variant in there
-        if (variant.name in backend.variants or not backend.variants)
-        and (_has_graph(variant) or not backend.needs_graph)
-    ]
+    able = [variant for variant in there if _runs(backend, variant, manifest.first_stage)]
     if not one_variant:
         return able
     return [variant for variant in able if variant.name == manifest.default_variant] or able[:1]
 
 
-def _has_graph(variant: Variant) -> bool:
-    """Tells a variant that is an ONNX graph from a static one, which is a table of vectors."""
-    return variant.file.endswith(".onnx")
+def _runs(backend: Backend, variant: Variant, first: FirstStage | None) -> bool:
+    """Tells whether a program runs a variant; the model alone is one of its own only behind a first stage."""
+    if backend.mode == MODEL_ALONE and (first is None or first.variant != variant.name):
+        return False
+    named = variant.name in backend.variants or not backend.variants
+    return named and not (variant.is_static and backend.needs_graph)
 
 
 def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, threads: int) -> RowPlan:
@@ -135,7 +134,13 @@ def _checkpoint_row(backend: Backend, checkpoint: Checkpoint, variant: str, thre
 
 
 def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int) -> RowPlan:
-    model, size = _model_file(bundle, variant)
+    with bundle.model(variant) as held:
+        model = held.graph.path
+        size = sum(file.path.stat().st_size for file in (held.graph, *held.weights))
+    first = bundle.manifest.first_stage
+    if first is not None and first.variant == variant.name and _asks_first(backend):
+        with closing(bundle.first_stage(first)) as table:
+            size += table.path.stat().st_size
     spec = {
         "bundle": str(bundle.path.resolve()),
         "variant": variant.name,
@@ -153,13 +158,9 @@ def _bundle_row(backend: Backend, bundle: Bundle, variant: Variant, threads: int
     return RowPlan(backend, title, spec, size, {"scheme": variant.scheme}, answers)
 
 
-def _model_file(bundle: Bundle, variant: Variant) -> tuple[Path, int]:
-    """Finds a variant's file, and the bytes of all files that it is made of."""
-    if not _has_graph(variant):
-        file = bundle.file(variant.file)
-        return file, file.stat().st_size
-    with bundle.model(variant) as held:
-        return held.graph.path, sum(file.path.stat().st_size for file in (held.graph, *held.weights))
+def _asks_first(backend: Backend) -> bool:
+    """Tells whether a program asks a bundle's first stage; others know nothing of it."""
+    return backend.runner == PREDICTOR and backend.mode != MODEL_ALONE
 
 
 def _title(variant: str, backend: Backend) -> str:

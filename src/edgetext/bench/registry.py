@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgetext.errors import InputError
-from edgetext.measure.runner import PREDICTOR
+from edgetext.measure.runner import MODEL_ALONE, PREDICTOR
 
 CHECKPOINT = "checkpoint"
 BUNDLE = "bundle"
@@ -78,6 +78,7 @@ BACKENDS = (
     Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, needs_graph=False),
     Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "throughput", default=False, needs_graph=False),
     Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, "background", default=False, needs_graph=False),
+    Backend("edgetext", PREDICTOR, BUNDLE, (), "cpu", 1, MODEL_ALONE, default=False, needs_graph=False),
 )
 
 ALL = "all"

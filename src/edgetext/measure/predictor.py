@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgetext.measure.processor import cpu_model
-from edgetext.measure.runner import Labels
+from edgetext.measure.runner import MODEL_ALONE, Labels
+from edgetext.runtime.prediction import FIRST, Prediction
 from edgetext.runtime.predictor import Predictor
 from edgetext.task import Text
 
@@ -15,19 +16,34 @@ class PredictorRunner:
     """The predictor, in its default profile unless the mode is another (see ``runner.Runner``).
 
     Args:
-        spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``mode``: a profile.
+        spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``mode``: a profile, or ``model-alone``
+            for the default one without the bundle's first stage.
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._threads = spec["threads"]
-        self._profile = spec.get("mode") or "latency"
+        mode = spec.get("mode") or "latency"
+        self._profile = "latency" if mode == MODEL_ALONE else mode
         self._predictor = Predictor(
-            spec["bundle"], variant=spec["variant"], profile=self._profile, threads=spec["threads"]
+            spec["bundle"],
+            variant=spec["variant"],
+            profile=self._profile,
+            threads=spec["threads"],
+            first_stage="off" if mode == MODEL_ALONE else "auto",
         )
+        self._last: Prediction | None = None
 
     def one(self, text: Text) -> Labels:
         """Predicts one text."""
-        return self._predictor(text).labels
+        self._last = self._predictor(text)
+        return self._last.labels
+
+    @property
+    def first(self) -> bool | None:
+        """Whether the first stage answered the last text of ``one``; ``None`` where none is asked."""
+        if self._predictor.first_stage is None or self._last is None:
+            return None
+        return self._last.stage == FIRST
 
     def many(self, texts: Sequence[Text], batch: int) -> list[Labels]:
         """Predicts many texts; for ``batch`` 1 one by one, else as the predictor groups them."""

@@ -21,6 +21,9 @@ Labels: TypeAlias = tuple[str, ...]
 PREDICTOR = "edgetext.measure.predictor:load"
 """The runner of a bundle's variant in edgetext's own predictor; ``predictor.PredictorRunner`` tells its spec."""
 
+MODEL_ALONE = "model-alone"
+"""Its mode that leaves a first stage out."""
+
 
 class CannotMeasureError(EdgetextError):
     """This machine cannot run the program, and that is no fault: a device, package or instruction is missing."""
