@@ -14,6 +14,8 @@ from edgetext.checkpoint import Checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test may reach out
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: its threads would take turns with the others'
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 TINY = Path(__file__).parent / "data" / "tiny"
 
