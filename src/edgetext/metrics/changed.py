@@ -4,8 +4,8 @@ Where both give the same answer nothing is lost, whatever the truth: the share o
 of accuracy. It does not bound that of F1, in which a changed answer counts for as many decisions as it has labels.
 
 Source: C. J. Clopper, E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
-binomial", Biometrika 26 (1934): exact for any number of texts, by ``scipy.stats.binomtest``. With no changed answer
-among n texts the bound is 1 - error^(1/n): 299 texts are the least for one point at 95 %.
+binomial", Biometrika 26 (1934): exact for any number of texts, as a quantile of the beta distribution. With no
+changed answer among n texts the bound is 1 - error^(1/n): 299 texts are the least for one point at 95 %.
 """
 
 from __future__ import annotations
@@ -57,10 +57,12 @@ def bound_changed(changed: int, texts: int, confidence: float) -> Changed:
     Raises:
         ValueError: There are no texts, or ``changed`` is not between 0 and ``texts``.
     """
+    if texts < 1 or not 0 <= changed <= texts:
+        raise ValueError(f"expected 0 <= changed <= texts and texts >= 1, found {changed} of {texts}")
     with needs_extra("export"):
-        from scipy.stats import binomtest  # scipy takes a second to load, and most gates do without it
-    test = binomtest(changed, texts, alternative="less")
-    return Changed(texts, changed, float(test.proportion_ci(confidence, "exact").high), confidence)
+        from scipy.special import betaincinv  # scipy takes long to load, and most gates do without it
+    at_most = 1.0 if changed == texts else float(betaincinv(changed + 1, texts - changed, confidence))
+    return Changed(texts, changed, at_most, confidence)
 
 
 def texts_to_bound(found: Changed, share: float, most: int) -> int | None:
