@@ -85,6 +85,12 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long the search may take before it cuts its list short (default %(default)g)",
     )
     parser.add_argument(
+        "--unlabelled",
+        metavar="FILE",
+        help="texts without labels, in rows or a text a line: with few labelled rows an int8 model passes the gate "
+        "too where it hardly ever answers these otherwise than fp32",
+    )
+    parser.add_argument(
         "--min-confidence",
         type=_confidence,
         metavar="SHARE|auto",

@@ -11,6 +11,7 @@ from edgetext.checkpoint import Checkpoint
 from edgetext.data.example import Example
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import Tuning, check_held_out, find_tuning, read_calibration
+from edgetext.export.unlabelled import find_unlabelled, trained_texts
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent
@@ -40,7 +41,8 @@ def export_bundle(
 
     Raises:
         InputError: There is no held-out text.
-        DataError: A label of the texts is unknown to the model, or the calibration rows cannot be used.
+        DataError: A label of the texts is unknown to the model, or the calibration rows or the texts without labels
+            cannot be used.
         ModelError: The architecture cannot be exported, or the tokenizer cannot be trimmed or put into a text model
             where that was asked for.
         OutputExistsError: The output folder is taken.
@@ -54,6 +56,11 @@ def export_bundle(
     if isinstance(calibration, str):
         calibration = read_calibration(calibration)
     tuning = Tuning(calibration, tuple(held_out)) if calibration else find_tuning(checkpoint, held_out)
+    if settings.unlabelled is not None:
+        columns = checkpoint.text_column, checkpoint.text_pair_column
+        seen = (*trained_texts(checkpoint.split, progress), *tuning.calibration.texts)
+        unlabelled = find_unlabelled(settings.unlabelled, columns, seen, held_out, progress)
+        tuning = replace(tuning, unlabelled=unlabelled)
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
         exported = _export_into(folder, checkpoint, tuning, settings, progress)
     return replace(exported, path=output)

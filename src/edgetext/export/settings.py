@@ -9,6 +9,7 @@ from edgetext.errors import InputError
 from edgetext.export.schemes.registry import SCHEMES, find_scheme
 
 if TYPE_CHECKING:
+    from edgetext.data.texts import Texts
     from edgetext.export.tuning import CalibrationTexts
 
 Objective = Literal["latency", "throughput", "size"]
@@ -47,6 +48,8 @@ class ExportSettings:
         trim_vocabulary: How many tokens of the vocabulary to keep; all of them where ``None``.
         calibration: Labelled rows to calibrate static int8 on, named as data to train on are, or the texts
             themselves; training rows of the checkpoint where ``None``. ``tune`` takes those of the bundle.
+        unlabelled: Texts without labels of the kind that the model will meet, or where they are (see
+            ``edgetext.data.texts``): how rarely a candidate answers them otherwise than fp32 lets it pass too.
         min_confidence: The confidence below which an answer is not sure; ``auto`` chooses it so that sure answers
             are right as often as ``precision`` says; all answers are sure where ``None``.
         precision: See ``min_confidence``.
@@ -66,6 +69,7 @@ class ExportSettings:
     text_model: bool = False
     trim_vocabulary: int | None = None
     calibration: CalibrationTexts | str | None = None
+    unlabelled: Texts | str | None = None
     min_confidence: float | Literal["auto"] | None = None
     precision: float = DEFAULT_PRECISION
     command: str = ""

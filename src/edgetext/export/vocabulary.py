@@ -131,7 +131,8 @@ def trim_workshop(shop: Workshop, training: Sequence[str], size: int) -> Worksho
     trimmed = make_variant(shop.folder, FP32, before.file, precision=FP32)
     shop = replace(shop, manifest=replace(shop.manifest, variants=(trimmed,)), reference=reference)
     open_with(shop, [])
-    verdict = judge(shop.task, reference, gate_answers(shop, FP32), shop.truth, shop.settings.max_drop)
+    rows, trimmed_answers = len(shop.truth), gate_answers(shop, FP32)
+    verdict = judge(shop.task, reference[:rows], trimmed_answers[:rows], shop.truth, shop.settings.max_drop)
     if verdict.decision == "failed":
         raise InputError(
             f"--trim-vocabulary {size} alone loses {100 * verdict.loss:.2f} points of {verdict.metric} on "
