@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="the folder to write")
     add_labelled_rows(parser, "labelled rows for the gate (default: the validation rows that the checkpoint names)")
     add_export_arguments(parser)
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="TEACHER",
+        help="a checkpoint of the same labels that int8 is held against, in place of CHECKPOINT in fp32: is this "
+        "student as good as its teacher?",
+    )
     parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which schemes there are, and end")
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")

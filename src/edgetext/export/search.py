@@ -183,6 +183,7 @@ class _Judging:
             shop.settings.max_drop,
             comparisons=looks,
             unlabelled=(self.reference[rows:], answers[rows:]) if shop.unlabelled else None,
+            against=shop.against,
         )
 
     def look(self, names: Sequence[str]) -> None:
@@ -206,6 +207,10 @@ def _mend(judging: _Judging, variants: Mapping[str, Variant]) -> None:
     if not losses:
         return
     shop, name = judging.shop, min(losses, key=lambda name: losses[name])
+    if shop.against and (fp32 := judging.judge(gate_answers(shop, FP32), judging.looks)).decision == "failed":
+        points = f"{100 * fp32.loss:.2f} points of {fp32.metric}"
+        shop.progress.note(f"fp32 itself loses {points} against {shop.against.name}: no layer in fp32 would help")
+        return
     shop.progress.note(f"no candidate was let through: looking for the layers of {name} that must stay fp32")
     trial = Trial(
         shop.judged_texts,

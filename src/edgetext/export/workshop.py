@@ -17,6 +17,7 @@ import numpy as np
 
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError, first_line
+from edgetext.export.gate import Against
 from edgetext.export.onnx_export import check_logits, export_fp32
 from edgetext.export.record import SchemeOutcome
 from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError, find_scheme
@@ -52,7 +53,8 @@ class Workshop:
         progress: Told of each step.
         unlabelled: Texts without labels that the gate looks at, too; none where they cannot decide.
         reference: The answers to hold candidates against where they are not those of the workshop's ``fp32``: of
-            the model before its vocabulary was trimmed. Of ``judged_texts``, in their order.
+            the model before its vocabulary was trimmed, or of a teacher. Of ``judged_texts``, in their order.
+        against: Whose they are, where they are another model's.
     """
 
     source: SchemeInput
@@ -63,6 +65,7 @@ class Workshop:
     progress: Progress
     reference: FloatArray | None = None
     unlabelled: Sequence[Text] = ()
+    against: Against | None = None
 
     @property
     def judged_texts(self) -> list[Text]:
