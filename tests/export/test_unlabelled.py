@@ -90,10 +90,3 @@ def test_few_labels_pass_in_an_export_and_a_tune(tiny_checkpoint, unlabelled, tm
     tuned, said = evaluation("tune", tmp_path / "alone", "-o", tmp_path / "tuned", *more)
     assert (tuned["verdict"], tuned["changed_answers"]["texts"]) == ("passed", 209)
     assert "more: 200 texts" in said
-
-
-def test_a_file_that_is_not_there_is_refused_before_anything_is_made(tiny_checkpoint, tmp_path, capsys):
-    words = ["export", str(tiny_checkpoint.path), "-o", str(tmp_path / "new"), "--unlabelled", "gone.csv"]
-    assert main(words) == 2
-    assert "gone.csv" in capsys.readouterr().err
-    assert not (tmp_path / "new").exists()
