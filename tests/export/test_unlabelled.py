@@ -11,8 +11,11 @@ from edgetext.cli.main import main
 from edgetext.data.example import Example
 from edgetext.data.texts import Texts
 from edgetext.errors import DataError, InputError
+from edgetext.export.settings import ExportSettings
+from edgetext.export.tune import tune_bundle
 from edgetext.export.unlabelled import find_unlabelled, refuse_judging, trained_texts
 from edgetext.progress import Silent
+from edgetext.runtime.bundle import open_bundle
 from edgetext.task import MultiLabel, SingleLabel
 
 WORDS = ["a", "bowl", "of", "ramen", "with", "egg", "red", "car", "on", "the", "road", "rice", "bridge", "winter"]
@@ -90,3 +93,15 @@ def test_few_labels_pass_in_an_export_and_a_tune(tiny_checkpoint, unlabelled, tm
     tuned, said = evaluation("tune", tmp_path / "alone", "-o", tmp_path / "tuned", *more)
     assert (tuned["verdict"], tuned["changed_answers"]["texts"]) == ("passed", 209)
     assert "more: 200 texts" in said
+
+
+def test_several_labels_stay_with_the_labelled_rows_and_the_note_says_so(tiny_several, tmp_path):
+    labels = open_bundle(tiny_several).manifest.labels
+    rows = [Example(f"{word} and {other}", labels[:1], 1) for word in WORDS for other in WORDS]
+    more = Texts("more", tuple(f"{word} or {other}" for word in WORDS for other in WORDS))
+    noting = Noting()
+    settings = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), unlabelled=more)
+    made = tune_bundle(tiny_several, tmp_path / "new", settings, held_out=rows, progress=noting)
+    evaluation = made.record.row("dynamic-int8").verdict.to_json()
+    assert ("changed_answers" in evaluation, evaluation["loss"]["confidence"]) == (False, 0.95)
+    assert any("do not decide" in note for note in noting.notes)
