@@ -335,6 +335,13 @@ def _parts(data: DataSettings | Path | str, output: Path, settings: RunSettings,
         from edgetext.export.tuning import read_calibration
 
         search = replace(search, calibration=read_calibration(search.calibration))  # refused before any training
+    if isinstance(search.unlabelled, str):
+        from edgetext.data.texts import load_texts
+
+        chosen = _data_settings(data)
+        search = replace(
+            search, unlabelled=load_texts(search.unlabelled, chosen.text_column, chosen.text_pair_column)
+        )
     checkpoint = train(data, output / "checkpoint", settings.base, settings.training, progress)
     exported = export(checkpoint.path, output / "bundle", search, progress)
     results = bench(exported.path, checkpoint.path, output / "report", settings.bench, progress)

@@ -98,6 +98,8 @@ def test_a_run_is_refused_as_a_whole(tiny_rows: Path, tiny_base: Path, tmp_path:
         pipeline.run(rows, output, RunSettings(base="./missing"))
     with pytest.raises(DataError, match=r"texts\.csv"):
         pipeline.run(rows, output, RunSettings(base=base, export=ExportSettings(calibration="texts.csv")))
+    with pytest.raises(DataError, match=r"more\.csv"):
+        pipeline.run(rows, output, RunSettings(base=base, export=ExportSettings(unlabelled="more.csv")))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
 
 

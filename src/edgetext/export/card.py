@@ -89,7 +89,9 @@ def _cost(default: Variant) -> str:
         return "No int8 model was let through by the gate, so that fp32 is the default."
     kept = len(default.evaluation.get("kept_fp32", ()))
     rescued = f" {kept} layers went back to fp32 for it." if kept else ""
-    return f"The default against fp32: {markdown(str(default.evaluation['sentence']))}.{rescued}"
+    against = default.evaluation.get("against")
+    reference = code(str(against)) + ", its reference" if against else "fp32"
+    return f"The default against {reference}: {markdown(str(default.evaluation['sentence']))}.{rescued}"
 
 
 def _search(record: SearchRecord) -> str:

@@ -1,0 +1,63 @@
+"""Texts without labels, read as labelled ones are: any file of rows, or a text a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgetext.data.clean import BrokenRow, reasons, text_of
+from edgetext.data.columns import find_texts
+from edgetext.data.load import read_rows
+from edgetext.data.read import READERS
+from edgetext.data.table import Problem
+from edgetext.errors import DataError
+
+if TYPE_CHECKING:  # it takes numpy, which reading a file does not
+    from edgetext.task import Text
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts without labels.
+
+    Attributes:
+        name: A short name of the file.
+        texts: Those that can be used, in the order of the file.
+        notes: What was found out about the file and which rows were left out, a sentence each.
+    """
+
+    name: str
+    texts: tuple[Text, ...]
+    notes: tuple[str, ...] = ()
+
+
+def load_texts(uri: str, text_column: str | None = None, text_pair_column: str | None = None) -> Texts:
+    """Reads texts; labels that stand beside them are not looked at, and rows without a text are left out.
+
+    Args:
+        uri: As for ``edgetext.data.load``, or a ``.txt`` file of a text a line.
+        text_column: The column of the training texts, which is taken where it is there.
+        text_pair_column: That of their second texts, if they are pairs.
+
+    Raises:
+        DataError: It cannot be read, no column looks like the text, or no row has a text.
+        MissingExtraError: It is Parquet, a workbook or on the Hub, and the extra for it is not installed.
+    """
+    uri, name, table = read_rows(uri, READERS)
+    text, pair = text_column, text_pair_column or None
+    if text not in table.columns or (pair and pair not in table.columns):
+        text, pair = find_texts(uri, table.columns, {})
+    texts: list[Text] = []
+    broken: list[BrokenRow] = []
+    for record in table.records:
+        found = record.problem or text_of(record.values, text, pair)
+        if isinstance(found, Problem):
+            broken.append(BrokenRow(record, found))
+        else:
+            texts.append(found)
+    if not texts:
+        raise DataError(
+            f"{uri}: {broken[0].record.place()}: {broken[0].problem}; no row has a text that can be used"
+        )
+    notes = [f"{uri}: {note}" for note in table.notes]
+    return Texts(name, tuple(texts), (*notes, *reasons(uri, broken)))
