@@ -88,7 +88,7 @@ def tiny_pairs(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def tiny_first(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Gives a bundle like ``tiny_bundle`` with a first stage before ``int8``, and a temperature; copy it likewise."""
+    """Gives a bundle like ``tiny_bundle`` with a first stage and a temperature; copy it likewise."""
     from tiny_onnx import make_first
 
     return make_first(tiny_bundle, tmp_path_factory.mktemp("first") / "bundle")
