@@ -1,4 +1,4 @@
-"""What a user may choose about training: a preset, the usual choices, any of ``TrainingArguments``, and a student."""
+"""What a user may choose: a preset, the usual choices, anything of ``TrainingArguments``; layers of a student."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def distill(
     teacher = teacher if isinstance(teacher, Checkpoint) else open_checkpoint(Path(teacher))
     kept = plan_layers(teacher, settings.layers)
     split = split or teacher_split(teacher)
-    progress.note(f"the student keeps the layers {', '.join(map(str, kept))} of the teacher's {kept[-1]}")
+    progress.note(f"the student has the layers {', '.join(map(str, kept))} of the teacher, which has {kept[-1]}")
     unlabelled = _unlabelled(settings, teacher, split, progress)
     student = Student(teacher, settings.layers, unlabelled)
     return fit(split, student, output, settings.training, progress, overwrite=overwrite, resume=resume)
