@@ -142,8 +142,8 @@ def _teacher(provenance: Mapping[str, Any]) -> str:
         [
             "## Its teacher",
             "",
-            f"It was made of the layers {markdown(layers)} of {code(str(teacher.get('name')))}{weights}, whose answers "
-            "it learned.",
+            f"It was made of the layers {markdown(layers)} of {code(str(teacher.get('name')))}{weights}, "
+            "whose answers it learned.",
             *(["", *_table(heads, figures)] if figures else []),
         ]
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import InputError, ModelError, needs_extra
 from edgetext.foreign.ask import ask
+from edgetext.foreign.check import CONFIG_FILE
 from edgetext.foreign.clean_room import clean_room
 from edgetext.metrics.difference import metric_difference
 from edgetext.progress import Progress
@@ -61,7 +62,7 @@ def plan_layers(teacher: Checkpoint, layers: int) -> tuple[int, ...]:
 
     Raises:
         InputError: It is below 1, or not below the teacher's.
-        ModelError: The teacher's architecture says of no number of layers.
+        ModelError: The teacher's architecture names no number of layers.
         MissingExtraError: transformers is not installed.
     """
     with needs_extra("train"):
@@ -105,8 +106,8 @@ def shrink(model: Any, layers: int, name: str) -> Any:
     missing = student.state_dict().keys() - weights.keys()
     if missing:
         raise ModelError(
-            f"{name}: a {model.config.model_type} of {layers} layers has weights that this one lacks "
-            f"({sorted(missing)[0]}): its layers differ from one another; no student can be made of it"
+            f"{name}: with {layers} layers its architecture ({model.config.model_type}) has other weights "
+            f"({sorted(missing)[0]}): no student can be made of it; fine-tune a smaller --base instead"
         )
     student.load_state_dict({key: value for key, value in weights.items() if key in student.state_dict()})
     return student
@@ -181,7 +182,9 @@ def _count(name: str, config: Any) -> int:
     """Reads how many layers there are, by whatever name the architecture has for it (``attribute_map``)."""
     count = getattr(config, "num_hidden_layers", None)
     if type(count) is not int:
-        raise ModelError(f"{name}: the config of a {config.model_type} says of no number of layers")
+        raise ModelError(
+            f"{name}: {CONFIG_FILE} of its architecture ({config.model_type}) names no number of layers"
+        )
     return count
 
 
@@ -196,8 +199,8 @@ def _stack(model: Any, count: int, name: str) -> str:
             found.append(path)
     if len(found) != 1:
         raise ModelError(
-            f"{name}: a {model.config.model_type} has {len(found)} stacks of {count} layers, expected one: "
-            "no student can be made of it; fine-tune a smaller --base instead"
+            f"{name}: its architecture ({model.config.model_type}) has {len(found)} stacks of {count} layers, "
+            "expected one: no student can be made of it; fine-tune a smaller --base instead"
         )
     return found[0]
 
