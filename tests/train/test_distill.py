@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -330,3 +331,16 @@ def test_the_command_prints_both_and_says_what_the_student_lost(
     assert result["teacher"]["kept"] == [2]
     assert result["teacher"]["metrics"]["test"].keys() >= {"teacher", "student", "low", "high", "same_answers"}
     assert open_checkpoint(tmp_path / "s").split == tiny_checkpoint.split
+
+
+def test_the_example_of_the_page_runs(
+    tiny_checkpoint: Checkpoint, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "distill.md").read_text("utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_checkpoint.path, "teacher")
+    shutil.copy(unlabelled, "texts.txt")
+    names: dict[str, Any] = {}
+    exec(snippet.replace("layers=3", "layers=1").replace("epochs=6", "epochs=1, bf16=False"), names)
+    assert names["student"].path == Path("student") and names["settings"].layers == 1
