@@ -12,15 +12,16 @@ import numpy as np
 from edgetext.checkpoint import Checkpoint, SplitRecord, open_checkpoint
 from edgetext.data.evaluation import EVERY_ROW, EvaluationRows, check_labels, evaluation_rows
 from edgetext.data.settings import ColumnChoice
-from edgetext.errors import InputError, needs_extra
+from edgetext.errors import InputError
+from edgetext.foreign.ask import ask
 from edgetext.foreign.clean_room import clean_room
-from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer, tokenize
+from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer
 from edgetext.progress import Progress
 from edgetext.runtime.folder import has_onnx_layout
 from edgetext.runtime.hub import is_hub_name
 from edgetext.runtime.manifest import MANIFEST_FILE
 from edgetext.runtime.predictor import Predictor
-from edgetext.task import FloatArray, Task, Text, parts_of
+from edgetext.task import FloatArray, Task, Text
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _NOTES = {
@@ -28,7 +29,6 @@ _NOTES = {
     VALIDATION: "The validation rows, by which the best epoch was chosen: the figures are a little flattered",
     TRAIN: "The rows that it was trained on: the figures are flattered, and say little of new texts",
 }
-_BATCH = 32  # texts in a forward pass
 _CHUNK = 256  # texts between two steps of the progress
 
 
@@ -160,25 +160,11 @@ def _sources(provenance: Mapping[str, Any]) -> set[str]:
 
 
 def _torch_logits(checkpoint: Checkpoint, texts: Sequence[Text], progress: Progress) -> FloatArray:
-    """Computes the checkpoint's logits, float32 of shape (texts, labels), on a GPU where torch has one."""
-    with needs_extra("train"):
-        import torch
+    """Computes the checkpoint's logits, float32 of shape (texts, labels)."""
     with clean_room(checkpoint.path) as room:
         source = Source(str(checkpoint.path), str(room))
         tokenizer = load_tokenizer(source, extra="train")
-        model = load_classifier(source, extra="train").eval()
+        model = load_classifier(source, extra="train")
     check_numbers(source.name, model.named_parameters())
     check_embeddings(source.name, tokenizer, model)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
-    order = sorted(range(len(texts)), key=lambda place: sum(map(len, parts_of(texts[place]))))  # little padding
-    logits = np.empty((len(texts), len(checkpoint.labels)), np.float32)
-    for start in range(0, len(texts), _BATCH):
-        progress.step("answers", start, len(texts))
-        places = order[start : start + _BATCH]
-        asked = [texts[place] for place in places]
-        inputs = tokenize(tokenizer, asked, checkpoint.max_length, padding=True, return_tensors="pt")
-        with torch.inference_mode():
-            logits[places] = model(**inputs.to(device)).logits.float().cpu().numpy()
-    progress.step("answers", len(texts), len(texts))
-    return logits
+    return ask(model, tokenizer, texts, checkpoint.max_length, progress)

@@ -148,6 +148,18 @@ def load_model(base: BaseModel, task: Task) -> Any:
     return model
 
 
+def load_tuned(base: BaseModel) -> tuple[Any, Any]:
+    """Loads a fine-tuned classifier with the head that it has, and its fast tokenizer.
+
+    Raises:
+        ModelError: One of them cannot be loaded, or the tokenizer gives ids that the model does not know.
+    """
+    tokenizer, model = load_tokenizer(base), load_classifier(_source(base), extra="train")
+    check_numbers(base.name, model.named_parameters())
+    check_embeddings(base.name, tokenizer, model)
+    return tokenizer, model
+
+
 def length_limit(tokenizer: Any, config: Any) -> int:
     """Finds the longest text that the model takes, in tokens, special tokens included."""
     told = {"model_type": config.model_type, **vars(config)}

@@ -65,6 +65,8 @@ class Facts:
         hidden_size: Width of the model, by which the learning rate is chosen.
         max_length: The length that the texts ask for, in tokens.
         precision: What pays on this machine: ``fp32``, ``bf16`` or ``fp16``.
+        taught: Whether a teacher's logits are learned, which say of every label how likely it is: labels are not
+            smoothed then. Nor do lower layers learn more slowly, since the layers between them are gone.
     """
 
     rows: int
@@ -73,6 +75,7 @@ class Facts:
     max_length: int
     one_label: bool = True
     precision: str = "fp32"
+    taught: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,8 @@ def make_recipe(
         warmup_ratio=arguments.warmup_ratio,
         scheduler=arguments.scheduler,
         weight_decay=arguments.weight_decay,
-        layer_decay=preset.layer_decay,
-        label_smoothing=preset.label_smoothing if facts.one_label else 0.0,
+        layer_decay=1.0 if facts.taught else preset.layer_decay,
+        label_smoothing=preset.label_smoothing if facts.one_label and not facts.taught else 0.0,
         consistency=preset.consistency,
         patience=max(preset.patience, epochs // 2),
         accumulation=pieces_for(batch_size, max_length),
