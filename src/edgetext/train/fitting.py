@@ -15,7 +15,7 @@ from edgetext.files import new_folder, open_to_all, refuse_existing
 from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments, read_options
-from edgetext.train.base import BaseModel, in_clean_room, length_limit, load_base, resolve_base
+from edgetext.train.base import BaseModel, in_clean_room, length_limit, load_base, reads_mean, resolve_base
 from edgetext.train.encode import Lessons, check_max_length, choose_max_length, encode
 from edgetext.train.history import training_record, versions
 from edgetext.train.quiet import quiet
@@ -127,6 +127,7 @@ def _prepare(
         max_length=choose_max_length([example.text for example in split.train], tokenizer, limit),
         precision=best_precision(),
         taught=student is not None,
+        means=reads_mean(base),
     )
     recipe = make_recipe(arguments, facts, chosen, options)
     notes = (*split.notes, *_lacking(split), *_notes(recipe, arguments, rows))
@@ -152,6 +153,7 @@ def _begun(job: _Job) -> dict[str, Any]:
 
 
 def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
+    from edgetext.train.first_token import learn_mean
     from edgetext.train.trainer import Rows, make_trainer, set_prior
 
     def encoded(examples: tuple[Example, ...], lessons: Lessons | None = None) -> Any:
@@ -163,6 +165,8 @@ def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
     learned = Rows(encoded(job.split.train, lessons), encoded(job.split.validation))
     if student is None:  # whose head is the teacher's
         set_prior(job.model, learned.train, job.split.task)
+    if job.recipe.mean_steps and last is None:
+        learn_mean(job.model, job.tokenizer, learned.train, job.recipe, folder, job.progress)
     trainer = make_trainer(job.model, job.tokenizer, learned, job.split.task, job.recipe, folder, job.progress)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     found = {part: _logits(job, trainer, part) for part in job.held_out}

@@ -38,6 +38,8 @@ class Preset:
         label_smoothing: How much of a row's probability goes to the other labels; with one label a text.
         consistency: Weight of the agreement of two passes with different dropout (R-Drop); 0 makes one pass.
         patience: Epochs without a better one after which training ends; never fewer than half of all.
+        mean_steps: Steps before the first epoch in which the first token learns the mean of all
+            (``first_token.py``), where the base is an encoder of sentences.
     """
 
     epochs: float = 1.0
@@ -45,10 +47,11 @@ class Preset:
     label_smoothing: float = 0.1
     consistency: float = 0.0
     patience: int = 5
+    mean_steps: int = 300
 
 
 PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(epochs=0.4),
+    "quick": Preset(epochs=0.4, mean_steps=150),
     "default": Preset(),
     "best": Preset(epochs=1.5, consistency=1.0),
 }
@@ -67,6 +70,7 @@ class Facts:
         precision: What pays on this machine: ``fp32``, ``bf16`` or ``fp16``.
         taught: Whether a teacher's logits are learned, which say of every label how likely it is: labels are not
             smoothed then. Nor do lower layers learn more slowly, since the layers between them are gone.
+        means: Whether the base says what a text is about by the mean of its tokens' vectors.
     """
 
     rows: int
@@ -76,6 +80,7 @@ class Facts:
     one_label: bool = True
     precision: str = "fp32"
     taught: bool = False
+    means: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class Recipe:
     consistency: float = 0.0
     patience: int = 5
     accumulation: int = 1
+    mean_steps: int = 0
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -141,6 +147,7 @@ def make_recipe(
         consistency=preset.consistency,
         patience=max(preset.patience, epochs // 2),
         accumulation=pieces_for(batch_size, max_length),
+        mean_steps=preset.mean_steps if facts.means and not facts.taught else 0,
         seed=arguments.seed,
         preset=arguments.preset,
         options=dict(options or {}),
