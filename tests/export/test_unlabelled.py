@@ -9,11 +9,11 @@ import pytest
 
 from edgetext.cli.main import main
 from edgetext.data.example import Example
-from edgetext.data.texts import Texts
+from edgetext.data.texts import Texts, find_unlabelled
 from edgetext.errors import DataError, InputError
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tune import tune_bundle
-from edgetext.export.unlabelled import find_unlabelled, refuse_judging, trained_texts
+from edgetext.export.unlabelled import refuse_judging, trained_texts
 from edgetext.progress import Silent
 from edgetext.runtime.bundle import open_bundle
 from edgetext.task import MultiLabel, SingleLabel

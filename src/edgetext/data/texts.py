@@ -1,16 +1,20 @@
-"""Texts without labels, read as labelled ones are: any file of rows, or a text a line."""
+"""Texts without labels, read as labelled ones are: any file of rows, or a text a line; without known ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgetext.data.clean import BrokenRow, reasons, text_of
 from edgetext.data.columns import find_texts
+from edgetext.data.cut import same_text
+from edgetext.data.example import Example
 from edgetext.data.load import read_rows
 from edgetext.data.read import READERS
 from edgetext.data.table import Problem
-from edgetext.errors import DataError
+from edgetext.errors import DataError, InputError
+from edgetext.progress import Progress
 
 if TYPE_CHECKING:  # it takes numpy, which reading a file does not
     from edgetext.task import Text
@@ -61,3 +65,45 @@ def load_texts(uri: str, text_column: str | None = None, text_pair_column: str |
         )
     notes = [f"{uri}: {note}" for note in table.notes]
     return Texts(name, tuple(texts), (*notes, *reasons(uri, broken)))
+
+
+def find_unlabelled(
+    given: Texts | str | None,
+    columns: tuple[str, str],
+    seen: Iterable[Text],
+    examples: Sequence[Example],
+    progress: Progress,
+) -> tuple[Text, ...]:
+    """Reads texts without labels, and leaves out those that prove nothing.
+
+    Args:
+        given: What the user gave: the texts, or where they are; none where ``None``.
+        columns: Those of the training texts: of the text, and of the second text of a pair (else empty).
+        seen: Texts that the model was trained on, as far as they are known.
+        examples: The held-out rows, at least one.
+        progress: Told how many are used, and what was left out.
+
+    Raises:
+        DataError: The file cannot be read, or its texts are pairs where the model takes single ones, or vice versa.
+        InputError: No text is left.
+    """
+    if given is None:
+        return ()
+    found = load_texts(given, *columns) if isinstance(given, str) else given
+    for sentence in found.notes:
+        progress.note(sentence)
+    if any(isinstance(text, str) != isinstance(examples[0].text, str) for text in found.texts):
+        kinds = "single texts", "pairs of texts"
+        wanted, other = kinds if isinstance(examples[0].text, str) else kinds[::-1]
+        raise DataError(f"{found.name}: the model takes {wanted}, and these are {other}: check the columns")
+    distinct: dict[str, Text] = {}
+    for text in found.texts:
+        distinct.setdefault(same_text(text), text)
+    twice = len(found.texts) - len(distinct)
+    known = {same_text(text) for text in seen} | {same_text(row.text) for row in examples}
+    left = tuple(text for key, text in distinct.items() if key not in known)
+    told = f"(left out: {twice:,} that stand there twice, {len(distinct) - len(left):,} trained on or held out)"
+    if not left:
+        raise InputError(f"{found.name}: no text without a label is left {told}: give texts that nothing else has")
+    progress.note(f"{found.name}: {len(left):,} texts without labels are used {told}")
+    return left

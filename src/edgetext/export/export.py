@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from edgetext.checkpoint import Checkpoint
 from edgetext.data.example import Example
+from edgetext.data.texts import find_unlabelled
 from edgetext.export.settings import ExportSettings
 from edgetext.export.teacher import open_teacher, unseen_rows, with_teacher
 from edgetext.export.tuning import Tuning, check_held_out, find_tuning, read_calibration
-from edgetext.export.unlabelled import find_unlabelled, trained_texts
+from edgetext.export.unlabelled import trained_texts
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent

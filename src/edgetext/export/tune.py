@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.data.example import Example
+from edgetext.data.texts import find_unlabelled
 from edgetext.errors import BundleError, InputError
 from edgetext.export.record import read_metrics
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import MANIFEST_FIELD, CalibrationTexts, Tuning, check_held_out, read_tuning
-from edgetext.export.unlabelled import find_unlabelled
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE
 from edgetext.progress import Progress, Silent

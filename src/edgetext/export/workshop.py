@@ -284,7 +284,14 @@ def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
         ],
         "rows": {name: len(part.rows) for name, part in record.parts.items()} if record else {},
         "seed": record.seed if record else None,
+        **_teacher(checkpoint),
     }
+
+
+def _teacher(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Whose student the model is, if anybody's."""
+    found = checkpoint.training.get("teacher")
+    return {"teacher": {**found, "name": PurePath(found.get("name", "")).name}} if found else {}
 
 
 def _new_folder(bundle: Path) -> Path:

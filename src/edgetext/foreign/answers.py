@@ -1,9 +1,10 @@
-"""What a checkpoint answers by torch: the logits of many texts, in batches of like length."""
+"""What a fine-tuned classifier says of many texts, by torch, in batches of like length."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,24 +36,44 @@ def torch_logits(
         ModelError: The checkpoint cannot be loaded whole.
         MissingExtraError: torch is not installed.
     """
-    with needs_extra(extra):
-        import torch
-    with clean_room(folder) as room:
+    with needs_extra(extra), clean_room(folder) as room:
         source = Source(str(folder), str(room))
         tokenizer = load_tokenizer(source, extra=extra)
-        model = load_classifier(source, extra=extra).eval()
+        model = load_classifier(source, extra=extra)
     check_numbers(source.name, model.named_parameters())
     check_embeddings(source.name, tokenizer, model)
+    return ask(model, tokenizer, texts, max_length, progress)
+
+
+def ask(
+    model: Any, tokenizer: Any, texts: Sequence[Text], max_length: int, progress: Progress, step: str = "answers"
+) -> FloatArray:
+    """Computes logits, on a GPU where torch has one; the model stays there, without dropout.
+
+    Args:
+        model: From ``load_classifier``.
+        tokenizer: From ``load_tokenizer``.
+        texts: In any order; those of like length go through together.
+        max_length: In tokens; longer texts are cut there.
+        progress: Told how many texts are done.
+        step: What to call that.
+
+    Returns:
+        Float32, shape (texts, labels).
+    """
+    import torch
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
+    model.eval().to(device)
     order = sorted(range(len(texts)), key=lambda place: sum(map(len, parts_of(texts[place]))))  # little padding
     logits = np.empty((len(texts), model.config.num_labels), np.float32)
     for start in range(0, len(texts), _BATCH):
-        progress.step("answers", start, len(texts))
+        progress.step(step, start, len(texts))
         places = order[start : start + _BATCH]
-        asked = [texts[place] for place in places]
-        inputs = tokenize(tokenizer, asked, max_length, padding=True, return_tensors="pt")
+        inputs = tokenize(
+            tokenizer, [texts[place] for place in places], max_length, padding=True, return_tensors="pt"
+        )
         with torch.inference_mode():
             logits[places] = model(**inputs.to(device)).logits.float().cpu().numpy()
-    progress.step("answers", len(texts), len(texts))
+    progress.step(step, len(texts), len(texts))
     return logits
