@@ -311,10 +311,15 @@ def test_no_checkpoint_and_a_taken_output_are_refused(
 ) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "precious").write_text("keep me", "utf-8")
-    for teacher, output in ((tmp_path / "none", "s"), (tiny_base, "s"), (tiny_checkpoint.path, "taken")):
+    made_up = Path(shutil.copytree(tiny_checkpoint.path, tmp_path / "made_up"))
+    config = json.loads((made_up / "config.json").read_text("utf-8"))
+    (made_up / "config.json").write_text(json.dumps({**config, "model_type": "made-up"}), "utf-8")
+    teachers = ((tmp_path / "none", "s"), (tiny_base, "s"), (made_up, "s"), (tiny_checkpoint.path, "taken"))
+    for teacher, output in teachers:
         assert main(["distill", str(teacher), "--layers", "1", "-o", str(tmp_path / output)]) == 2
     told = capsys.readouterr().err
     assert "none is not a folder" in told and "ForSequenceClassification" in told and "precious" in told
+    assert "the config in the folder cannot be loaded" in told
     assert not (tmp_path / "s").exists()
 
 

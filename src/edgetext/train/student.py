@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgetext.checkpoint import Checkpoint
-from edgetext.errors import InputError, ModelError, needs_extra
+from edgetext.errors import InputError, ModelError, first_line, needs_extra
 from edgetext.foreign.answers import ask
 from edgetext.foreign.check import CONFIG_FILE
 from edgetext.foreign.clean_room import clean_room
+from edgetext.foreign.load import Source, load_config
 from edgetext.metrics.difference import metric_difference
 from edgetext.progress import Progress
 from edgetext.train.base import BaseModel, load_tuned
@@ -62,15 +63,13 @@ def plan_layers(teacher: Checkpoint, layers: int) -> tuple[int, ...]:
 
     Raises:
         InputError: It is below 1, or not below the teacher's.
-        ModelError: The teacher's architecture names no number of layers.
+        ModelError: The teacher's architecture is unknown, or names no number of layers.
         MissingExtraError: transformers is not installed.
     """
-    with needs_extra("train"):
-        from transformers import AutoConfig
+    name = str(teacher.path)
     with clean_room(teacher.path) as room:
-        config = AutoConfig.from_pretrained(room, trust_remote_code=False, local_files_only=True)
-    count = _count(str(teacher.path), config)
-    _refuse(str(teacher.path), count, layers)
+        count = _count(name, load_config(Source(name, str(room)), extra="train"))
+    _refuse(name, count, layers)
     return kept_layers(count, layers)
 
 
@@ -101,15 +100,13 @@ def shrink(model: Any, layers: int, name: str) -> Any:
     count = _count(name, model.config)
     _refuse(name, count, layers)
     stack, kept = _stack(model, count, name), kept_layers(count, layers)
-    student = type(model)(_shorter(model.config, count, kept))
-    weights = dict(_renamed(model.state_dict(), stack, kept))
-    missing = student.state_dict().keys() - weights.keys()
-    if missing:
-        raise ModelError(
-            f"{name}: with {layers} layers its architecture ({model.config.model_type}) has other weights "
-            f"({sorted(missing)[0]}): no student can be made of it; fine-tune a smaller --base instead"
-        )
-    student.load_state_dict({key: value for key, value in weights.items() if key in student.state_dict()})
+    try:
+        student = type(model)(_shorter(model.config, count, kept))
+        loaded = student.load_state_dict(dict(_renamed(model.state_dict(), stack, kept)), strict=False)
+    except Exception as error:  # what an architecture refuses in its config, and weights of other shapes
+        raise _cannot(name, model, f"cannot be built with {layers} layers: {first_line(error)}") from error
+    if loaded.missing_keys:
+        raise _cannot(name, model, f"has other weights with {layers} layers, such as {loaded.missing_keys[0]}")
     return student
 
 
@@ -198,11 +195,15 @@ def _stack(model: Any, count: int, name: str) -> str:
         if isinstance(module, ModuleList) and len(module) == count and not inside:
             found.append(path)
     if len(found) != 1:
-        raise ModelError(
-            f"{name}: its architecture ({model.config.model_type}) has {len(found)} stacks of {count} layers, "
-            "expected one: no student can be made of it; fine-tune a smaller --base instead"
-        )
+        raise _cannot(name, model, f"has {len(found)} stacks of {count} layers, expected one")
     return found[0]
+
+
+def _cannot(name: str, model: Any, why: str) -> ModelError:
+    return ModelError(
+        f"{name}: no student can be made of it, since its architecture ({model.config.model_type}) {why}; "
+        "fine-tune a smaller --base instead"
+    )
 
 
 def _shorter(config: Any, count: int, kept: Sequence[int]) -> Any:
