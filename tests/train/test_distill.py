@@ -288,6 +288,7 @@ def test_an_interrupted_student_goes_on_with_the_same_texts_alone(
         (["--layers", "2"], "give --layers 1 to 1"),
         (["--layers", "1", "--unlabelled", "missing.txt"], "missing.txt"),
         (["other.csv", "--layers", "1"], "'drink'"),
+        (["--test", "other.csv", "--layers", "1"], "--test goes with DATA"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(

@@ -17,11 +17,18 @@ from edgetext.cli.train import (
     training_settings,
 )
 from edgetext.cli.train import show as show_checkpoint
+from edgetext.errors import InputError
 from edgetext.train.arguments import LAYERS
 
 if TYPE_CHECKING:
     from edgetext.checkpoint import Checkpoint
     from edgetext.cli.console import Console
+    from edgetext.data.settings import DataSettings
+
+_OF_DATA = (
+    "text_column", "text_pair_column", "label_column", "label_separator", "split_column", "validation", "test",
+    "drop_invalid",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgetext.pipeline import distill
     from edgetext.train.arguments import DistillSettings
 
+    data = _data(arguments)
     settings = settings_of(DistillSettings, arguments, training=training_settings(arguments))
     console = open_console()
     with console.progress() as progress:
@@ -73,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.output,
             settings,
             progress,
-            data=data_settings(arguments) if arguments.data is not None else None,
+            data=data,
             overwrite=arguments.overwrite,
             resume=arguments.resume,
         )
@@ -83,6 +91,19 @@ def run(arguments: argparse.Namespace) -> int:
         show_against_teacher(student, console)
         show_checkpoint(student, console)
     return 0
+
+
+def _data(arguments: argparse.Namespace) -> DataSettings | None:
+    """Returns how the data is read, or ``None`` for the teacher's own rows, of which there is nothing to choose."""
+    if arguments.data is not None:
+        return data_settings(arguments)
+    for option in _OF_DATA:
+        if getattr(arguments, option) not in (None, False):
+            name = f"--{option.replace('_', '-')}"
+            raise InputError(
+                f"{name} goes with DATA, and without it the teacher's own rows are taken: give DATA too"
+            )
+    return None
 
 
 def show_against_teacher(student: Checkpoint, console: Console) -> None:

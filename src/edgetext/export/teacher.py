@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Teacher:
+class Reference:
     """Another model of the same labels.
 
     Attributes:
@@ -38,7 +38,7 @@ class Teacher:
         return self.checkpoint.path.resolve().name
 
 
-def open_teacher(path: Path, student: Checkpoint) -> Teacher:
+def open_teacher(path: Path, student: Checkpoint) -> Reference:
     """Opens a checkpoint as a student's teacher; the order of labels may be another.
 
     Raises:
@@ -59,10 +59,10 @@ def open_teacher(path: Path, student: Checkpoint) -> Teacher:
     thresholds: tuple[float, ...] = ()
     if isinstance(theirs, MultiLabel) and theirs.thresholds:
         thresholds = tuple(theirs.thresholds[theirs.index[label]] for label in ours.labels)
-    return Teacher(teacher, make_task(type(theirs), ours.labels, theirs.temperature, thresholds))
+    return Reference(teacher, make_task(type(theirs), ours.labels, theirs.temperature, thresholds))
 
 
-def unseen_rows(teacher: Teacher, rows: Sequence[Example], progress: Progress) -> tuple[Example, ...]:
+def unseen_rows(teacher: Reference, rows: Sequence[Example], progress: Progress) -> tuple[Example, ...]:
     """Leaves out the held-out rows that the teacher was trained on: it would look better than it is.
 
     Args:
@@ -94,7 +94,7 @@ def unseen_rows(teacher: Teacher, rows: Sequence[Example], progress: Progress) -
     return left
 
 
-def with_teacher(shop: Workshop, teacher: Teacher) -> Workshop:
+def with_teacher(shop: Workshop, teacher: Reference) -> Workshop:
     """Asks the teacher for the held-out texts, and has the workshop's candidates held against its answers.
 
     Texts without labels do not decide then: the student may have learned the teacher's answers to these very texts.
