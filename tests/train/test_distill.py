@@ -204,7 +204,7 @@ def test_the_teacher_is_asked_once_about_each_text_and_unlabelled_ones_are_count
     asked = [step for step in told.steps if step[0] == "teacher"]
     assert asked[-1] == ("teacher", 62, 62)  # 42 rows and 2 texts to learn, 9 and 9 held out
     assert sum(done == total for _, done, total in asked) == 1
-    assert any("2 unlabelled texts; 2 of 4" in note for note in told.notes)
+    assert any("2 texts without labels are used" in note for note in told.notes)
     assert any(note.startswith("44 rows, 4 epochs") for note in told.notes)
     assert any("the layers 2 of the teacher, which has 2" in note for note in told.notes)
     assert tiny_student.training["rows"] == {"train": 42, "validation": 9, "test": 9}
