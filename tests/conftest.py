@@ -14,6 +14,8 @@ from edgetext.checkpoint import Checkpoint
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test may reach out
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: its threads would take turns with the others'
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 TINY = Path(__file__).parent / "data" / "tiny"
 
@@ -84,6 +86,22 @@ def tiny_pairs(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     from tiny_onnx import make_of_pairs
 
     return make_of_pairs(tiny_bundle, tmp_path_factory.mktemp("pairs") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def tiny_first(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle like ``tiny_bundle`` with a first stage and a temperature; copy it likewise."""
+    from tiny_onnx import make_first
+
+    return make_first(tiny_bundle, tmp_path_factory.mktemp("first") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def tiny_static(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle like ``tiny_bundle`` whose only model is a table of word vectors; copy it likewise."""
+    from tiny_onnx import make_static
+
+    return make_static(tiny_bundle, tmp_path_factory.mktemp("static") / "bundle")
 
 
 @pytest.fixture

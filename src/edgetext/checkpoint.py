@@ -6,7 +6,7 @@
       config.json  model.safetensors                 the model, as transformers saves it (or an index and shards)
       tokenizer.json  tokenizer_config.json  ...     its tokenizer
       split.json                                     which rows of which file were used for what
-      training.json                                  arguments, history, metrics, temperature, thresholds
+      training.json                                  arguments, history, metrics, temperature, thresholds, teacher
 
 Standard library only, so that export and bench can read it wherever they run.
 """
@@ -66,6 +66,28 @@ class BaselineFigures(TypedDict, total=False):
     metrics: Metrics
 
 
+class TeacherFigures(TypedDict, total=False):
+    """How a student compares with its teacher on the same rows; see ``edgetext.train.student.compared``."""
+
+    rows: Count
+    teacher: Share
+    student: Share
+    difference: Annotated[float, between(-1, 1)]
+    low: Annotated[float, between(-1, 1)]
+    high: Annotated[float, between(-1, 1)]
+    same_answers: Share
+
+
+class Teacher(TypedDict, total=False):
+    """Whose student a checkpoint is."""
+
+    name: str
+    sha256: str | None
+    kept: tuple[Count, ...]
+    unlabelled: Count
+    metrics: Mapping[str, TeacherFigures]
+
+
 class Training(TypedDict, total=False):
     """What others read of ``training.json``; ``train`` writes more than this."""
 
@@ -76,6 +98,7 @@ class Training(TypedDict, total=False):
     calibration: Mapping[str, CalibrationErrors]
     temperature: Annotated[float, between(1e-3, 1e3)]
     thresholds: tuple[Share, ...]
+    teacher: Teacher
 
 
 @dataclass(frozen=True)
@@ -206,16 +229,16 @@ class Checkpoint:
     @property
     def text_column(self) -> str:
         """The column that the training texts were read from; empty for a checkpoint that others made."""
-        source = self._trained_on()
-        return source.text_column if source else ""
+        return self.trained_on.text_column if self.trained_on else ""
 
     @property
     def text_pair_column(self) -> str:
         """The column of the second texts, likewise; empty where texts are no pairs."""
-        source = self._trained_on()
-        return (source.text_pair_column or "") if source else ""
+        return (self.trained_on.text_pair_column or "") if self.trained_on else ""
 
-    def _trained_on(self) -> DataSource | None:
+    @property
+    def trained_on(self) -> DataSource | None:
+        """The file of the training rows; ``None`` for a checkpoint that others made."""
         part = self.split.parts.get("train") if self.split else None
         return self.split.sources[part.source] if self.split and part else None
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.bench.settings import BenchSettings
-from edgetext.data.settings import DataSettings
+from edgetext.data.settings import ColumnChoice, DataSettings
 from edgetext.errors import check_extra
 from edgetext.export.settings import ExportSettings
 from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import CHECKPOINT, REPORT, RUN
 from edgetext.progress import Progress, Silent
-from edgetext.train.arguments import TrainArguments
+from edgetext.train.arguments import DistillSettings, TrainArguments
 from edgetext.train.base import MINILM
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results
-    from edgetext.checkpoint import Checkpoint
+    from edgetext.checkpoint import Checkpoint, DataSource
     from edgetext.data.example import LabelledData, Split
     from edgetext.data.report.report import DataReport
     from edgetext.export.assembly import Exported
@@ -31,11 +31,13 @@ __all__ = [
     "SEARCH_SECONDS",
     "BenchSettings",
     "DataSettings",
+    "DistillSettings",
     "ExportSettings",
     "Run",
     "RunSettings",
     "TrainArguments",
     "bench",
+    "distill",
     "export",
     "read_split",
     "report_data",
@@ -174,6 +176,51 @@ def train(
     return fit(split, found, output, arguments, progress, overwrite=overwrite, resume=resume)
 
 
+def distill(
+    teacher: Path | str,
+    output: Path | str,
+    settings: DistillSettings | None = None,
+    progress: Progress | None = None,
+    *,
+    data: DataSettings | Path | str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> Checkpoint:
+    """Makes a smaller checkpoint that answers as another one does, as ``edgetext distill`` does.
+
+    Args:
+        teacher: The folder of the fine-tuned model.
+        output: The folder to make.
+        settings: What the student is, and how it is trained.
+        progress: Told of every step and of what the user should know.
+        data: Labelled text, as for ``read_split``; by default the rows that the teacher was trained on and judged
+            by.
+        overwrite: Whether a checkpoint that is there may be replaced.
+        resume: Whether to go on after the last whole epoch of a training that was interrupted.
+
+    Raises:
+        OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        InputError: There can be no student of so many layers.
+        DataError: The data cannot be used.
+        ModelError: The teacher cannot be used.
+        WriteError: The output cannot be written, or the disk is full.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    from edgetext.checkpoint import open_checkpoint
+    from edgetext.train.distillation import distill
+    from edgetext.train.student import plan_layers
+
+    settings, progress = settings or DistillSettings(), progress or Silent()
+    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite)
+    check_extra("train")
+    opened = open_checkpoint(Path(teacher))
+    plan_layers(opened, settings.layers)  # before minutes may go into the data
+    split = None
+    if data is not None:
+        split = read_split(data, seed=settings.training.seed, progress=progress, teacher=opened)
+    return distill(opened, output, settings, progress, split=split, overwrite=overwrite, resume=resume)
+
+
 def export(
     checkpoint: Path | str,
     output: Path | str,
@@ -259,13 +306,20 @@ def bench(
     return results
 
 
-def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Progress | None = None) -> Split:
+def read_split(
+    data: DataSettings | Path | str,
+    *,
+    seed: int = 42,
+    progress: Progress | None = None,
+    teacher: Checkpoint | None = None,
+) -> Split:
     """Reads labelled text and decides which rows train, validate and test.
 
     Args:
         data: The labelled text; a path or a text is its ``uri``.
         seed: Of the parts that are cut from it.
         progress: Told of what was found out about the files, and of rows that were left out.
+        teacher: Whose student is to learn the rows: what it was trained on and judged by serves the same again.
 
     Raises:
         DataError: The data cannot be used.
@@ -274,22 +328,24 @@ def read_split(data: DataSettings | Path | str, *, seed: int = 42, progress: Pro
     from edgetext.data.load import load
     from edgetext.data.report.report import certain_findings
     from edgetext.data.split import resolve_split
+    from edgetext.data.student_split import student_split
 
     settings, told = _data_settings(data), progress or Silent()
 
-    def read(uri: str, like: LabelledData | None = None) -> LabelledData:
-        chosen = settings.columns
-        if like:
-            chosen["split_column"] = None  # that of the data is none of theirs
-        found = load(uri, like=like.source if like else None, drop_invalid=settings.drop_invalid, **chosen)
+    def read(uri: str, like: DataSource | None, split_column: str | None = None) -> LabelledData:
+        chosen: ColumnChoice = {**settings.columns, "split_column": split_column}
+        found = load(uri, like=like, drop_invalid=settings.drop_invalid, **chosen)
         for sentence in (*found.notes, *found.dropped):
             told.note(sentence)
         return found
 
-    rows = read(settings.uri)
-    validation = read(settings.validation, rows) if settings.validation else None
-    test = read(settings.test, rows) if settings.test else None
-    split = resolve_split(rows, validation, test, seed=seed)
+    rows = read(settings.uri, teacher.trained_on if teacher else None, settings.split_column)
+    validation = read(settings.validation, rows.source) if settings.validation else None
+    test = read(settings.test, rows.source) if settings.test else None
+    if teacher:
+        split = student_split(teacher, rows, validation, test, seed=seed)
+    else:
+        split = resolve_split(rows, validation, test, seed=seed)
     for finding in certain_findings(rows, validation, test):
         told.note(finding.sentence())
     return split
@@ -335,6 +391,13 @@ def _parts(data: DataSettings | Path | str, output: Path, settings: RunSettings,
         from edgetext.export.tuning import read_calibration
 
         search = replace(search, calibration=read_calibration(search.calibration))  # refused before any training
+    if isinstance(search.unlabelled, str):
+        from edgetext.data.texts import load_texts
+
+        chosen = _data_settings(data)
+        search = replace(
+            search, unlabelled=load_texts(search.unlabelled, chosen.text_column, chosen.text_pair_column)
+        )
     checkpoint = train(data, output / "checkpoint", settings.base, settings.training, progress)
     exported = export(checkpoint.path, output / "bundle", search, progress)
     results = bench(exported.path, checkpoint.path, output / "report", settings.bench, progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgetext.export.card import _figures
+from edgetext.export.card import _figures, _teacher
 
 LACKING = {
     "accuracy": 1.0,
@@ -37,3 +37,13 @@ def test_f1_calibration_and_the_simple_model_are_told_beside_one_another() -> No
     card = _figures({"test": figures})
     assert "- test: micro F1 0.7500, macro F1 0.5000; TF-IDF with logistic regression" in card
     assert "0.7000; calibration error 0.250, with the temperature 0.125" in card
+
+
+def test_a_student_names_its_teacher_and_what_it_lost_to_it() -> None:
+    found = {"rows": 9, "teacher": 0.75, "student": 0.5, "difference": -0.25, "low": -0.5, "high": 0.125}
+    metrics = {"test": {**found, "same_answers": 0.625}}
+    card = _teacher({"teacher": {"name": "big", "kept": [2, 4, 6], "sha256": "ab" * 32, "metrics": metrics}})
+    assert "the layers 2, 4, 6 of `big`" in card and "abab" in card
+    assert "| test | 9 | 0.750 | 0.500 | -0.250 (-0.500 to 0.125) | 0.625 |" in card
+    assert _teacher({}) == _teacher({"teacher": 3}) == ""
+    assert "of `None`" in _teacher({"teacher": {"kept": 1, "metrics": {"test": 2}}})  # written by anybody

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from edgetext.export import gate
+from edgetext.metrics.changed import bound_changed
 from edgetext.metrics.paired import PairedCounts, score_difference
 from edgetext.task import MultiLabel, SingleLabel
 
@@ -235,3 +236,108 @@ def test_the_manifest_keeps_the_interval():
     assert kept["calibration_error_fp32"] == pytest.approx(0.1, abs=1e-6)
     assert kept["calibration_error"] == pytest.approx(0.0975, abs=1e-6)
     assert json.loads(json.dumps(kept)) == kept
+
+
+def some(changed, texts):
+    """What two models say of texts without labels: other answers to so many of them."""
+    said = np.zeros(texts, np.int64)
+    other = said.copy()
+    other[:changed] = 1
+    return answers(said), answers(other)
+
+
+def test_few_labels_pass_by_texts_that_have_none():
+    truth = TRUTH[:60]
+    said = answers(truth)
+    assert judge(said, said, truth).decision == "undecided"
+    verdict = judge(said, said, truth, unlabelled=some(1, 700))
+    assert (verdict.decision, verdict.changed.changed, verdict.changed.texts) == ("passed", 1, 760)
+    assert verdict.changed.at_most == bound_changed(1, 760, 0.9875).at_most < 0.01
+    assert verdict.confidence == 0.975  # half of the error is that of the paired test, whose one end counts
+    assert "1 of 760 texts" in verdict.sentence
+    assert f"{100 * verdict.changed.at_most:.2f} points" in verdict.sentence
+    kept = verdict.to_json()["changed_answers"]
+    assert (kept["texts"], kept["changed"], kept["at_most"]) == (760, 1, verdict.changed.at_most)
+
+
+def test_either_test_is_enough_with_half_of_the_error():
+    alone = judge(answers(TRUTH), answers(TRUTH), TRUTH)
+    shared = judge(answers(TRUTH), answers(TRUTH), TRUTH, unlabelled=some(3, 10))
+    assert (alone.decision, shared.decision) == ("passed", "undecided")  # 498 texts are then the least
+    twice = TRUTH * 2
+    by_labels = judge(answers(twice), answers(twice), twice, unlabelled=some(30, 100))
+    assert (by_labels.decision, by_labels.changed.at_most > 0.01) == ("passed", True)
+    looks = judge(answers(TRUTH), answers(TRUTH), TRUTH, comparisons=4, unlabelled=some(0, 600))
+    assert looks.decision == "passed"
+    assert (looks.confidence, looks.changed.confidence) == pytest.approx((1 - 0.05 / 8, 1 - 0.025 / 8))
+
+
+def test_undecided_with_both_says_what_would_settle_it():
+    truth = TRUTH[:60]
+    verdict = judge(answers(truth), answers(truth), truth, unlabelled=some(0, 100))
+    assert verdict.decision == "undecided"
+    assert 498 <= verdict.rows_to_settle <= 548
+    assert 437 <= verdict.texts_to_settle <= 481
+    assert f"{verdict.rows_to_settle} labelled texts" in verdict.sentence
+    assert f"{verdict.texts_to_settle} texts with labels or without" in verdict.sentence
+    more = judge(answers(truth), answers(truth), truth, unlabelled=some(0, verdict.texts_to_settle - 60))
+    assert more.decision == "passed"
+    never = judge(answers(truth), answers(truth), truth, unlabelled=some(30, 1000))
+    assert (never.texts_to_settle, never.rows_to_settle) == (None, verdict.rows_to_settle)
+
+
+def test_one_lost_answer_among_few_is_chance_where_thousands_hardly_change_and_a_tenth_is_not():
+    truth = TRUTH[:60]
+    one = judge(answers(truth), answers(with_errors(truth, [5])), truth, unlabelled=some(2, 2000))
+    assert (one.decision, one.loss > 0.01) == ("passed", True)
+    assert judge(answers(truth), answers(with_errors(truth, [5])), truth).decision == "failed"
+    other_kind = judge(answers(truth), answers(with_errors(truth, range(6))), truth, unlabelled=some(0, 3000))
+    assert (other_kind.decision, other_kind.changed.at_most < 0.01) == ("failed", True)
+
+
+def test_f1_is_not_bounded_by_changed_answers():
+    truth = labels_of(10)
+    with pytest.raises(ValueError, match="micro F1"):
+        judge(sure(truth), sure(truth), truth, task=MANY, unlabelled=(sure(truth), sure(truth)))
+
+
+@pytest.mark.parametrize("rows", [60, 400])
+@pytest.mark.parametrize("texts", [500, 3000])
+@pytest.mark.parametrize("won", [0.0, 0.003])
+def test_at_most_five_percent_pass_by_either_test_with_a_true_loss_just_over_the_margin(rows, texts, won):
+    lost = 0.0101 + won
+    rng = np.random.default_rng(19)
+    labelled = rng.multinomial(rows, [lost, won, 1 - lost - won], size=1000)[:, :2]
+    changed = labelled.sum(axis=1) + rng.binomial(texts, lost + won, size=1000)
+    found = {kind: pairs(rows, *kind) for kind in map(tuple, labelled.tolist())}
+    bounds = {count: bound_changed(count, rows + texts, 0.9875) for count in changed.tolist()}
+    decisions = [
+        gate._decide(found[tuple(kind)], bounds[count], 0.01)
+        for kind, count in zip(labelled.tolist(), changed.tolist(), strict=True)
+    ]
+    assert decisions.count("passed") <= 50
+    assert won or decisions.count("passed") > 0  # nothing but lost answers is what the bound is exact for
+
+
+def pairs(rows, lost, won):
+    return score_difference(PairedCounts(rows - lost - won, lost, won, 0), 0.975)
+
+
+def test_the_simulation_with_both_tests_decides_as_the_gate_does():
+    truth = TRUTH[:60]
+    for lost, changed in ((0, 0), (1, 2), (1, 30), (6, 0)):
+        bound = bound_changed(lost + changed, 2060, 0.9875)
+        candidate = answers(with_errors(truth, range(lost)))
+        verdict = judge(answers(truth), candidate, truth, unlabelled=some(changed, 2000))
+        assert verdict.decision == gate._decide(pairs(60, lost, 0), bound, 0.01)
+
+
+def test_another_models_answers_are_told_by_its_name_and_decided_by_its_own_thresholds():
+    truth = labels_of(1000)
+    teacher = np.where(truth, 0.4, 0.1).astype(np.float32)
+    against = gate.Against("big", MultiLabel(MANY.labels, thresholds=(0.3, 0.3, 0.3)))
+    verdict = judge(teacher, sure(truth), truth, task=MANY, against=against)
+    assert (verdict.decision, verdict.accuracy_reference, verdict.agreement) == ("passed", 1.0, 1.0)
+    assert "against big on 1000 held-out texts" in verdict.sentence
+    assert verdict.to_json()["against"] == "big"
+    assert "against" not in judge(sure(truth), sure(truth), truth, task=MANY).to_json()

@@ -110,6 +110,12 @@ def test_no_more_looks_than_the_texts_bear(texts, looks):
     assert planned_looks(texts, 2, 0.01) == min(2, looks)
 
 
+@pytest.mark.parametrize(("unlabelled", "looks"), [(1, 1), (376, 1), (473, 3), (474, 4)])
+def test_texts_without_labels_bear_looks_too(unlabelled, looks):
+    assert planned_looks(100, 9, 0.01, unlabelled=unlabelled) == looks
+    assert planned_looks(1000, 9, 0.01, unlabelled=unlabelled) == 4
+
+
 def test_a_sample_is_drawn_by_a_seed_and_keeps_the_order():
     drawn = sample(range(1000), 10)
     assert drawn == sample(range(1000), 10)

@@ -16,7 +16,14 @@ import pytest
 from edgetext import pipeline
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import DataError, InputError, ModelError, OutputExistsError
-from edgetext.pipeline import BenchSettings, DataSettings, ExportSettings, RunSettings, TrainArguments
+from edgetext.pipeline import (
+    BenchSettings,
+    DataSettings,
+    DistillSettings,
+    ExportSettings,
+    RunSettings,
+    TrainArguments,
+)
 
 HEAVY = [
     "accelerate", "datasets", "evaluate", "gradio", "huggingface_hub", "jinja2", "onnx", "onnxruntime",
@@ -25,10 +32,10 @@ HEAVY = [
 PACKAGES = ["edgetext", "edgetext.train", "edgetext.export", "edgetext.bench"]
 IMPORTS = """
 import json, sys
-from edgetext.train import TrainArguments, fit
+from edgetext.train import DistillSettings, Student, TrainArguments, distill, fit
 from edgetext.export import ExportSettings, export_bundle
 from edgetext.bench import BenchSettings, find_held_out, run_bench
-from edgetext.pipeline import DataSettings, RunSettings, bench, export, run, train
+from edgetext.pipeline import DataSettings, RunSettings, bench, distill, export, run, train
 RunSettings(), DataSettings("rows.csv")
 print(json.dumps([name.partition(".")[0] for name in sys.modules]))
 """
@@ -65,13 +72,21 @@ def test_no_module_stands_in_the_way_of_a_name(package: str) -> None:
 def test_the_pipeline_offers_all_that_it_defines() -> None:
     tree = ast.parse(Path(pipeline.__file__).read_text("utf-8"))
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    settings = {"BenchSettings", "DataSettings", "ExportSettings", "TrainArguments"}
+    settings = {"BenchSettings", "DataSettings", "DistillSettings", "ExportSettings", "TrainArguments"}
     public = {name for name in defined if not name.startswith("_")}
     assert {*pipeline.__all__} == public | settings | {"SEARCH_SECONDS"}
 
 
 @pytest.mark.parametrize(
-    "settings", [BenchSettings(), DataSettings("rows.csv"), ExportSettings(), RunSettings(), TrainArguments()]
+    "settings",
+    [
+        BenchSettings(),
+        DataSettings("rows.csv"),
+        DistillSettings(),
+        ExportSettings(),
+        RunSettings(),
+        TrainArguments(),
+    ],
 )
 def test_settings_are_frozen_and_can_be_compared(settings: object) -> None:
     for field in fields(settings):  # type: ignore[arg-type]
@@ -98,6 +113,8 @@ def test_a_run_is_refused_as_a_whole(tiny_rows: Path, tiny_base: Path, tmp_path:
         pipeline.run(rows, output, RunSettings(base="./missing"))
     with pytest.raises(DataError, match=r"texts\.csv"):
         pipeline.run(rows, output, RunSettings(base=base, export=ExportSettings(calibration="texts.csv")))
+    with pytest.raises(DataError, match=r"more\.csv"):
+        pipeline.run(rows, output, RunSettings(base=base, export=ExportSettings(unlabelled="more.csv")))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
 
 

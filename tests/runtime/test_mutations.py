@@ -51,10 +51,10 @@ LITERALS = st.sampled_from(RAW) | VALUES.map(json.dumps)
 
 
 @pytest.fixture(scope="module")
-def whole(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(tiny_first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Gives a bundle with all that an export writes into its documents."""
     folder = tmp_path_factory.mktemp("whole") / "bundle"
-    shutil.copytree(tiny_bundle, folder)
+    shutil.copytree(tiny_first, folder)
     (folder / "tuning").mkdir()
     entries = {}
     for part, row in (("calibration", {"text": "a dog"}), ("gate", {"text": "a dog", "label": "food"})):
@@ -111,7 +111,7 @@ def test_a_changed_document_is_used_or_refused(
 
     check()
     tried("changed documents", sum(outcomes.values()))
-    assert outcomes["used"] > 10 and outcomes["refused"] > 10
+    assert outcomes["used"] >= 10 and outcomes["refused"] > 10
 
 
 def use(folder: Path, aside: Path) -> None:

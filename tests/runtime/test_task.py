@@ -31,6 +31,16 @@ def test_multi_label_is_a_sigmoid_and_a_threshold_each():
     np.testing.assert_allclose(MANY.confidence(found[0]), 1 - 0.880797, rtol=1e-4)
 
 
+def test_an_answer_gives_the_labels_that_it_has():
+    first, last = np.array([True, False, False]), np.array([False, False, True])
+    probabilities = np.array([[0.5, 0.1, 0.4], [0.1, 0.1, 0.95], [0.4, 0.1, 0.6]], np.float32)
+    assert ONE.gives(probabilities, first).tolist() == [True, False, False]
+    assert ONE.gives(probabilities, last).tolist() == [False, True, True]
+    assert MANY.gives(probabilities, first).tolist() == [True, False, False]
+    assert MANY.gives(probabilities, last).tolist() == [False, True, False]
+    assert not MANY.gives(probabilities[1], first) and ONE.gives(probabilities[0], first)
+
+
 def test_labels_without_thresholds_are_given_from_a_half_on():
     assert MultiLabel(("a", "b")).limits.tolist() == [0.5, 0.5]
 

@@ -95,6 +95,14 @@ def test_an_answer_has_probabilities_and_the_time(classify: Predictor) -> None:
     assert "only the first 32 tokens were read" in answer(classify, "ramen " * 99)[1]
 
 
+def test_who_answered_is_told_where_there_is_a_first_stage(classify: Predictor, tiny_first: Path) -> None:
+    with Predictor(tiny_first) as quick:
+        texts = ("soup", "the road to the mountain", "egg", "a dog in the park", "beef stew", "rain over the city")
+        answers = {quick(text).stage: answer(quick, text)[1] for text in texts}
+    assert "by the first stage" in answers["first"] and "by the model" in answers["model"]
+    assert "by the" not in answer(classify, "soup")[1]
+
+
 def test_what_cannot_be_classified_is_a_sentence(classify: Predictor) -> None:
     assert answer(classify, "  ") == (
         None,

@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="the folder to write")
     add_labelled_rows(parser, "labelled rows for the gate (default: the validation rows that the checkpoint names)")
     add_export_arguments(parser)
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="TEACHER",
+        help="a checkpoint of the same labels that int8 is held against, in place of CHECKPOINT in fp32: is this "
+        "student as good as its teacher?",
+    )
     parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which schemes there are, and end")
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
@@ -83,6 +90,12 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         default=DEFAULT_SEARCH_SECONDS,
         help="how long the search may take before it cuts its list short (default %(default)g)",
+    )
+    parser.add_argument(
+        "--unlabelled",
+        metavar="FILE",
+        help="texts without labels, in rows or a text a line: with few labelled rows an int8 model passes the gate "
+        "too where it hardly ever answers these otherwise than fp32",
     )
     parser.add_argument(
         "--min-confidence",

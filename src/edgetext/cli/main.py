@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "the main job: train, export and bench in one go",
     "data": "what is in labelled text, and what is wrong with it, before anything is trained",
     "train": "labelled text -> checkpoint",
+    "distill": "checkpoint -> a smaller checkpoint that answers as it does",
     "export": "checkpoint -> bundle: ONNX, int8, and the gate",
     "tune": "search again for the best model, on this machine, from a bundle alone",
     "predict": "bundle + texts -> labels",

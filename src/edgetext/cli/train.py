@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_data_arguments(parser)
     add_training_arguments(parser)
+    add_output_arguments(parser)
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what becomes of a training that was interrupted, of a folder that is there, and of the result."""
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -73,15 +78,21 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say what is trained, and how."""
+def add_training_arguments(parser: argparse.ArgumentParser, *, base: bool = True) -> None:
+    """Adds the options that say what is trained, and how.
+
+    Args:
+        parser: Of the command.
+        base: Whether there is a choice of what to begin with.
+    """
     group = parser.add_argument_group("training")
-    group.add_argument(
-        "--base",
-        metavar="MODEL",
-        default="minilm",
-        help="what to begin with: minilm, a folder, or OWNER/NAME[@REVISION] on the Hub (default: %(default)s)",
-    )
+    if base:
+        group.add_argument(
+            "--base",
+            metavar="MODEL",
+            default="minilm",
+            help="what to begin with: minilm, a folder, or OWNER/NAME[@REVISION] on the Hub (default: %(default)s)",
+        )
     group.add_argument(
         "--preset",
         choices=PRESETS,

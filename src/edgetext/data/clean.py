@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetext.data.columns import Columns
 from edgetext.data.example import Example
@@ -14,6 +14,9 @@ from edgetext.data.labels import kind, short, unusable
 from edgetext.data.parts import EXPECTED, known_part
 from edgetext.data.table import Problem, Table, TableRow
 from edgetext.errors import DataError
+
+if TYPE_CHECKING:  # it takes numpy, which reading a file does not
+    from edgetext.task import Text
 
 
 @dataclass(frozen=True)
@@ -82,16 +85,21 @@ def reasons(file: str, broken: Sequence[BrokenRow]) -> tuple[str, ...]:
 
 def _example(record: TableRow, columns: Columns, form: LabelForm) -> Example | Problem:
     values = record.values
-    for column in (columns.text, columns.pair):
-        if column and (problem := _text_problem(column, values.get(column))):
-            return problem
+    text = text_of(values, columns.text, columns.pair)
+    if isinstance(text, Problem):
+        return text
     labels = form.read(values)
     if isinstance(labels, Problem):
         return labels
-    text = values[columns.text]
-    return _split_problem(columns.split, values) or Example(
-        (text, values[columns.pair]) if columns.pair else text, labels, record.row
-    )
+    return _split_problem(columns.split, values) or Example(text, labels, record.row)
+
+
+def text_of(values: Mapping[str, Any], text: str, pair: str | None) -> Text | Problem:
+    """Takes the text of a row, or the pair, from its columns; or says why it is none."""
+    for column in (text, pair):
+        if column and (problem := _text_problem(column, values.get(column))):
+            return problem
+    return (values[text], values[pair]) if pair else values[text]
 
 
 def _text_problem(column: str, value: Any) -> Problem | None:

@@ -69,7 +69,7 @@ def find_columns(file: str, table: Table, chosen: ColumnChoice, like: DataSource
         DataError: A given column is not there, none has a usual name, or one would serve twice.
     """
     names = table.columns
-    text, pair = _find_texts(file, names, chosen, like)
+    text, pair = find_texts(file, names, chosen, like)
     split = chosen.get("split_column")
     found = Columns(
         text=text,
@@ -109,9 +109,20 @@ def list_columns(columns: Sequence[str]) -> str:
     return f"the columns are: {shown}{more}"
 
 
-def _find_texts(
-    file: str, columns: Sequence[str], chosen: ColumnChoice, like: DataSource | None
+def find_texts(
+    file: str, columns: Sequence[str], chosen: ColumnChoice, like: DataSource | None = None
 ) -> tuple[str, str | None]:
+    """Finds the column with the text, and that with the second text of a pair, if texts are pairs.
+
+    Args:
+        file: The file, for messages.
+        columns: All its columns.
+        chosen: As for ``find_columns``.
+        like: Likewise.
+
+    Raises:
+        DataError: A given column is not there, or none has a usual name.
+    """
     text = _given(file, columns, "text", chosen.get("text_column"))
     pair = _given(file, columns, "text-pair", chosen.get("text_pair_column"))
     if text is None and pair is None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
-from edgetext.checkpoint import SplitRecord
-from edgetext.data.example import Example
+from edgetext.checkpoint import DataSource, SplitRecord
+from edgetext.data.example import Example, LabelledData
 from edgetext.data.held_out import held_out
 from edgetext.data.load import load
 from edgetext.data.settings import ColumnChoice
@@ -66,11 +66,8 @@ def evaluation_rows(
         return EvaluationRows(held_out(record, part), _short_name(source.uri), source.fingerprint, part)
     like = record.sources[record.parts["train"].source] if record and "train" in record.parts else None
     found = load(data, like=like, **chosen)
-    if like and (like.text_pair_column is None) != (found.source.text_pair_column is None):
-        trained, given = ("pairs of texts", "single ones") if like.text_pair_column else ("single texts", "pairs")
-        raise DataError(
-            f"{data}: the checkpoint was trained on {trained}, and these are {given}: check the columns"
-        )
+    if like:
+        check_texts(found, like)
     for name in dict.fromkeys((*parts, *_HELD_OUT)):
         if record and name in record.parts:
             source = record.sources[record.parts[name].source]
@@ -81,6 +78,19 @@ def evaluation_rows(
             f"{data}: the checkpoint was trained on these rows: give a file of rows that it has not seen"
         )
     return EvaluationRows(found.examples, found.name, found.source.fingerprint, EVERY_ROW, found.notes)
+
+
+def check_texts(found: LabelledData, like: DataSource) -> None:
+    """Refuses single texts where a model was trained on pairs, and pairs where it was not.
+
+    Raises:
+        DataError: They are of another kind than those of training.
+    """
+    if (like.text_pair_column is None) != (found.source.text_pair_column is None):
+        trained, given = ("pairs of texts", "single ones") if like.text_pair_column else ("single texts", "pairs")
+        raise DataError(
+            f"{found.source.uri}: the checkpoint was trained on {trained}, and these are {given}: check the columns"
+        )
 
 
 def check_labels(examples: Sequence[Example], labels: Sequence[str], owner: str, *, one_label: bool = True) -> None:

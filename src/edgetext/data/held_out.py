@@ -1,11 +1,33 @@
-"""The rows of a part again, from the record that lies beside a checkpoint."""
+"""The rows of a part again, or of all parts, from the record that lies beside a checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from edgetext.checkpoint import SplitRecord
-from edgetext.data.example import Example
+from edgetext.data.example import Example, Split
 from edgetext.data.load import load
 from edgetext.errors import DataError
+
+if TYPE_CHECKING:
+    from edgetext.task import Task
+
+
+def same_split(record: SplitRecord, task: Task, places: Mapping[str, str | None] | None = None) -> Split:
+    """Reads the rows of all parts, so that each serves again what it served before.
+
+    Args:
+        record: Which rows of which file were used for what.
+        task: What was learned.
+        places: Where the file of a part lies now; by default where it lay.
+
+    Raises:
+        DataError: As for ``held_out``, or there are no training or no validation rows.
+    """
+    rows = {part: held_out(record, part, (places or {}).get(part)) for part in ("train", "validation")}
+    test = held_out(record, "test", (places or {}).get("test")) if "test" in record.parts else ()
+    return Split(rows["train"], rows["validation"], test, task, record)
 
 
 def held_out(record: SplitRecord, part: str, data: str | None = None) -> tuple[Example, ...]:

@@ -18,7 +18,7 @@ from edgetext.data.forms import LabelForm, find_form
 from edgetext.data.labels import short
 from edgetext.data.packed import is_packed
 from edgetext.data.parts import EXPECTED, known_part
-from edgetext.data.read import read_file
+from edgetext.data.read import LABELLED, Reader, read_file
 from edgetext.data.settings import ColumnChoice
 from edgetext.data.table import Table
 
@@ -108,7 +108,7 @@ def open_labelled(uri: str, chosen: ColumnChoice, like: DataSource | None = None
         DataError: It cannot be read, or a column is not found.
         MissingExtraError: As for ``load``.
     """
-    uri, name, table = _read(uri)
+    uri, name, table = read_rows(uri)
     columns = find_columns(uri, table, chosen, like)
     notes = list(table.notes)
     if columns.pair and not (chosen.get("text_column") or chosen.get("text_pair_column") or like):
@@ -124,8 +124,17 @@ def open_labelled(uri: str, chosen: ColumnChoice, like: DataSource | None = None
     return Opened(uri, name, table, columns, form, tuple(f"{uri}: {note}" for note in notes))
 
 
-def _read(uri: str) -> tuple[str, str, Table]:
-    """Reads the rows, and finds the full address and a short name."""
+def read_rows(uri: str, readers: dict[str, Reader] = LABELLED) -> tuple[str, str, Table]:
+    """Reads rows without a check, and finds their full address and a short name.
+
+    Args:
+        uri: As for ``load``.
+        readers: Those that will do for a file, by suffix.
+
+    Raises:
+        DataError: They cannot be read.
+        MissingExtraError: As for ``load``.
+    """
     if uri.startswith("hub:"):
         from edgetext.data.hub import read_hub
 
@@ -138,7 +147,7 @@ def _read(uri: str) -> tuple[str, str, Table]:
     path = Path(uri)
     if _is_folder(path):
         return uri, path.resolve().name, read_folder(path)
-    return uri, Path(path.stem).stem if is_packed(path) else path.stem, read_file(path)
+    return uri, Path(path.stem).stem if is_packed(path) else path.stem, read_file(path, readers)
 
 
 def _is_folder(path: Path) -> bool:

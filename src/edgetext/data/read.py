@@ -115,18 +115,23 @@ def open_table(path: Path, readers: dict[str, Reader] = READERS) -> AbstractCont
     return reader(path)
 
 
-def read_file(path: Path) -> Table:
-    """Reads a file of labelled text whole; rows that cannot be read say so instead of having values.
+def read_file(path: Path, readers: dict[str, Reader] = LABELLED) -> Table:
+    """Reads a file of rows whole; those that cannot be read say so instead of having values.
+
+    Args:
+        path: The file.
+        readers: Those that will do, by suffix.
 
     Raises:
         DataError: As for ``open_table``; or there is no row, or none that can be read.
         MissingExtraError: As for ``open_table``.
     """
-    with open_table(path, LABELLED) as table:
+    with open_table(path, readers) as table:
         records = tuple(table.records)
         columns = table.columns or tuple(dict.fromkeys(key for record in records for key in record.values))
     if not records:
-        raise DataError(f"{path}: the file has no rows below its header; expected labelled texts, one a row")
+        kind = "labelled texts" if readers is LABELLED else "texts"
+        raise DataError(f"{path}: the file has no rows below its header; expected {kind}, one a row")
     if not columns:
         raise DataError(f"{path}: {records[0].place()}: {records[0].problem or 'the object is empty'}")
     return Table(columns, records, table.notes)

@@ -49,6 +49,7 @@ def resolve_split(
     *,
     seed: int = 42,
     shares: Shares | None = None,
+    task: Task | None = None,
 ) -> Split:
     """Decides which rows serve what.
 
@@ -62,6 +63,8 @@ def resolve_split(
         test: The test rows, likewise.
         seed: Decides which rows are cut off.
         shares: How many rows are cut off.
+        task: What a teacher decides, all of whose labels its student has, in their order; by default the labels are
+            those of the training rows.
 
     Raises:
         DataError: A part is empty, there is one label only, a held-out row has a label that training lacks, or a
@@ -70,14 +73,15 @@ def resolve_split(
     """
     _refuse_other_kinds(data, validation, test)
     parts = _given_parts(data, validation, test)
-    _refuse_one_label(data, parts.train)
+    if task is None:
+        _refuse_one_label(data, parts.train)
     _cut_missing(parts, data, seed, shares or Shares())
-    labels = ordered(_labels_of(parts.train))
-    _refuse_unknown_labels(parts, labels)
+    task = task or (SingleLabel if data.one_label else MultiLabel)(ordered(_labels_of(parts.train)))
+    _refuse_unknown_labels(parts, task.labels)
     _note_rare_labels(parts)
-    _note_look_alikes(parts, labels)
+    _note_look_alikes(parts, task.labels)
     _take_out_leaks(parts, data)
-    return _finish(parts, (SingleLabel if data.one_label else MultiLabel)(labels), seed)
+    return _finish(parts, task, seed)
 
 
 def _refuse_other_kinds(data: LabelledData, *others: LabelledData | None) -> None:

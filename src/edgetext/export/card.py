@@ -26,6 +26,7 @@ def write_card(folder: Path, manifest: Manifest, record: SearchRecord) -> None:
         _variants(manifest),
         _search(record),
         _figures(record.metrics),
+        _teacher(manifest.provenance),
         _data(manifest.provenance),
     ]
     write_atomically(folder / "README.md", ("\n\n".join(part for part in sections if part) + "\n").encode("utf-8"))
@@ -89,7 +90,9 @@ def _cost(default: Variant) -> str:
         return "No int8 model was let through by the gate, so that fp32 is the default."
     kept = len(default.evaluation.get("kept_fp32", ()))
     rescued = f" {kept} layers went back to fp32 for it." if kept else ""
-    return f"The default against fp32: {markdown(str(default.evaluation['sentence']))}.{rescued}"
+    against = default.evaluation.get("against")
+    reference = code(str(against)) + ", its reference" if against else "fp32"
+    return f"The default against {reference}: {markdown(str(default.evaluation['sentence']))}.{rescued}"
 
 
 def _search(record: SearchRecord) -> str:
@@ -121,6 +124,38 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     if isinstance(per_label, Mapping) and per_label:
         lines += ["", *_table(("label", "precision", "recall"), list(_label_rows(per_label)))]
     return "\n".join(["## Figures of the torch checkpoint", "", *lines]) if lines else ""
+
+
+def _teacher(provenance: Mapping[str, Any]) -> str:
+    """Whose student the model is, and what it lost to its teacher; nothing in it is taken on trust."""
+    teacher = provenance.get("teacher")
+    if not isinstance(teacher, Mapping):
+        return ""
+    kept, metrics, digest = (teacher.get(name) for name in ("kept", "metrics", "sha256"))
+    layers = ", ".join(map(str, kept)) if isinstance(kept, Sequence) and kept else "some"
+    weights = f" (SHA-256 of its weights: {code(str(digest)[:16])})" if digest else ""
+    figures = [
+        [markdown(str(part)), *_against(found)]
+        for part, found in (metrics.items() if isinstance(metrics, Mapping) else ())
+        if isinstance(found, Mapping)
+    ]
+    heads = ("part", "rows", "teacher", "student", "difference, with its 95 % interval", "same answers")
+    return "\n".join(
+        [
+            "## Its teacher",
+            "",
+            f"It was made of the layers {markdown(layers)} of {code(str(teacher.get('name')))}{weights}, "
+            "whose answers it learned.",
+            *(["", *_table(heads, figures)] if figures else []),
+        ]
+    )
+
+
+def _against(found: Mapping[str, Any]) -> list[str]:
+    """The cells of a part: the metric of both, how the student differs, how often both answer alike."""
+    names = ("teacher", "student", "difference", "low", "high", "same_answers")
+    teacher, student, difference, low, high, same = (_share(found.get(name)) for name in names)
+    return [markdown(str(found.get("rows"))), teacher, student, f"{difference} ({low} to {high})", same]
 
 
 def _part(part: str, figures: Mapping[str, Any]) -> str:

@@ -7,6 +7,10 @@ interval (``edgetext.metrics.difference``), which is held against the margin, ``
 - *failed*: the estimate itself is above the margin;
 - *undecided*: anything else. There were too few texts to tell; the gate never passes for lack of data.
 
+Texts without labels can show it too: where both models give the same answer nothing is lost, so that a bound on
+the share of changed answers (``edgetext.metrics.changed``) bounds the loss of accuracy. A candidate then passes by
+either test, and each of the two has half of the error.
+
 Where several candidates are held against the same texts, the interval is widened for it (Bonferroni), so that the
 chance of letting any bad one through stays what it is for one. ``docs/gate.md`` has the whole method.
 """
@@ -17,9 +21,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgetext.export.settings import DEFAULT_MAX_DROP
 from edgetext.metrics.calibration import calibration_error
+from edgetext.metrics.changed import Changed, bound_changed, texts_to_bound
 from edgetext.metrics.difference import Difference, metric_difference
 from edgetext.metrics.paired import CONFIDENCE
 from edgetext.task import Answers, FloatArray, Task
@@ -56,6 +62,10 @@ class Verdict:
         metric: The task's: ``accuracy``, or ``micro F1`` for multi label.
         comparisons: How many looks at these texts there are; the interval allows for them.
         confidence: Of the interval, two-sided.
+        changed: How often the candidate answers otherwise than the reference, on the held-out texts and on those
+            without labels; ``None`` where there are none of these.
+        texts_to_settle: Undecided: how many such texts, with labels or without, would settle it at this rate.
+        against: Whose answers the reference's are, where they are not those of the same model in fp32.
     """
 
     decision: Decision
@@ -75,22 +85,44 @@ class Verdict:
     metric: str = "accuracy"
     comparisons: int = 1
     confidence: float = CONFIDENCE
+    changed: Changed | None = None
+    texts_to_settle: int | None = None
+    against: str = ""
 
     @property
     def sentence(self) -> str:
         """The verdict for people."""
         verb = "lost" if self.loss >= 0 else "gained"
+        against = f" against {self.against}" if self.against else ""
         among = f", one of {self.comparisons} looks at these texts" if self.comparisons > 1 else ""
         lost = (
-            f"int8 {verb} {_points(abs(self.loss))} of {self.metric} on {self.rows} held-out texts "
+            f"int8 {verb} {_points(abs(self.loss))} of {self.metric}{against} on {self.rows} held-out texts "
             f"({_percent(self.confidence)} interval of the loss {_points(self.loss_low, False)} to "
-            f"{_points(self.loss_high)}, margin {_points(self.max_drop)}{among})"
+            f"{_points(self.loss_high)}, margin {_points(self.max_drop)}{among}){self._changed_words}"
         )
-        if self.decision != "undecided":
-            return f"{self.decision}: {lost}"
-        if self.rows_to_settle is None:
-            return f"undecided: {lost}; it is too close to the margin for more texts to settle it"
-        return f"undecided: {lost}; about {self.rows_to_settle} texts would settle it"
+        return f"{self.decision}: {lost}" + (self._to_settle if self.decision == "undecided" else "")
+
+    @property
+    def _changed_words(self) -> str:
+        """What the texts without labels say."""
+        if self.changed is None:
+            return ""
+        found = self.changed
+        return (
+            f"; it changed the answer to {found.changed} of {found.texts} texts, these and others without labels, "
+            f"which bounds the loss by {_points(found.at_most)} ({_percent(found.confidence)} confidence)"
+        )
+
+    @property
+    def _to_settle(self) -> str:
+        """How many texts would settle what is undecided."""
+        labelled = " labelled" if self.changed else ""
+        ways = [] if self.rows_to_settle is None else [f"{self.rows_to_settle}{labelled} texts"]
+        if self.texts_to_settle is not None:
+            ways.append(f"{self.texts_to_settle} texts with labels or without")
+        if not ways:
+            return "; it is too close to the margin for more texts to settle it"
+        return f"; about {', or '.join(ways)} would settle it"
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as the manifest keeps it."""
@@ -116,7 +148,44 @@ class Verdict:
             "calibration_error_fp32": self.calibration_error_reference,
             "calibration_error": self.calibration_error,
             "rows_to_settle": self.rows_to_settle,
+            **self._only_where_given(),
         }
+
+    def _only_where_given(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.changed is not None:
+            found["changed_answers"] = {**self.changed.to_json(), "texts_to_settle": self.texts_to_settle}
+        if self.against:
+            found["against"] = self.against
+        return found
+
+
+@dataclass(frozen=True)
+class Against:
+    """Another model, whose answers candidates are held against in place of their own fp32 graph's.
+
+    Attributes:
+        name: What verdicts call it.
+        task: What it decides: the candidates' labels in their order, with a temperature and thresholds of its own.
+    """
+
+    name: str
+    task: Task
+
+
+def look_confidence(looks: int, tests: int = 1) -> float:
+    """The two-sided confidence of each interval, so that no bad candidate passes with the chance of a single one.
+
+    Args:
+        looks: How many candidates are held against the same texts.
+        tests: By how many tests each of them may pass.
+    """
+    return 1 - (1 - CONFIDENCE) / (looks * tests)
+
+
+def one_sided(confidence: float) -> float:
+    """The confidence of one end of a two-sided interval."""
+    return (1 + confidence) / 2
 
 
 def judge(
@@ -127,6 +196,8 @@ def judge(
     max_drop: float = DEFAULT_MAX_DROP,
     *,
     comparisons: int = 1,
+    unlabelled: tuple[FloatArray, FloatArray] | None = None,
+    against: Against | None = None,
 ) -> Verdict:
     """Holds a candidate against the reference on texts that the model was not trained on.
 
@@ -137,17 +208,20 @@ def judge(
         truth: What is right, as ``task.encode`` has it.
         max_drop: The margin: how much of the metric may be lost, as a share above 0.
         comparisons: How many candidates are held against these texts, this one included.
+        unlabelled: What both say of texts without labels that neither learned from; for accuracy alone.
+        against: Whose probabilities ``reference`` has, where they are another model's.
 
     Raises:
         ValueError: The shapes differ, there are no texts, the margin is not between 0 and 1, there is less than one
-            comparison, or no text bears any label.
+            comparison, or no text bears any label; or F1 is to be bounded by texts without labels.
     """
     _check(task, reference, candidate, truth, max_drop, comparisons)
-    confidence = 1 - (1 - CONFIDENCE) / comparisons
-    first, second = task.answers(reference), task.answers(candidate)
+    confidence = look_confidence(comparisons, 1 if unlabelled is None else 2)
+    first, second = (against.task if against else task).answers(reference), task.answers(candidate)
     found = metric_difference(task, truth, first, second, confidence)
-    loss, loss_high = 0.0 - found.value, 0.0 - found.low
-    decision = _decide(loss, loss_high, max_drop)
+    same = task.same(first, second)
+    changed = None if unlabelled is None else _changed(task, same, unlabelled, one_sided(confidence))
+    decision = _decide(found, changed, max_drop)
     change = np.abs(reference - candidate)
     return Verdict(
         decision=decision,
@@ -155,10 +229,10 @@ def judge(
         rows=len(truth),
         accuracy_reference=found.reference,
         accuracy=found.candidate,
-        loss=loss,
+        loss=0.0 - found.value,
         loss_low=0.0 - found.high,
-        loss_high=loss_high,
-        agreement=float(task.same(first, second).mean()),
+        loss_high=0.0 - found.low,
+        agreement=float(same.mean()),
         mean_change=float(change.mean()),
         largest_change=float(change.max()),
         calibration_error_reference=calibration_error(task, reference, truth),
@@ -167,6 +241,11 @@ def judge(
         metric=found.metric,
         comparisons=comparisons,
         confidence=confidence,
+        changed=changed,
+        texts_to_settle=texts_to_bound(changed, max_drop, _MOST_ROWS)
+        if changed and decision == "undecided"
+        else None,
+        against=against.name if against else "",
     )
 
 
@@ -185,10 +264,25 @@ def _check(
         raise ValueError(f"comparisons must be at least 1, found {comparisons}")
 
 
-def _decide(loss: float, loss_high: float, max_drop: float) -> Decision:
-    if loss > max_drop:
+def _changed(
+    task: Task, same: NDArray[np.bool_], unlabelled: tuple[FloatArray, FloatArray], confidence: float
+) -> Changed:
+    """Bounds how often answers change; the held-out texts count, since they are texts of the same kind."""
+    if not task.one_label:
+        raise ValueError(f"the share of changed answers does not bound the loss of {task.metric}")
+    first, second = map(task.answers, unlabelled)
+    both = np.concatenate([same, task.same(first, second)])
+    return bound_changed(int((~both).sum()), len(both), confidence)
+
+
+def _decide(found: Difference, changed: Changed | None, max_drop: float) -> Decision:
+    """Either test is enough, unless the labelled texts show the very loss that those without labels rule out."""
+    bounded = changed is not None and changed.at_most < max_drop
+    if bounded and -found.high <= max_drop:
+        return "passed"
+    if -found.value > max_drop:
         return "failed"
-    return "passed" if loss_high < max_drop else "undecided"
+    return "passed" if -found.low < max_drop else "undecided"
 
 
 def _rows_to_settle(rows: int, found: Difference, max_drop: float) -> int | None:

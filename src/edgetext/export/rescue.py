@@ -78,7 +78,7 @@ class Trial:
     """What a rescue tries its models on.
 
     Attributes:
-        texts: The gate's held-out texts.
+        texts: The gate's texts.
         answers: Gives the probabilities of a model file, loaded with these session options, for these texts.
         judge: The gate: a verdict on the answers to ``texts``, given how many looks the rescue may take at them.
         strict: Whether an undecided model is refused like a failed one.

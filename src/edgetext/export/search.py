@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from edgetext.export.gate import Verdict, judge
+from edgetext.export.gate import Verdict, judge, look_confidence, one_sided
 from edgetext.export.ranking import FINALISTS, Ranking, rank
 from edgetext.export.record import SchemeOutcome, SearchRecord
 from edgetext.export.rescue import Rescue, Trial, rescue
@@ -26,7 +26,8 @@ from edgetext.export.workshop import (
 )
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad, disturbs, others
-from edgetext.metrics.paired import CONFIDENCE, PairedCounts, score_difference
+from edgetext.metrics.changed import bound_changed
+from edgetext.metrics.paired import PairedCounts, score_difference
 from edgetext.runtime.manifest import Variant
 from edgetext.runtime.threads import usable_threads
 from edgetext.task import FloatArray
@@ -116,7 +117,9 @@ def _choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) -
     variants = {candidate.scheme: candidate.variant for candidate in candidates}
     open_with(shop, list(variants.values()))
     judging = _Judging(shop, dict(ranking.rows))
-    looks = planned_looks(len(shop.texts), len(ranking.order), shop.settings.max_drop)
+    looks = planned_looks(
+        len(shop.texts), len(ranking.order), shop.settings.max_drop, unlabelled=len(shop.unlabelled)
+    )
     judging.look(ranking.order[:looks])
     if judging.best is None:
         judging.look(ranking.order[looks:FINALISTS])
@@ -129,21 +132,27 @@ def _choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) -
     return judging
 
 
-def planned_looks(texts: int, candidates: int, max_drop: float) -> int:
+def planned_looks(texts: int, candidates: int, max_drop: float, *, unlabelled: int = 0) -> int:
     """How many candidates the texts can bear: with so many looks one without a changed answer still passes.
 
-    At least 1, and at most ``FINALISTS``: with one point of margin 381 texts bear one look, 618 four.
+    At least 1, and at most ``FINALISTS``: with one point of margin 381 texts bear one look, 618 four; where some
+    have no labels, 437 and 574.
 
     Args:
         texts: How many held-out texts there are.
         candidates: How many could be judged.
         max_drop: The margin.
+        unlabelled: How many texts without labels there are beside them.
     """
-    unchanged = PairedCounts(texts, 0, 0, 0)
+
+    def enough(looks: int) -> bool:
+        confidence = look_confidence(looks, 2 if unlabelled else 1)
+        if -score_difference(PairedCounts(texts, 0, 0, 0), confidence).low < max_drop:
+            return True
+        return bool(unlabelled) and bound_changed(0, texts + unlabelled, one_sided(confidence)).at_most < max_drop
+
     looks = 1
-    while looks < min(FINALISTS, candidates):
-        if -score_difference(unchanged, 1 - (1 - CONFIDENCE) / (looks + 1)).low >= max_drop:
-            break
+    while looks < min(FINALISTS, candidates) and enough(looks + 1):
         looks += 1
     return looks
 
@@ -165,8 +174,17 @@ class _Judging:
 
     def judge(self, answers: FloatArray, looks: int) -> Verdict:
         """The gate's verdict, where there are so many looks in all."""
-        shop = self.shop
-        return judge(shop.task, self.reference, answers, shop.truth, shop.settings.max_drop, comparisons=looks)
+        shop, rows = self.shop, len(self.shop.truth)
+        return judge(
+            shop.task,
+            self.reference[:rows],
+            answers[:rows],
+            shop.truth,
+            shop.settings.max_drop,
+            comparisons=looks,
+            unlabelled=(self.reference[rows:], answers[rows:]) if shop.unlabelled else None,
+            against=shop.against,
+        )
 
     def look(self, names: Sequence[str]) -> None:
         """Judges these candidates, and notes the best of them that is let through."""
@@ -189,9 +207,13 @@ def _mend(judging: _Judging, variants: Mapping[str, Variant]) -> None:
     if not losses:
         return
     shop, name = judging.shop, min(losses, key=lambda name: losses[name])
+    if shop.against and (fp32 := judging.judge(gate_answers(shop, FP32), judging.looks)).decision == "failed":
+        points = f"{100 * fp32.loss:.2f} points of {fp32.metric}"
+        shop.progress.note(f"fp32 itself loses {points} against {shop.against.name}: no layer in fp32 would help")
+        return
     shop.progress.note(f"no candidate was let through: looking for the layers of {name} that must stay fp32")
     trial = Trial(
-        shop.texts,
+        shop.judged_texts,
         partial(file_answers, shop),
         lambda answers, looks: judging.judge(answers, judging.looks + looks),
         shop.settings.strict,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgetext.errors import InputError
 from edgetext.export.schemes.registry import SCHEMES, find_scheme
 
 if TYPE_CHECKING:
+    from edgetext.data.texts import Texts
     from edgetext.export.tuning import CalibrationTexts
 
 Objective = Literal["latency", "throughput", "size"]
@@ -47,6 +49,10 @@ class ExportSettings:
         trim_vocabulary: How many tokens of the vocabulary to keep; all of them where ``None``.
         calibration: Labelled rows to calibrate static int8 on, named as data to train on are, or the texts
             themselves; training rows of the checkpoint where ``None``. ``tune`` takes those of the bundle.
+        unlabelled: Texts without labels of the kind that the model will meet, or where they are (see
+            ``edgetext.data.texts``): how rarely a candidate answers them otherwise than fp32 lets it pass too.
+        reference: A checkpoint with the same labels, such as a student's teacher: its answers are what candidates
+            are held against, in place of those of the checkpoint's own fp32 graph. ``tune`` knows none.
         min_confidence: The confidence below which an answer is not sure; ``auto`` chooses it so that sure answers
             are right as often as ``precision`` says; all answers are sure where ``None``.
         precision: See ``min_confidence``.
@@ -66,6 +72,8 @@ class ExportSettings:
     text_model: bool = False
     trim_vocabulary: int | None = None
     calibration: CalibrationTexts | str | None = None
+    unlabelled: Texts | str | None = None
+    reference: Path | str | None = None
     min_confidence: float | Literal["auto"] | None = None
     precision: float = DEFAULT_PRECISION
     command: str = ""
@@ -95,4 +103,5 @@ class ExportSettings:
             "strict": self.strict,
             "schemes": list(self.schemes),
             "search_seconds": self.search_seconds,
+            **({} if self.reference is None else {"reference": Path(self.reference).resolve().name}),
         }

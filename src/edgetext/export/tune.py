@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.data.example import Example
+from edgetext.data.texts import find_unlabelled
 from edgetext.errors import BundleError, InputError
 from edgetext.export.record import read_metrics
 from edgetext.export.settings import ExportSettings
@@ -56,6 +57,7 @@ def tune_bundle(
     metrics = read_metrics(bundle)
     tuning = _tuning(bundle, held_out)
     check_held_out(tuning.examples, bundle.manifest.decides, str(path))
+    tuning = _with_unlabelled(bundle, tuning, settings, progress)
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     # The libraries that take seconds to import come in here, when all else is checked.
     from edgetext.export.assembly import search_into
@@ -72,6 +74,20 @@ def _check(bundle: Bundle) -> None:
         raise BundleError(
             f"{bundle.path} cannot be tuned: it holds no model named fp32; export the checkpoint again"
         )
+
+
+def _with_unlabelled(bundle: Bundle, tuning: Tuning, settings: ExportSettings, progress: Progress) -> Tuning:
+    """Adds the texts without labels, if some were given; a bundle knows some of its training texts alone."""
+    if settings.unlabelled is None:
+        return tuning
+    columns = bundle.manifest.text_column, bundle.manifest.text_pair_column
+    seen = tuning.calibration.texts
+    progress.note(
+        f"{bundle.path} knows {len(seen)} of its training texts: give no others as texts without labels, since a "
+        "model keeps its answers to what it has learned"
+    )
+    unlabelled = find_unlabelled(settings.unlabelled, columns, seen, tuning.examples, progress)
+    return replace(tuning, unlabelled=unlabelled)
 
 
 def _tuning(bundle: Bundle, held_out: Sequence[Example] | None) -> Tuning:

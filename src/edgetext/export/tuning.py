@@ -112,10 +112,13 @@ class Tuning:
     Attributes:
         calibration: Texts of the training kind; may be none.
         examples: Labelled held-out texts for the gate and for timing.
+        unlabelled: Texts without labels that are neither among these nor known to have been trained on. What
+            learned the answers to them must not be judged by them. The bundle does not keep them.
     """
 
     calibration: CalibrationTexts
     examples: tuple[Example, ...]
+    unlabelled: tuple[Text, ...] = ()
 
 
 def read_calibration(uri: str) -> CalibrationTexts:

@@ -118,20 +118,26 @@ def trim_workshop(shop: Workshop, training: Sequence[str], size: int) -> Worksho
         size: How many tokens to keep.
 
     Returns:
-        The workshop with the trimmed graph as ``fp32``, and the answers of the one before as the reference.
+        The workshop with the trimmed graph as ``fp32``, and the answers of the one before as the reference, unless
+        it is a teacher's.
 
     Raises:
         ModelError: The tokenizer is no WordPiece, or the graph's table cannot be cut.
         InputError: The gate says that trimming alone loses too much.
     """
     open_with(shop, [])
-    reference = gate_answers(shop, FP32)
+    own = gate_answers(shop, FP32)
     trim = trim_vocabulary(shop.folder, training, [part for text in shop.texts for part in parts_of(text)], size)
     before = shop.manifest.variant(FP32)
     trimmed = make_variant(shop.folder, FP32, before.file, precision=FP32)
-    shop = replace(shop, manifest=replace(shop.manifest, variants=(trimmed,)), reference=reference)
+    shop = replace(
+        shop,
+        manifest=replace(shop.manifest, variants=(trimmed,)),
+        reference=own if shop.against is None else shop.reference,
+    )
     open_with(shop, [])
-    verdict = judge(shop.task, reference, gate_answers(shop, FP32), shop.truth, shop.settings.max_drop)
+    rows, trimmed_answers = len(shop.truth), gate_answers(shop, FP32)
+    verdict = judge(shop.task, own[:rows], trimmed_answers[:rows], shop.truth, shop.settings.max_drop)
     if verdict.decision == "failed":
         raise InputError(
             f"--trim-vocabulary {size} alone loses {100 * verdict.loss:.2f} points of {verdict.metric} on "

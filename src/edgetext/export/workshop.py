@@ -17,11 +17,13 @@ import numpy as np
 
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError, first_line
+from edgetext.export.gate import Against
 from edgetext.export.onnx_export import check_logits, export_fp32
 from edgetext.export.record import SchemeOutcome
 from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError, find_scheme
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import Tuning, sample
+from edgetext.export.unlabelled import MOST_JUDGED, refuse_judging
 from edgetext.files import sha256
 from edgetext.progress import Progress
 from edgetext.reading import read_object
@@ -49,8 +51,10 @@ class Workshop:
         truth: What is right of each, as ``task.encode`` has it.
         settings: What the user chose.
         progress: Told of each step.
+        unlabelled: Texts without labels that the gate looks at, too; none where they cannot decide.
         reference: The answers to hold candidates against where they are not those of the workshop's ``fp32``: of
-            the model before its vocabulary was trimmed.
+            the model before its vocabulary was trimmed, or of a teacher. Of ``judged_texts``, in their order.
+        against: Whose they are, where they are another model's.
     """
 
     source: SchemeInput
@@ -60,6 +64,13 @@ class Workshop:
     settings: ExportSettings
     progress: Progress
     reference: FloatArray | None = None
+    unlabelled: Sequence[Text] = ()
+    against: Against | None = None
+
+    @property
+    def judged_texts(self) -> list[Text]:
+        """The texts that the gate asks about: the held-out ones, then those without labels."""
+        return [*self.texts, *self.unlabelled]
 
     @property
     def task(self) -> Task:
@@ -201,12 +212,13 @@ def open_with(shop: Workshop, variants: Sequence[Variant]) -> None:
 
 
 def gate_answers(shop: Workshop, name: str) -> FloatArray:
-    """Asks a variant of the opened workshop for the held-out texts, and tells how it goes."""
+    """Asks a variant of the opened workshop for the gate's texts, and tells how it goes."""
+    texts = shop.judged_texts
 
     def told() -> Iterator[Text]:
-        for done, text in enumerate(shop.texts, start=1):
+        for done, text in enumerate(texts, start=1):
             yield text
-            shop.progress.step(f"gate, {name}", done, len(shop.texts))
+            shop.progress.step(f"gate, {name}", done, len(texts))
 
     return _answers(shop, name, told())
 
@@ -243,7 +255,20 @@ def _workshop(
     source = SchemeInput(work, model_type, manifest.max_length, tuning.calibration.texts)
     texts = [example.text for example in tuning.examples]
     truth = manifest.decides.encode([example.labels for example in tuning.examples])
-    return Workshop(source, manifest, texts, truth, settings, progress)
+    shop = Workshop(source, manifest, texts, truth, settings, progress)
+    return _with_unlabelled(shop, tuning.unlabelled)
+
+
+def _with_unlabelled(shop: Workshop, texts: Sequence[Text]) -> Workshop:
+    if not texts:
+        return shop
+    if why_not := refuse_judging(shop.task):
+        shop.progress.note(why_not)
+        return shop
+    judged = sample(texts, MOST_JUDGED)
+    if len(judged) < len(texts):
+        shop.progress.note(f"the gate looks at {len(judged):,} of the texts without labels, drawn by a seed")
+    return replace(shop, unlabelled=judged)
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -259,7 +284,14 @@ def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
         ],
         "rows": {name: len(part.rows) for name, part in record.parts.items()} if record else {},
         "seed": record.seed if record else None,
+        **_teacher(checkpoint),
     }
+
+
+def _teacher(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Whose student the model is, if anybody's."""
+    found = checkpoint.training.get("teacher")
+    return {"teacher": {**found, "name": PurePath(found.get("name", "")).name}} if found else {}
 
 
 def _new_folder(bundle: Path) -> Path:

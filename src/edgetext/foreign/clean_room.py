@@ -16,11 +16,12 @@ from edgetext.errors import ModelError
 from edgetext.foreign.files import find_file
 from edgetext.foreign.tensors import read_tensors
 
-_NAMES = (
+POOLING_FILE = "1_Pooling/config.json"  # of sentence-transformers
+NAMES = (
     "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "chat_template.jinja", "vocab.txt", "vocab.json", "vocab.bpe", "merges.txt", "bpe.codes", "dict.txt",
     "emoji.json", "entity_vocab.json", "spiece.model", "spm.model", "source.spm", "sentencepiece.model",
-    "sentencepiece.bpe.model", "tokenizer.model",
+    "sentencepiece.bpe.model", "tokenizer.model", POOLING_FILE,
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def clean_room(folder: Path) -> Iterator[Path]:
     Raises:
         ModelError: The weights are not whole, a file leaves the folder, or there can be no temporary folder.
     """
-    files = (*read_tensors(folder).files, *_NAMES)
+    files = (*read_tensors(folder).files, *NAMES)
     try:
         room = Path(tempfile.mkdtemp(prefix="edgetext-"))
     except OSError as error:
@@ -45,6 +46,7 @@ def clean_room(folder: Path) -> Iterator[Path]:
     try:
         for name in files:
             if (place := find_file(folder, name)) is not None:
+                (room / name).parent.mkdir(exist_ok=True)
                 _link(place, room / name)
         yield room
     finally:

@@ -33,6 +33,23 @@ class Source:
     location: str
 
 
+def load_config(source: Source, *, extra: str) -> Any:
+    """Loads the config, which knows the sizes of any architecture by the same names.
+
+    Args:
+        source: Where it is.
+        extra: What brings transformers, for the message where it is missing.
+
+    Raises:
+        ModelError: It cannot be loaded, or is of no architecture that transformers has.
+        MissingExtraError: transformers is not installed.
+    """
+    with needs_extra(extra):
+        from transformers import AutoConfig
+    with _as_model_error(source, "the config"):
+        return AutoConfig.from_pretrained(source.location, **_LOCAL)
+
+
 def load_tokenizer(source: Source, *, extra: str) -> Any:
     """Loads the fast tokenizer.
 

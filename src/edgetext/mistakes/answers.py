@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgetext.checkpoint import Checkpoint, SplitRecord, open_checkpoint
+from edgetext.checkpoint import SplitRecord, open_checkpoint
 from edgetext.data.evaluation import EVERY_ROW, EvaluationRows, check_labels, evaluation_rows
 from edgetext.data.settings import ColumnChoice
-from edgetext.errors import InputError, needs_extra
-from edgetext.foreign.clean_room import clean_room
-from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier, load_tokenizer, tokenize
+from edgetext.errors import InputError
+from edgetext.foreign.answers import torch_logits
 from edgetext.progress import Progress
 from edgetext.runtime.bundle import holds_bundle
 from edgetext.runtime.hub import is_hub_name
 from edgetext.runtime.predictor import Predictor
-from edgetext.task import FloatArray, Task, Text, parts_of
+from edgetext.task import FloatArray, Task
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _NOTES = {
@@ -27,7 +26,6 @@ _NOTES = {
     VALIDATION: "The validation rows, by which the best epoch was chosen: the figures are a little flattered",
     TRAIN: "The rows that it was trained on: the figures are flattered, and say little of new texts",
 }
-_BATCH = 32  # texts in a forward pass
 _CHUNK = 256  # texts between two steps of the progress
 
 
@@ -97,7 +95,8 @@ def _of_checkpoint(question: Question, progress: Progress) -> Answered:
     checkpoint = open_checkpoint(Path(question.model))
     task = checkpoint.task
     rows, note = _rows(question, checkpoint.split, task)
-    logits = _torch_logits(checkpoint, [example.text for example in rows.examples], progress)
+    texts = [example.text for example in rows.examples]
+    logits = torch_logits(checkpoint.path, texts, checkpoint.max_length, progress, extra="train")
     return Answered(question.model, "checkpoint", rows, note, task, task.probabilities(logits), checkpoint.training)
 
 
@@ -141,28 +140,3 @@ def _rows(question: Question, split: SplitRecord | None, task: Task) -> tuple[Ev
         return rows, _NOTES[rows.part]
     why = "the model was not split from it" if split else "nobody says which ones the model was trained on"
     return rows, "; ".join((f"All rows of the file: {why}", *rows.notes))
-
-
-def _torch_logits(checkpoint: Checkpoint, texts: Sequence[Text], progress: Progress) -> FloatArray:
-    """Computes the checkpoint's logits, float32 of shape (texts, labels), on a GPU where torch has one."""
-    with needs_extra("train"):
-        import torch
-    with clean_room(checkpoint.path) as room:
-        source = Source(str(checkpoint.path), str(room))
-        tokenizer = load_tokenizer(source, extra="train")
-        model = load_classifier(source, extra="train").eval()
-    check_numbers(source.name, model.named_parameters())
-    check_embeddings(source.name, tokenizer, model)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
-    order = sorted(range(len(texts)), key=lambda place: sum(map(len, parts_of(texts[place]))))  # little padding
-    logits = np.empty((len(texts), len(checkpoint.labels)), np.float32)
-    for start in range(0, len(texts), _BATCH):
-        progress.step("answers", start, len(texts))
-        places = order[start : start + _BATCH]
-        asked = [texts[place] for place in places]
-        inputs = tokenize(tokenizer, asked, checkpoint.max_length, padding=True, return_tensors="pt")
-        with torch.inference_mode():
-            logits[places] = model(**inputs.to(device)).logits.float().cpu().numpy()
-    progress.step("answers", len(texts), len(texts))
-    return logits

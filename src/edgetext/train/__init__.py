@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 from edgetext.lazy import hand_out
 
 if TYPE_CHECKING:
-    from edgetext.train.arguments import TrainArguments
+    from edgetext.train.arguments import DistillSettings, TrainArguments
     from edgetext.train.base import BaseModel, resolve_base
+    from edgetext.train.distillation import distill
     from edgetext.train.fitting import fit
+    from edgetext.train.student import Student
 else:
     __getattr__ = hand_out(
         __name__,
         {
             "BaseModel": "edgetext.train.base",
+            "DistillSettings": "edgetext.train.arguments",
+            "Student": "edgetext.train.student",
             "TrainArguments": "edgetext.train.arguments",
+            "distill": "edgetext.train.distillation",
             "fit": "edgetext.train.fitting",
             "resolve_base": "edgetext.train.base",
         },
@@ -23,7 +28,10 @@ else:
 
 __all__ = [
     "BaseModel",
+    "DistillSettings",
+    "Student",
     "TrainArguments",
+    "distill",
     "fit",
     "resolve_base",
 ]

@@ -1,4 +1,4 @@
-"""What a user may choose about fine-tuning: a preset, the usual choices, and anything of ``TrainingArguments``."""
+"""What a user may choose: a preset, the usual choices, anything of ``TrainingArguments``; layers of a student."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from edgetext.errors import InputError, needs_extra
 
 PRESETS = ("quick", "default", "best")
+LAYERS = 3  # of a student
 
 _OPTIONS = {
     "num_train_epochs": "--epochs",
@@ -102,6 +104,21 @@ class TrainArguments:
         _expect(self.max_length is None or self.max_length >= 4, "max length", self.max_length, "at least 4 tokens")
         _expect(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
         _expect(self.preset in PRESETS, "preset", self.preset, " or ".join(PRESETS))
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """What the user may choose about a student.
+
+    Attributes:
+        layers: How many of the teacher's layers it has: evenly spaced ones, the last one always.
+        unlabelled: A file of texts without labels, which the teacher answers and the student learns too.
+        training: How it is trained; the ``seed`` also fixes a split where there is one to make.
+    """
+
+    layers: int = LAYERS
+    unlabelled: Path | str | None = None
+    training: TrainArguments = field(default_factory=TrainArguments)
 
 
 def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

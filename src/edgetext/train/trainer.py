@@ -19,6 +19,7 @@ from edgetext.metrics.decisions import best_threshold, of_the_truth
 from edgetext.metrics.report import load_scores, metric_key, overall
 from edgetext.progress import Progress
 from edgetext.task import Answers, FloatArray, MultiLabel, Task
+from edgetext.train.encode import TEACHER, UNLABELLED
 from edgetext.train.recipe import Recipe, device
 
 with needs_extra("train"):
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 LOGS_PER_EPOCH = 10
 EVALUATION_BATCH = 64
+LABELS_WEIGHT = 0.5
+"""What a student's labels weigh beside the logits of its teacher."""
 _TIE = 1e-6  # less than one answer of all those that a validation part may have
 _LAYER = re.compile(r"\.(\d+)\.")
 
@@ -74,7 +77,6 @@ def make_trainer(
             raise broken_down(recipe, "its answers for held-out rows are no numbers")
         return scores.float()
 
-    set_prior(model, rows.train, task)
     trainer = FineTuner(
         model=model,
         args=training_arguments(recipe, len(rows.train), folder),
@@ -104,6 +106,7 @@ class FineTuner(Trainer):  # type: ignore[misc]  # transformers is not followed 
     recipe: Recipe
     one_label: bool
     optimizer: Any
+    _signature_columns: list[str]
 
     def create_optimizer(self) -> Any:
         """Makes the optimizer, whose learning rate falls with a layer's distance from the head."""
@@ -120,12 +123,26 @@ class FineTuner(Trainer):  # type: ignore[misc]  # transformers is not followed 
 
         Source: X. Liang et al., "R-Drop: Regularized Dropout for Neural Networks", NeurIPS 2021.
         """
-        if not (model.training and self.recipe.consistency):
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        twice = {name: torch.cat([values, values]) for name, values in inputs.items()}
-        loss, outputs = super().compute_loss(model, twice, True, num_items_in_batch)
-        loss = loss + self.recipe.consistency * disagreement(outputs["logits"], one_label=self.one_label)
+        consistency = self.recipe.consistency if model.training else 0.0
+        given = {name: torch.cat([values, values]) for name, values in inputs.items()} if consistency else inputs
+        if TEACHER in given:
+            loss, outputs = self._taught(model, given)
+        else:
+            loss, outputs = super().compute_loss(model, given, True, num_items_in_batch)
+        if consistency:
+            loss = loss + consistency * disagreement(outputs["logits"], one_label=self.one_label)
         return (loss, outputs) if return_outputs else loss
+
+    def _taught(self, model: Any, inputs: Any) -> tuple[Any, Any]:
+        outputs = model(**{name: values for name, values in inputs.items() if name not in (TEACHER, "labels")})
+        loss = taught_loss(outputs["logits"], inputs[TEACHER], inputs["labels"], one_label=self.one_label)
+        return loss, outputs
+
+    def _set_signature_columns_if_needed(self) -> None:
+        """Lets the teacher's column through to the loss; columns that the model does not take are left out."""
+        super()._set_signature_columns_if_needed()
+        if TEACHER not in self._signature_columns:
+            self._signature_columns.append(TEACHER)
 
     def _groups(self) -> list[dict[str, Any]]:
         """Groups the weights by learning rate and weight decay."""
@@ -175,6 +192,24 @@ def disagreement(logits: Any, *, one_label: bool) -> Any:
         first, second = (torch.nn.functional.logsigmoid(half) for half in both)
     distance = ((first.exp() - second.exp()) * (first - second)).sum()
     return distance / (4 * halves[0].shape[0] * (1 if one_label else halves[0].shape[1]))
+
+
+def taught_loss(logits: Any, teacher: Any, labels: Any, *, one_label: bool) -> Any:
+    """Computes a student's loss: the mean squared error of its logits, and half of what its labels cost.
+
+    Args:
+        logits: The student's, shape (texts, labels).
+        teacher: Likewise, the teacher's.
+        labels: As ``Task.targets`` has them; those of a text without any are ``UNLABELLED``, and cost nothing.
+        one_label: Cross entropy of the labels, or binary cross entropy of each.
+    """
+    own = logits.float()
+    if one_label:
+        cost = torch.nn.functional.cross_entropy(own, labels, ignore_index=UNLABELLED, reduction="none")
+    else:
+        each = torch.nn.functional.binary_cross_entropy_with_logits(own, labels.clamp(min=0), reduction="none")
+        cost = each.mean(-1) * (labels[:, 0] != UNLABELLED)
+    return torch.nn.functional.mse_loss(own, teacher) + LABELS_WEIGHT * cost.mean()
 
 
 def set_prior(model: Any, rows: Dataset, task: Task) -> None:
