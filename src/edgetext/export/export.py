@@ -64,6 +64,7 @@ def _export_into(
 ) -> Exported:
     """Does the work; torch and Optimum, whose import takes seconds, come in here, when all else is checked."""
     from edgetext.export.assembly import search_into
+    from edgetext.export.first_stage import learned_from
     from edgetext.export.workshop import from_checkpoint
 
     shop = from_checkpoint(folder, checkpoint, tuning, settings, progress)
@@ -75,7 +76,8 @@ def _export_into(
         from edgetext.export.vocabulary import training_texts, trim_workshop
 
         shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
-    exported = search_into(folder, shop, tuning, checkpoint.figures, keep=settings.texts)
+    make = learned_from(checkpoint)
+    exported = search_into(folder, shop, tuning, checkpoint.figures, make, keep=settings.texts)
     if settings.text_model:
         from edgetext.export.text_model import with_text_model
 

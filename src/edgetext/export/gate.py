@@ -56,6 +56,7 @@ class Verdict:
         metric: The task's: ``accuracy``, or ``micro F1`` for multi label.
         comparisons: How many looks at these texts there are; the interval allows for them.
         confidence: Of the interval, two-sided.
+        subject: What the sentence calls the candidate.
     """
 
     decision: Decision
@@ -75,6 +76,7 @@ class Verdict:
     metric: str = "accuracy"
     comparisons: int = 1
     confidence: float = CONFIDENCE
+    subject: str = "int8"
 
     @property
     def sentence(self) -> str:
@@ -82,7 +84,7 @@ class Verdict:
         verb = "lost" if self.loss >= 0 else "gained"
         among = f", one of {self.comparisons} looks at these texts" if self.comparisons > 1 else ""
         lost = (
-            f"int8 {verb} {_points(abs(self.loss))} of {self.metric} on {self.rows} held-out texts "
+            f"{self.subject} {verb} {_points(abs(self.loss))} of {self.metric} on {self.rows} held-out texts "
             f"({_percent(self.confidence)} interval of the loss {_points(self.loss_low, False)} to "
             f"{_points(self.loss_high)}, margin {_points(self.max_drop)}{among})"
         )

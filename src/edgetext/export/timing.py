@@ -16,11 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 from edgetext.export.settings import Objective
 from edgetext.measure.process import Worker, WorkerError
 from edgetext.measure.runner import PREDICTOR
-from edgetext.measure.stats import Ratio, mean_ratio, paired_ratio, percentiles
+from edgetext.measure.stats import Percentiles, Ratio, mean_ratio, paired_ratio, percentiles
 from edgetext.measure.turns import SETTLE_S, shuffled_turns, window
 from edgetext.progress import Progress
 from edgetext.task import Text
@@ -91,6 +93,60 @@ def compare(rounds: Sequence[float], reference: Sequence[float]) -> Ratio:
     """How many times as long as the reference a candidate takes, by the rounds that both ran."""
     shared = min(len(rounds), len(reference))
     return paired_ratio(rounds[:shared], reference[:shared])
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """What single texts took, one after another.
+
+    Attributes:
+        rounds: The mean of each round, in milliseconds a text.
+        of: Percentiles over all of its samples, in milliseconds.
+    """
+
+    rounds: tuple[float, ...]
+    of: Percentiles
+
+    @property
+    def mean_ms(self) -> Ratio:
+        """Milliseconds a text: the geometric mean of the rounds' means, and its interval."""
+        return mean_ratio(self.rounds)
+
+
+_MEAN_ROUNDS, _MEAN_TEXTS, _MEAN_SECONDS = 10, 80, 1.0
+
+
+def time_side_by_side(
+    specs: Sequence[Mapping[str, Any]], texts: Sequence[Text], threads: int, progress: Progress
+) -> list[Latencies]:
+    """Times predictors on the same texts, one text at a time; of each the mean counts, in which every text does.
+
+    Args:
+        specs: What each is made of (``measure.predictor``).
+        texts: Real texts, at least one.
+        threads: Of each process.
+        progress: Told of each turn.
+
+    Raises:
+        WorkerError: One cannot be timed.
+    """
+    samples: list[list[list[float]]] = [[] for _ in specs]
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(PREDICTOR, spec, threads=threads, timeout_s=120)) for spec in specs]
+        for worker in workers:
+            worker.start(texts[0])
+        names = [str(place) for place in range(len(specs))]
+        for done, turn in enumerate(shuffled_turns(names, _MEAN_ROUNDS, _SEED)):
+            progress.step("timing the first stage", done, _MEAN_ROUNDS * len(specs))
+            time.sleep(SETTLE_S)
+            some = window(texts, turn.round, _MEAN_TEXTS)
+            found = workers[turn.index].latency(some, warm_up=_WARM_UP, seconds=_MEAN_SECONDS)
+            samples[turn.index].append(found)
+        progress.step("timing the first stage", _MEAN_ROUNDS * len(specs), _MEAN_ROUNDS * len(specs))
+    return [
+        Latencies(tuple(fmean(found) for found in rounds), percentiles([one for found in rounds for one in found]))
+        for rounds in samples
+    ]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "edgetext-static-1"
+FIRST_STAGE_FILE = "first_stage.safetensors"
 HASH_FACTOR = 1_000_003
 MAX_STATIC_BYTES = 1 << 30
 _MAX_HEADER_BYTES = 1 << 16
