@@ -96,6 +96,15 @@ class Task(ABC):
         """Says for each text whether two answers are the same, shape (texts,)."""
 
     @abstractmethod
+    def gives(self, probabilities: FloatArray, labels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Says for each text whether its answer has one of some labels, shape (...,).
+
+        Args:
+            probabilities: Of shape (..., labels).
+            labels: Which they are, of shape (labels,).
+        """
+
+    @abstractmethod
     def average(self, logits: FloatArray) -> FloatArray:
         """Makes one text's logits, shape (labels,), of those of its windows, shape (windows, labels).
 
@@ -157,6 +166,10 @@ class SingleLabel(Task):
     def same(self, first: Answers, second: Answers) -> NDArray[np.bool_]:
         """See ``Task``."""
         return np.asarray(first == second)
+
+    def gives(self, probabilities: FloatArray, labels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """See ``Task``."""
+        return np.asarray(labels[probabilities.argmax(axis=-1)])
 
     def average(self, logits: FloatArray) -> FloatArray:
         """See ``Task``: logarithms of the mean of the softmaxes."""
@@ -224,6 +237,10 @@ class MultiLabel(Task):
     def same(self, first: Answers, second: Answers) -> NDArray[np.bool_]:
         """See ``Task``: all labels alike."""
         return np.asarray((first == second).all(axis=-1))
+
+    def gives(self, probabilities: FloatArray, labels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """See ``Task``."""
+        return np.asarray(((probabilities >= self.limits) & labels).any(axis=-1))
 
     def average(self, logits: FloatArray) -> FloatArray:
         """See ``Task``: log-odds of the mean of the sigmoids."""

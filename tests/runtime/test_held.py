@@ -13,7 +13,8 @@ import pytest
 from edgetext import BundleError, IntegrityError, Predictor
 from edgetext.cli.main import main
 from edgetext.runtime.bundle import open_bundle, write_manifest
-from edgetext.runtime.session import make_profile, open_session
+from edgetext.runtime.profiles import make_profile
+from edgetext.runtime.session import open_session
 
 MODEL, OTHER = "onnx/model_quantized.onnx", "onnx/model.onnx"
 FILES = ("bundle.json", "config.json", "tokenizer.json", MODEL)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgetext.runtime import threads
-from edgetext.runtime.session import make_profile
+from edgetext.runtime.profiles import make_profile
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -81,7 +81,7 @@ def test_nothing_there_means_no_limit(tmp_path: Path) -> None:
 
 def test_half_a_core_gives_every_profile_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = v2(tmp_path, {".": "50000 100000"})
-    monkeypatch.setattr("edgetext.runtime.session.usable_threads", lambda: threads.usable_threads(root))
+    monkeypatch.setattr("edgetext.runtime.profiles.usable_threads", lambda: threads.usable_threads(root))
     for name in ("latency", "throughput", "background"):
         profile = make_profile(name)
         assert (profile.intra_op, profile.callers) == (1, 1)

@@ -16,7 +16,8 @@ from edgetext.runtime import weights
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.held import Held, HeldModel
 from edgetext.runtime.manifest import Variant
-from edgetext.runtime.session import make_profile, open_session
+from edgetext.runtime.profiles import make_profile
+from edgetext.runtime.session import open_session
 
 ROWS, WIDTH = 256, 300  # of int8 more than the 64 KB from which a weight counts as large
 VARIANT = Variant("int8", "model.onnx", "", "int8", "none", 0)

@@ -11,11 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from edgetext.errors import BundleError, IntegrityError
-from edgetext.reading import MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MAX_WEIGHTS_BYTES, read_bytes, read_json
+from edgetext.reading import (
+    MAX_JSON_BYTES,
+    MAX_MODEL_BYTES,
+    MAX_TOKENIZER_BYTES,
+    MAX_WEIGHTS_BYTES,
+    read_bytes,
+    read_json,
+)
 from edgetext.runtime.folder import has_onnx_layout, manifest_of_folder
 from edgetext.runtime.held import Held, HeldModel, place_in
 from edgetext.runtime.hub import fetch, is_hub_name
-from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant
+from edgetext.runtime.manifest import MANIFEST_FILE, FirstStage, Manifest, Variant
+from edgetext.runtime.static import MAX_STATIC_BYTES
 from edgetext.runtime.weights import external_files
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "config.json"
@@ -47,7 +55,7 @@ class Bundle:
         return place_in(self.path, relative)
 
     def model(self, variant: Variant, *, verify: bool = True) -> HeldModel:
-        """Opens the ONNX file of a variant and the weights beside it that it names, and checks them.
+        """Opens the file of a variant and the weights beside it that an ONNX model names, and checks them.
 
         Args:
             variant: One of the manifest's variants.
@@ -57,14 +65,34 @@ class Bundle:
             BundleError: A file is missing, damaged, or names weights outside the folder.
             IntegrityError: A file is not the one that was exported.
         """
-        held = HeldModel(Held(self.file(variant.file)))
+        held = HeldModel(Held(self.file(variant.file), MAX_STATIC_BYTES if variant.is_static else MAX_MODEL_BYTES))
         try:
             if verify and variant.sha256:
                 self._compare(variant.file, held.graph.sha256(), variant.sha256)
-            for relative in external_files(held.graph, variant.file):
+            for relative in _beside(held.graph, variant):
                 weights = held.add(Held(self.file(relative), MAX_WEIGHTS_BYTES))
                 if verify and self.has_manifest:
                     self._compare(relative, weights.sha256(), self._recorded(relative))
+        except BaseException:
+            held.close()
+            raise
+        return held
+
+    def first_stage(self, first: FirstStage, *, verify: bool = True) -> Held:
+        """Opens the file of the first stage, and checks it.
+
+        Args:
+            first: What the manifest says of it.
+            verify: Whether to compare the checksum too; the path is checked in any case.
+
+        Raises:
+            BundleError: It is missing, or larger than any.
+            IntegrityError: It is not the one that was exported.
+        """
+        held = Held(self.file(first.file), MAX_STATIC_BYTES)
+        try:
+            if verify:
+                self._compare(first.file, held.sha256(), first.sha256)
         except BaseException:
             held.close()
             raise
@@ -128,8 +156,8 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     if os.path.lexists(folder / MANIFEST_FILE):
         manifest = _read_manifest(folder)
         bundle = Bundle(folder, manifest)
-        for variant in manifest.variants:
-            bundle.file(variant.file)
+        for file in manifest.models:
+            bundle.file(file)
     elif has_onnx_layout(folder):
         bundle = Bundle(folder, manifest_of_folder(folder), has_manifest=False)
     else:
@@ -152,10 +180,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         BundleError: A file that the manifest names is not there.
     """
     bundle = Bundle(folder, manifest)
+    for file in manifest.models:
+        bundle.file(file)
     names = [TOKENIZER_FILE, *([CONFIG_FILE] if (folder / CONFIG_FILE).is_file() else [])]
     for variant in manifest.variants:
         with closing(Held(bundle.file(variant.file))) as held:
-            names += external_files(held, variant.file)
+            names += _beside(held, variant)
     digests = {name: _sha256(bundle.file(name)) for name in names}
     whole = replace(manifest, files={**manifest.files, **digests})
     text = json.dumps(whole.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -164,6 +194,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     beside.write_text(text, "utf-8")
     beside.replace(folder / MANIFEST_FILE)
     return whole
+
+
+def _beside(model: Held, variant: Variant) -> list[str]:
+    return [] if variant.is_static else external_files(model, variant.file)
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -96,10 +96,10 @@ class Held:
 
 
 class HeldModel:
-    """The files of one ONNX model, held open until it is loaded; use it in a ``with`` block.
+    """The files of one model, held open until it is loaded; use it in a ``with`` block.
 
     Attributes:
-        graph: The ONNX file.
+        graph: The ONNX file, or the table of word vectors.
         weights: The files beside it that it reads weights from.
     """
 

@@ -16,6 +16,7 @@ from edgetext.task import TASKS, Task, make_task
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "bundle.json"
+STATIC_SUFFIX = ".safetensors"
 LONGEST_INPUT = 1 << 20  # tokens; no text classifier reads more, and arrays are sized by it
 
 _Sha256 = Annotated[str, Rule("be a SHA-256 of 64 hexadecimal digits", re.compile(r"[0-9a-fA-F]{64}").fullmatch)]
@@ -49,7 +50,7 @@ class _Extra(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Variant:
-    """One ONNX model of the bundle.
+    """One model of the bundle: an ONNX file, or a table of word vectors (``runtime/static.py``).
 
     Attributes:
         name: What a user calls it, such as ``fp32`` or ``int8``.
@@ -72,6 +73,11 @@ class Variant:
     session: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Annotated[Mapping[str, Any], _Evaluation] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether it is a table of word vectors, which numpy alone computes with."""
+        return self.file.endswith(STATIC_SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,12 @@ class Manifest:
         """The task, with its labels, thresholds and temperature."""
         return make_task(TASKS[self.task], self.labels, self.temperature or 1.0, self.thresholds or ())
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The files of the variants, and of the first stage where there is one."""
+        first = (self.first_stage.file,) if self.first_stage else ()
+        return (*(variant.file for variant in self.variants), *first)
+
     def variant(self, name: str | None = None) -> Variant:
         """Returns a variant by its name, or the default one.
 
@@ -206,8 +218,7 @@ class Manifest:
             )
         manifest = read_part(cls, document, MANIFEST_FILE, error=BundleError)
         read_part(_Extra, manifest.extra, MANIFEST_FILE, error=BundleError)
-        first = [manifest.first_stage.file] if manifest.first_stage else []
-        for path in (*manifest.files, *(variant.file for variant in manifest.variants), *first):
+        for path in (*manifest.files, *manifest.models):
             check_inside(path)
         return manifest
 

@@ -10,6 +10,8 @@ import numpy as np
 from edgetext.errors import InputError
 from edgetext.task import FloatArray, Task
 
+MODEL, FIRST = "model", "first"
+
 
 class Scores(Mapping[str, float]):
     """Probability by label, the highest first.
@@ -66,6 +68,7 @@ class Prediction:
         labels: Single label: ``(label,)``. Multi label: those that reach their thresholds, possibly none.
         truncated: Whether something of the text was left out, since it is longer than what is read.
         sure: Whether its confidence reaches the least that was asked for; see ``Predictor``.
+        stage: Who answered: ``first`` where the first stage did, else ``model``.
     """
 
     label: str
@@ -74,6 +77,7 @@ class Prediction:
     labels: tuple[str, ...]
     truncated: bool = False
     sure: bool = True
+    stage: str = MODEL
 
 
 class Scoring:
@@ -82,10 +86,15 @@ class Scoring:
     Args:
         task: What is decided.
         min_confidence: The confidence from which on an answer is sure; all are where ``None``.
+
+    Attributes:
+        labels: How many labels there are.
+        probabilities: See ``Task.probabilities``.
     """
 
     def __init__(self, task: Task, min_confidence: float | None = None) -> None:
         self._task = task
+        self.labels = len(task.labels)
         self._labels = task.labels
         self._one_label = task.one_label
         self._min_confidence = min_confidence
@@ -95,13 +104,16 @@ class Scoring:
         """Makes the logits of one text, shape (labels,), of those of its windows, shape (windows, labels)."""
         return logits[0] if len(logits) == 1 else self._task.average(logits)
 
-    def prediction(self, probabilities: FloatArray, truncated: bool, top_k: int | None = None) -> Prediction:
+    def prediction(
+        self, probabilities: FloatArray, truncated: bool, top_k: int | None = None, *, by_first: bool = False
+    ) -> Prediction:
         """Makes the prediction for one text.
 
         Args:
             probabilities: Float32, of shape (labels,).
             truncated: Whether the text was cut.
             top_k: How many scores to keep; all by default.
+            by_first: Whether the first stage answered.
         """
         scores = Scores(self._labels, probabilities, top_k)
         best = int(probabilities.argmax())
@@ -109,7 +121,8 @@ class Scoring:
         chosen = (label,) if self._one_label else self._task.chosen(probabilities)
         least = self._min_confidence
         sure = least is None or float(self._task.confidence(probabilities)) >= least
-        return Prediction(label, float(probabilities[best]), scores, chosen, truncated, sure)
+        stage = FIRST if by_first else MODEL
+        return Prediction(label, float(probabilities[best]), scores, chosen, truncated, sure, stage)
 
 
 def check_top_k(top_k: int | None) -> None:

@@ -14,13 +14,14 @@ import numpy as np
 from edgetext.errors import InputError
 from edgetext.runtime.batching import WINDOW_TEXTS
 from edgetext.runtime.bundle import open_bundle
+from edgetext.runtime.first_stage import Answered, check_first_stage
 from edgetext.runtime.life import Calls, watch
+from edgetext.runtime.loader import Loader
 from edgetext.runtime.long_texts import check_truncation
-from edgetext.runtime.manifest import Manifest
-from edgetext.runtime.model import Loader
+from edgetext.runtime.manifest import FirstStage, Manifest
 from edgetext.runtime.prediction import Prediction, Scoring, check_confidence, check_top_k
+from edgetext.runtime.profiles import make_profile
 from edgetext.runtime.scheduler import Scheduler
-from edgetext.runtime.session import make_profile
 from edgetext.task import FloatArray, Task, Text
 
 _NO_TEXTS = (bytes, bytearray, memoryview, Mapping, Set)  # a set has no order, and answers come in order
@@ -56,12 +57,17 @@ class Predictor:
         min_confidence: The confidence, 0 to 1, below which ``Prediction.sure`` is false (the label stays); by
             default the one that the bundle was given. An answer's confidence is the probability of its label; for
             multi label that of the least sure decision, to give a label or not to.
+        first_stage: ``auto``: where the bundle has a first stage for this variant it is asked first, and answers
+            the texts that it is sure of; ``Prediction.stage`` says which. ``off``: the model answers all.
+
+    Attributes:
+        first_stage: What the manifest says of the first stage that is asked; ``None`` where none is.
 
     Raises:
         BundleError: The folder is no bundle, or damaged.
         IntegrityError: A file is not the one that was exported.
-        InputError: There is no such profile or truncation, ``threads`` is no positive whole number, or
-            ``min_confidence`` is not between 0 and 1.
+        InputError: There is no such profile, truncation or choice of the first stage, ``threads`` is no positive
+            whole number, or ``min_confidence`` is not between 0 and 1.
 
     Example:
         >>> classify = Predictor("bundle/")  # doctest: +SKIP
@@ -80,24 +86,34 @@ class Predictor:
         truncation: str = "head",
         deterministic: bool = False,
         min_confidence: float | None = None,
+        first_stage: str = "auto",
     ) -> None:
         self.profile = make_profile(profile, threads)
         check_truncation(truncation)
+        check_first_stage(first_stage)
         self.truncation = truncation
         self.deterministic = deterministic
         bundle = open_bundle(path)
         self.path = bundle.path
         self.manifest: Manifest = bundle.manifest
         self.variant = self.manifest.variant(variant)
+        self.first_stage: FirstStage | None = None
+        if (
+            first_stage == "auto"
+            and self.manifest.first_stage
+            and self.manifest.first_stage.variant == self.variant.name
+        ):
+            self.first_stage = self.manifest.first_stage
         self.min_confidence = self.manifest.min_confidence if min_confidence is None else min_confidence
         check_confidence(self.min_confidence)
         self._scoring = Scoring(self.task, self.min_confidence)
         place = bundle.path.absolute()  # the program, or a copy in another one, may stand in another folder later
-        loader = Loader(replace(bundle, path=place), self.variant, verify=verify, truncation=truncation)
-        self._scheduler = Scheduler(loader, self.profile, self._scoring.join, deterministic=deterministic)
+        bundle = replace(bundle, path=place)
+        loader = Loader(bundle, self.variant, self.first_stage, verify=verify, truncation=truncation)
+        self._scheduler = Scheduler(loader, self.profile, self._scoring, deterministic=deterministic)
         self._scheduler.open()
         how: dict[str, Any] = {"verify": verify, "truncation": truncation, "deterministic": deterministic}
-        how["min_confidence"] = min_confidence
+        how |= {"min_confidence": min_confidence, "first_stage": first_stage}
         self._copy = partial(type(self), place, variant=variant, profile=profile, threads=threads, **how)
         self._calls = Calls()
         watch(self)
@@ -117,6 +133,15 @@ class Predictor:
         """The longest input in tokens, special tokens included; see ``truncation`` for longer texts."""
         return self.manifest.max_length
 
+    @property
+    def answered(self) -> Answered:
+        """How many texts the first stage and the model answered since this was opened, and the first one's share.
+
+        A share that falls while it is in use says that the texts are others than those that it was tried on. The
+        count is exact whatever threads ask at once; a copy by pickle, and a forked process, begins at zero.
+        """
+        return self._scheduler.tally.answered()
+
     def __call__(self, text: Text, top_k: int | None = None) -> Prediction:
         """Classifies one text, or one pair of texts.
 
@@ -131,8 +156,8 @@ class Predictor:
         if top_k is not None:
             check_top_k(top_k)
         with self._calls:
-            logits, truncated = self._scheduler.one(text)
-        return self._scoring.prediction(self._scoring.probabilities(logits), truncated, top_k)
+            probabilities, truncated, by_first = self._scheduler.one(text)
+        return self._scoring.prediction(probabilities, truncated, top_k, by_first=by_first)
 
     def predict(self, texts: Iterable[Text], top_k: int | None = None) -> list[Prediction]:
         """Classifies many texts, in batches of similar length.
@@ -194,13 +219,14 @@ class Predictor:
     def logits(self, texts: Iterable[Text]) -> FloatArray:
         """Computes the raw scores, float32 of shape (texts, labels).
 
-        For a text of several windows these are logits that give the mean of the windows' probabilities.
+        For a text of several windows these are logits that give the mean of the windows' probabilities. The first
+        stage's are brought to the model's temperature, so that the same task makes probabilities of all.
 
         Raises:
             InputError: As for ``predict``.
         """
         with self._calls:
-            parts = [logits for logits, _ in self._scheduler.many(_texts(texts), WINDOW_TEXTS)]
+            parts = [found.logits for found in self._scheduler.many(_texts(texts), WINDOW_TEXTS)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def count_tokens(self, text: Text) -> int:
@@ -241,10 +267,11 @@ class Predictor:
         return f"Predictor({str(self.path)!r}, variant={self.variant.name!r}, profile={self.profile.name!r})"
 
     def _stream(self, texts: Iterable[Text], top_k: int | None, window: int) -> Iterator[Prediction]:
-        for logits, cut in self._scheduler.many(texts, window):
+        for logits, cut, by_first in self._scheduler.many(texts, window):
             probabilities = self._scoring.probabilities(logits)
-            for row, truncated in zip(probabilities, cut, strict=True):
-                yield self._scoring.prediction(row.copy(), truncated, top_k)  # a view would keep the window
+            for row, truncated, first in zip(probabilities, cut, by_first, strict=True):
+                # a view would keep the window
+                yield self._scoring.prediction(row.copy(), truncated, top_k, by_first=first)
 
 
 def _texts(texts: Iterable[Text]) -> Iterable[Text]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ MAX_STATIC_BYTES = 1 << 30
 _MAX_HEADER_BYTES = 1 << 16
 _LENGTH_BYTES = 8
 _DTYPES: Mapping[str, np.dtype[Any]] = {"I8": np.dtype("<i1"), "F32": np.dtype("<f4")}
-_TEXTS_AT_ONCE = 64  # the vectors of more do not stay in a core's cache
+_LARGEST = 1e6  # no number that is trained comes near it, and no sum or product of such ones leaves float32
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class StaticTable:
             return "bias must have a number for each column of weight"
         if not 0 <= self.buckets < rows:
             return f"buckets is {self.buckets}, and table has {rows} rows"
-        finite = all(np.isfinite(part).all() for part in (self.scale, self.weight, self.bias))
-        return "" if finite else "all numbers must be finite"
+        usable = all((np.abs(part) <= _LARGEST).all() for part in (self.scale, self.weight, self.bias))
+        return "" if usable else f"all numbers must be finite, and at most {_LARGEST:.0f} in size"
 
 
 class StaticModel:
@@ -92,49 +93,52 @@ class StaticModel:
         self._table, self._scale = table.table, table.scale
         self._weight, self._bias, self._buckets = table.weight, table.bias, table.buckets
 
+    def one(self, row: Sequence[int]) -> FloatArray:
+        """Computes the logits of one text, float32 of shape (labels,).
+
+        Args:
+            row: Its token ids; without any, only the bias answers.
+
+        Raises:
+            BundleError: A token has no vector: the tokenizer is of another model.
+        """
+        logits: FloatArray = self._mean(row).dot(self._weight)
+        logits += self._bias
+        return logits
+
     def logits(self, rows: Sequence[Sequence[int]]) -> FloatArray:
         """Computes the logits, float32 of shape (texts, labels).
 
         Args:
-            rows: The token ids of each text, at least one each, all below ``vocabulary``.
+            rows: The token ids of each text, see ``one``.
+
+        Raises:
+            BundleError: A token has no vector: the tokenizer is of another model.
         """
-        if len(rows) == 1:
-            return self._one(rows[0])[None]
-        parts = [self._some(rows[first : first + _TEXTS_AT_ONCE]) for first in range(0, len(rows), _TEXTS_AT_ONCE)]
-        return np.concatenate(parts) if parts else np.empty((0, self.labels), np.float32)
-
-    def _one(self, row: Sequence[int]) -> FloatArray:
-        ids = np.array(row, np.int64)
-        if self._buckets:
-            ids = np.concatenate((ids, self._pairs(ids)))
-        mean: FloatArray = self._scale[ids] @ self._table[ids].astype(np.float32)
-        mean /= np.float32(len(ids))
-        logits: FloatArray = mean @ self._weight + self._bias
+        means = np.empty((len(rows), self._table.shape[1]), np.float32)
+        for place, row in enumerate(rows):
+            means[place] = self._mean(row)
+        logits: FloatArray = means @ self._weight
+        logits += self._bias
         return logits
 
-    def _some(self, rows: Sequence[Sequence[int]]) -> FloatArray:
-        lengths = np.array([len(row) for row in rows])
-        ids = np.fromiter((token for row in rows for token in row), np.int64, int(lengths.sum()))
-        first = np.concatenate(([0], lengths.cumsum()[:-1]))
-        sums: FloatArray = np.add.reduceat(self._vectors(ids, self._scale[ids]), first, axis=0)
-        if self._buckets and len(ids) > 1:
-            pairs = self._pairs(ids)
-            scale = self._scale[pairs]
-            scale[first[1:] - 1] = 0  # no neighbours: the end of one text, and the beginning of the next
-            vectors = np.concatenate((self._vectors(pairs, scale), np.zeros((1, sums.shape[1]), np.float32)))
-            sums += np.add.reduceat(vectors, first, axis=0)
-            lengths = 2 * lengths - 1
-        sums /= lengths[:, None].astype(np.float32)
-        logits: FloatArray = sums @ self._weight + self._bias
-        return logits
+    def _mean(self, row: Sequence[int]) -> FloatArray:
+        """Computes the mean vector of a text.
 
-    def _vectors(self, rows: NDArray[np.int64], scale: FloatArray) -> FloatArray:
-        vectors: FloatArray = self._table[rows].astype(np.float32)
-        vectors *= scale[:, None]
-        return vectors
-
-    def _pairs(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        return (ids[:-1] * HASH_FACTOR + ids[1:]) % self._buckets + self.vocabulary
+        A step of numpy takes longer to call than to do for a text of the usual length: so pairs are made in Python,
+        and those methods are called that do the least beside their work.
+        """
+        if not row:
+            return np.zeros(self._table.shape[1], np.float32)
+        vocabulary, buckets = self.vocabulary, self._buckets
+        if max(row) >= vocabulary:
+            raise BundleError(f"tokenizer.json gives the token {max(row)}, and the table has {vocabulary} vectors")
+        pairs = [(a * HASH_FACTOR + b) % buckets + vocabulary for a, b in pairwise(row)] if buckets else []
+        places = np.array([*row, *pairs], np.int64)
+        vectors = self._table.take(places, 0, None, "clip").astype(np.float32)
+        mean: FloatArray = self._scale.take(places, None, None, "clip").dot(vectors)
+        mean /= np.float32(len(places))
+        return mean
 
 
 def read_static(held: Held) -> StaticTable:
