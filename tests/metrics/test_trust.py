@@ -1,4 +1,4 @@
-"""How sure a first stage must be: what is let through, what is refused, and how often chance alone lets harm pass."""
+"""How sure a first stage must be: what is let through, what is refused, and how often chance lets harm pass."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_several_labels_are_judged_by_their_f1() -> None:
 
 @pytest.mark.parametrize("harm_from", [0.5, 0.0])
 def test_a_loss_just_over_the_margin_passes_once_in_twenty_times_at_most(harm_from: float) -> None:
-    """Harm among the surest half alone, so that every margin loses too much; or everywhere, so that the laxest does."""
+    """Harm among the surest half, so that every margin loses too much; or everywhere, so that the laxest does."""
     random = np.random.default_rng(5)
     truth = np.zeros(600, np.int64)
     passed = 0

@@ -71,7 +71,6 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         help="drop tokens that the training texts do not have, down to so many (%(const)s if no number follows)",
     )
 
-
     parser.add_argument(
         "--first-stage-mb",
         type=float,
@@ -197,7 +196,9 @@ def describe(exported: Exported) -> str:
     first = exported.manifest.first_stage
     if first is None:
         return said
-    return f"{said}; before it a first stage, {first.bytes / 1e6:.1f} MB, that answers {first.coverage:.0%} of texts"
+    return (
+        f"{said}; before it a first stage, {first.bytes / 1e6:.1f} MB, that answers {first.coverage:.0%} of texts"
+    )
 
 
 def refuse_incomplete(exported: Exported) -> None:

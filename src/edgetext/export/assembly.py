@@ -133,9 +133,7 @@ def _assemble(
             extra[_EXAMPLES_FIELD] = [example.text for example in tuning.examples[:_DEMO_EXAMPLES]]
         extra[MANIFEST_FIELD] = write_tuning(folder, tuning, shop.task)
     default = variants[-1].name
-    manifest = replace(
-        manifest, variants=tuple(variants), default_variant=default, first_stage=stage, extra=extra
-    )
+    manifest = replace(manifest, variants=tuple(variants), default_variant=default, first_stage=stage, extra=extra)
     return write_manifest(folder, manifest)
 
 

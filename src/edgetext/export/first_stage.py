@@ -1,8 +1,8 @@
 """The first stage of a bundle: made, trusted as far as the gate lets it, timed, and taken or left out.
 
-It is a table of word vectors (``edgetext.static``) that is asked before the model. How sure it must be is chosen on the
-gate's rows (``edgetext.metrics.trust``), and the verdict on both together is the gate's own, at the looks that the
-search has had and one more. ``docs/first-stage.md`` has the whole method.
+It is a table of word vectors (``edgetext.static``) that is asked before the model. How sure it must be is chosen on
+the gate's rows (``edgetext.metrics.trust``), and the verdict on both together is the gate's own, at the looks that
+the search has had and one more. ``docs/first-stage.md`` has the whole method.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from edgetext.runtime.threads import usable_threads
 if TYPE_CHECKING:
     from edgetext.data.example import Example
     from edgetext.runtime.manifest import Variant
-    from edgetext.task import FloatArray, Task
+    from edgetext.task import FloatArray
 
 _STEP = "first stage: the model's answers"
 _MOST_TOKENS = 300_000  # that the model reads of the training rows: half a minute's worth for MiniLM on two cores
@@ -63,7 +63,9 @@ def learned_from(checkpoint: Checkpoint) -> Maker:
         answers = _model_answers(shop, rows, seed)
         lesson = Lesson([row.text for row in rows], [row.labels for row in rows], answers)
         settings = StaticSettings(shop.settings.first_stage_mb, seed)
-        fitted = fit_static(checkpoint, (shop.folder / "tokenizer.json").read_bytes(), lesson, settings, shop.progress)
+        fitted = fit_static(
+            checkpoint, (shop.folder / "tokenizer.json").read_bytes(), lesson, settings, shop.progress
+        )
         return fitted.table, fitted.withheld
 
     return make
@@ -142,7 +144,8 @@ class _Stages:
         )
         model = StaticModel(self.table)
         rows = [encoder.encode(text).ids for text in self.shop.texts]
-        return _own(self.shop.task).probabilities(np.concatenate([model.logits([row]) for row in rows]))
+        own = replace(self.shop.task, temperature=1.0)  # its logits are calibrated as they are
+        return own.probabilities(np.stack([model.one(row) for row in rows]))
 
     @cached_property
     def model(self) -> FloatArray:
@@ -172,7 +175,12 @@ class _Stages:
         shop, chosen = self.shop, self.cascade.answered(margin)
         together = np.where(chosen[:, None], self.first, self.model)
         said = judge(
-            shop.task, self.found.reference, together, shop.truth, shop.settings.max_drop, comparisons=self.found.looks
+            shop.task,
+            self.found.reference,
+            together,
+            shop.truth,
+            shop.settings.max_drop,
+            comparisons=self.found.looks,
         )
         return replace(said, subject=f"the first stage with {self.variant.precision}")
 
@@ -188,7 +196,9 @@ def _tried(shop: Workshop, found: Found, make: Maker | None) -> tuple[FirstStage
     if make is None:
         raise _LeftOutError("the bundle has none to take over, and only 'edgetext export' can make one")
     if not found.kept:
-        raise _LeftOutError(f"{len(shop.texts)} held-out texts are too few for one more look: give more with --data")
+        raise _LeftOutError(
+            f"{len(shop.texts)} held-out texts are too few for one more look: give more with --data"
+        )
     try:
         table, withheld = make(shop)
     except ModelError as error:
@@ -266,11 +276,6 @@ def _latencies(stages: _Stages) -> list[Latencies]:
 def _figures(found: Latencies) -> dict[str, float]:
     mean = found.mean_ms.value
     return {"mean_ms": round(mean, 4), "p50_ms": round(found.of.p50, 4), "p99_ms": round(found.of.p99, 4)}
-
-
-def _own(task: Task) -> Task:
-    """The task as the first stage has it: its logits are calibrated as they are."""
-    return replace(task, temperature=1.0)
 
 
 def _training_rows(checkpoint: Checkpoint) -> tuple[Example, ...]:

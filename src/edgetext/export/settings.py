@@ -61,8 +61,8 @@ class ExportSettings:
         command: The command line, for the provenance.
 
     Raises:
-        InputError: A share outside 0 to 1, a scheme, an objective or a choice that is not there, no time, no token, or
-            no size.
+        InputError: A share outside 0 to 1, a scheme, an objective or a choice that is not there, no time, no token,
+            or no size.
     """
 
     max_drop: float = DEFAULT_MAX_DROP

@@ -15,14 +15,19 @@ class PredictorRunner:
     """The predictor, in its default profile unless the mode is another (see ``runner.Runner``).
 
     Args:
-        spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``mode``: a profile.
+        spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``mode``: a profile, and ``first_stage``
+            (see ``Predictor``).
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._threads = spec["threads"]
         self._profile = spec.get("mode") or "latency"
         self._predictor = Predictor(
-            spec["bundle"], variant=spec["variant"], profile=self._profile, threads=spec["threads"]
+            spec["bundle"],
+            variant=spec["variant"],
+            profile=self._profile,
+            threads=spec["threads"],
+            first_stage=spec.get("first_stage", "auto"),
         )
 
     def one(self, text: Text) -> Labels:

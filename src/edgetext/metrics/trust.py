@@ -65,7 +65,9 @@ class Cascade:
     def loss_among_answered(self, margin: float) -> float:
         """The metric that the reference has on the texts that the first stage answers, less the first stage's."""
         chosen = self.answered(margin)
-        one, other = (_score(self.task, self.truth[chosen], given[chosen]) for given in (self.reference, self.first))
+        one, other = (
+            _score(self.task, self.truth[chosen], given[chosen]) for given in (self.reference, self.first)
+        )
         return one - other
 
     def objection(self, margin: float, max_drop: float, confidence: float = CONFIDENCE) -> str:
@@ -128,8 +130,8 @@ def choose_margin(
     Args:
         cascade: The answers on texts that nothing of the three was trained on.
         max_drop: How much of the metric may be lost, by the whole and by the texts that the first stage answers.
-        confidence: Two-sided, of each test's interval; half of what is missing to 1 bounds the chance that the margin
-            that is chosen loses more than ``max_drop``.
+        confidence: Two-sided, of each test's interval; half of what is missing to 1 bounds the chance that the
+            margin that is chosen loses more than ``max_drop``.
         margins: From strict to lax; the first to be tried is the first that answers enough texts to judge.
     """
     rows = len(cascade.truth)

@@ -1,10 +1,10 @@
 """A vector for every token of a vocabulary, read from a fine-tuned encoder.
 
-Each token is read by itself, between the special tokens of a text; its vector is the mean of the last hidden states,
-reduced by principal components, scaled to unit deviation, and weighted by how seldom a token of its rank is: smooth
-inverse frequency under Zipf's law. Source: S. Tulkens, T. van Dongen, "Model2Vec: Fast State-of-the-Art Static
-Embeddings", https://github.com/MinishLab/model2vec, 2024; the weights: S. Arora, Y. Liang, T. Ma, "A Simple but
-Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017.
+Each token is read by itself, between the special tokens of a text; its vector is the mean of the last hidden
+states, reduced by principal components, scaled to unit deviation, and weighted by how seldom a token of its rank is:
+smooth inverse frequency under Zipf's law. Source: S. Tulkens, T. van Dongen, "Model2Vec: Fast State-of-the-Art
+Static Embeddings", https://github.com/MinishLab/model2vec, 2024; the weights: S. Arora, Y. Liang, T. Ma, "A Simple
+but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ STEP = "first stage: reading tokens"
 
 
 def token_vectors(
-    checkpoint: Checkpoint, vocabulary: Mapping[str, int], wanted: Sequence[int], dimensions: int, progress: Progress
+    checkpoint: Checkpoint,
+    vocabulary: Mapping[str, int],
+    wanted: Sequence[int],
+    dimensions: int,
+    progress: Progress,
 ) -> FloatArray:
     """Reads the vectors of tokens from the checkpoint's encoder.
 
