@@ -34,7 +34,7 @@ LABEL_FACTOR = 5
 """How many times the margin of the whole one label may lose: of few texts a label, single ones are many points."""
 
 _STEP = 0.01  # of the texts: a margin that answers hardly more than the one before is not worth a test
-_LEAST_LOST = 2  # texts; a single one says nothing of its label
+_LEAST_LOST = 3  # texts; one or two say nothing of their label
 _NEVER = -1.0  # the certainty of an answer that is not trusted at any margin
 
 
@@ -170,7 +170,7 @@ def label_losses(cascade: Cascade, chosen: NDArray[np.bool_]) -> tuple[FloatArra
 
     Returns:
         For each label the share of the texts that bear it, and of those that are given it, that were right by the
-        reference and are wrong now, less the other way round; 0 below two texts.
+        reference and are wrong now, less the other way round; 0 below three texts.
     """
     task = cascade.task
     truth, reference, first = (bears(task, given) for given in (cascade.truth, cascade.reference, cascade.first))

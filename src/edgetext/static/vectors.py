@@ -1,8 +1,8 @@
 """A vector for every token of a vocabulary, read from a fine-tuned encoder.
 
 Each token is read by itself, between the special tokens of a text; its vector is the mean of the last hidden
-states, reduced by principal components, scaled to unit deviation, and weighted by how seldom a token of its rank is:
-smooth inverse frequency under Zipf's law. Source: S. Tulkens, T. van Dongen, "Model2Vec: Fast State-of-the-Art
+states, reduced by principal components, scaled to unit deviation, and weighted by how seldom a token of its rank
+is: smooth inverse frequency under Zipf's law. Source: S. Tulkens, T. van Dongen, "Model2Vec: Fast State-of-the-Art
 Static Embeddings", https://github.com/MinishLab/model2vec, 2024; the weights: S. Arora, Y. Liang, T. Ma, "A Simple
 but Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017.
 """
