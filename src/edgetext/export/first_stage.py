@@ -22,7 +22,7 @@ from edgetext.data.held_out import held_out
 from edgetext.errors import DataError, ModelError
 from edgetext.export.gate import Verdict, judge
 from edgetext.export.record import FIRST_STAGE_ROW, SchemeOutcome, SearchRecord
-from edgetext.export.search import Found
+from edgetext.export.search import Found, least_texts
 from edgetext.export.timing import Latencies, compare, time_side_by_side
 from edgetext.export.workshop import FP32, Workshop, gate_answers, open_with
 from edgetext.files import sha256
@@ -197,7 +197,8 @@ def _tried(shop: Workshop, found: Found, make: Maker | None) -> tuple[FirstStage
         raise _LeftOutError("the bundle has none to take over, and only 'edgetext export' can make one")
     if not found.kept:
         raise _LeftOutError(
-            f"{len(shop.texts)} held-out texts are too few for one more look: give more with --data"
+            f"{len(shop.texts)} held-out texts are too few for one more look at them, and "
+            f"{least_texts(2, shop.settings.max_drop)} would do: give more with --data"
         )
     try:
         table, withheld = make(shop)
@@ -240,7 +241,7 @@ def _timed(stages: _Stages, margin: float, row: SchemeOutcome) -> tuple[FirstSta
     times = compare(alone.rounds, together.rounds)
     row = replace(row, cost_ms=together.mean_ms)
     how = f"{times.value:.2f} times ({times.low:.2f} to {times.high:.2f}) as fast in the mean as the model alone"
-    if times.low <= 1:
+    if times.low <= 1 and shop.settings.first_stage != "require":
         return None, row.became("left_out", f"the two together are no faster: {how}")
     figures = {"together": _figures(together), "model_alone": _figures(alone), "times_faster": times.value}
     stage = replace(stage, evaluation={**stage.evaluation, "latency": figures})

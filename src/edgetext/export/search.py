@@ -172,6 +172,14 @@ def _kept_for_first_stage(shop: Workshop) -> int:
     return int(settings.wants_first_stage and (enough or settings.first_stage == "require"))
 
 
+def least_texts(looks: int, max_drop: float) -> int:
+    """How many texts bear so many looks (see ``planned_looks``)."""
+    texts = 1
+    while planned_looks(texts, looks, max_drop) < looks:
+        texts += max(1, texts // 100)
+    return texts
+
+
 class _Judging:
     """The gate's looks, and what they left: the model to ship, if any, the rows of all, and the rescue, if any.
 

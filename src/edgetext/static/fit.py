@@ -47,7 +47,7 @@ _BATCH, _RATE, _SOFT = 64, 0.01, 0.5
 _EPOCHS, _STEPS = 20, 3000  # what training stops at, whichever comes first
 _ASIDE, _MOST_ASIDE = 10, 2000
 _AGREE = 0.02  # of the deviation of logits: how far those of the quantized table may be off in the mean
-_DOUBTED_FROM, _DOUBTED = 0.5, 0.1  # at this margin, a label that loses so much of its texts is not trusted
+_DOUBTED_FROM, _DOUBTED = 0.7, 0.2  # at this margin, a label that loses so much of its texts is not trusted
 
 
 @dataclass(frozen=True)
