@@ -86,6 +86,22 @@ def tiny_pairs(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return make_of_pairs(tiny_bundle, tmp_path_factory.mktemp("pairs") / "bundle")
 
 
+@pytest.fixture(scope="session")
+def tiny_first(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle like ``tiny_bundle`` with a first stage and a temperature; copy it likewise."""
+    from tiny_onnx import make_first
+
+    return make_first(tiny_bundle, tmp_path_factory.mktemp("first") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def tiny_static(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a bundle like ``tiny_bundle`` whose only model is a table of word vectors; copy it likewise."""
+    from tiny_onnx import make_static
+
+    return make_static(tiny_bundle, tmp_path_factory.mktemp("static") / "bundle")
+
+
 @pytest.fixture
 def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
     """Gives a function that notes how many of something were tried, for the summary."""

@@ -11,8 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from tokenizers import Tokenizer
+
 from edgetext.runtime.bundle import open_bundle, write_manifest
-from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.runtime.manifest import FirstStage, Manifest, Variant
+from edgetext.runtime.static import FIRST_STAGE_FILE, STATIC_FILE, StaticTable, write_static
 from edgetext.task import MultiLabel
 
 LABELS = ("food", "not_food", "unclear")
@@ -20,6 +24,9 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 THRESHOLDS = (0.43, 0.55, 0.565)  # between the probabilities of its texts
 SURE_FROM = 0.42
 MAX_LENGTH = 32
+TEMPERATURE = 1.7
+MARGIN = 0.5  # between the margins of its texts
+_BUCKETS, _DIMENSIONS = 97, 16
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -55,6 +62,57 @@ def make_of_pairs(bundle: Path, folder: Path) -> Path:
     columns = {"text_column": "premise", "text_pair_column": "hypothesis"}
     write_manifest(folder, replace(manifest, **columns, min_confidence=SURE_FROM))
     return folder
+
+
+def make_first(bundle: Path, folder: Path, **fields: Any) -> Path:
+    """Makes a copy of a tiny bundle, at a temperature of its own, with a first stage before ``int8``.
+
+    Args:
+        bundle: The bundle.
+        folder: Where the copy goes.
+        fields: Of the manifest's ``first_stage``, where they are to be others.
+    """
+    shutil.copytree(bundle, folder)
+    write_static(folder / FIRST_STAGE_FILE, make_table(folder))
+    digest, size = _digest(folder / FIRST_STAGE_FILE)
+    evaluation = {"verdict": "passed", "sentence": "passed: both together lost 0.1 points at most."}
+    first = FirstStage(FIRST_STAGE_FILE, digest, size, MARGIN, "int8", coverage=0.6, evaluation=evaluation)
+    manifest = replace(open_bundle(folder).manifest, temperature=TEMPERATURE, first_stage=replace(first, **fields))
+    write_manifest(folder, manifest)
+    return folder
+
+
+def make_static(bundle: Path, folder: Path) -> Path:
+    """Makes a bundle of a tiny one's tokenizer and labels whose only model is a table of word vectors."""
+    folder.mkdir(parents=True)
+    for name in (*TOKENIZER_FILES, "config.json"):
+        shutil.copy(bundle / name, folder / name)
+    write_static(folder / STATIC_FILE, make_table(folder))
+    digest, size = _digest(folder / STATIC_FILE)
+    variant = Variant("static", STATIC_FILE, digest, "int8", "static", size)
+    write_manifest(
+        folder, Manifest("single_label", LABELS, MAX_LENGTH, _INPUTS[:1], (variant,), "static", created_with="test")
+    )
+    return folder
+
+
+def make_table(folder: Path, labels: int = len(LABELS), tokens: int | None = None) -> StaticTable:
+    """Makes a random table of word vectors whose answers are sure of some texts and not of others.
+
+    Args:
+        folder: Whose tokenizer it is for.
+        labels: How many scores it gives.
+        tokens: How many tokens it knows; as many as the tokenizer if not given.
+    """
+    random = np.random.default_rng(3)
+    rows = (tokens or Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()) + _BUCKETS
+    return StaticTable(
+        random.integers(-127, 128, (rows, _DIMENSIONS)).astype(np.int8),
+        random.uniform(0.01, 0.02, rows).astype(np.float32),
+        random.normal(size=(_DIMENSIONS, labels)).astype(np.float32),
+        random.normal(size=labels).astype(np.float32) / 10,
+        _BUCKETS,
+    )
 
 
 def make_tiny_model_folder(base: Path, folder: Path) -> Path:
@@ -103,7 +161,11 @@ def _quantize(folder: Path) -> None:
 
 
 def _variant(folder: Path, name: str, file: str) -> Variant:
-    content = (folder / "onnx" / file).read_bytes()
     scheme = "fp32" if name == "fp32" else "dynamic-int8"
-    digest = hashlib.sha256(content).hexdigest()
-    return Variant(name, f"onnx/{file}", digest, name, scheme, len(content))
+    digest, size = _digest(folder / "onnx" / file)
+    return Variant(name, f"onnx/{file}", digest, name, scheme, size)
+
+
+def _digest(file: Path) -> tuple[str, int]:
+    content = file.read_bytes()
+    return hashlib.sha256(content).hexdigest(), len(content)

@@ -51,7 +51,14 @@ CHECKPOINT = Kind(
 )
 BUNDLE = Kind(
     "bundle",
-    files=(*_TOKENIZER, "bundle.json", "export.json", "README.md", "first_stage.safetensors"),
+    files=(
+        *_TOKENIZER,
+        "bundle.json",
+        "export.json",
+        "README.md",
+        "first_stage.safetensors",
+        "static.safetensors",
+    ),
     folders={
         "onnx": Kind("folder of models", files=("model*.onnx", "model*.onnx_data", "model*.onnx.data")),
         "tuning": Kind("folder of texts", files=("calibration.jsonl", "gate.jsonl")),

@@ -59,6 +59,23 @@ def test_a_changed_file_is_shown_and_fails(judged: Path, capsys: pytest.CaptureF
     assert shown.err.count("\n") == 1 and "model.onnx is not the file" in shown.err
 
 
+def test_a_first_stage_is_described_and_compared(
+    tiny_first: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(tiny_first, folder)
+    assert main(["inspect", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("checksum  ok") == 3
+    for part in ("before int8", "first_stage.safetensors", "0.5", "60.0%", "gate      passed: both together"):
+        assert part in shown
+    with (folder / "first_stage.safetensors").open("ab") as stream:
+        stream.write(b"\0")
+    assert main(["inspect", str(folder), "--json"]) == 2
+    value = json.loads(capsys.readouterr().out)
+    assert "is not the file" in value["first_stage"]["checksum"]
+
+
 def test_a_plain_folder_has_no_checksums(judged: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (judged / "bundle.json").unlink()
     assert main(["inspect", str(judged)]) == 0

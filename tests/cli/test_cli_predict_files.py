@@ -181,6 +181,17 @@ def test_a_leftover_is_named_and_overwritten_only_when_asked(
     assert len(target.read_text().splitlines()) == 27
 
 
+def test_going_on_without_the_first_stage_is_refused(
+    tiny_first: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_job, "CHUNK_ROWS", 2)
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("id,text\n1,soup\n2,the road\n3\n")
+    assert predict(tiny_first, source, target) == 2
+    assert predict(tiny_first, source, target, "--resume", "--no-first-stage") == 2
+    assert "--no-first-stage differs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("what", ["input", "bundle", "option", "truncation", "deterministic", "side", "note"])
 def test_going_on_with_something_else_is_refused(
     tiny_bundle: Path, stopped: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str

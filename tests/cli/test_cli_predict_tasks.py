@@ -82,7 +82,7 @@ def test_labels_are_printed_with_commas_or_in_a_list(
 
 def test_no_label_holds_the_separator() -> None:
     class Two:
-        labels, min_confidence = ("a,b", "c;d"), None
+        labels, min_confidence, first_stage = ("a,b", "c;d"), None, None
 
         class task:
             one_label = False
@@ -106,6 +106,40 @@ def test_both_texts_of_pairs_are_read_and_sure_answers_told(tiny_pairs: Path, tm
     assert [value["predicted_sure"] for value in values] == [prediction.sure for prediction in expected]
     table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
     assert table["predicted_sure"].to_pylist() == [prediction.sure for prediction in expected]
+
+
+def test_who_answered_is_told_where_there_is_a_first_stage(
+    tiny_first: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Predictor(tiny_first, deterministic=True, profile="throughput") as classify:
+        expected = [prediction.stage for prediction in classify.predict(TEXTS)]
+        share = f"{classify.answered.first} of {len(TEXTS)} texts ({classify.answered.coverage:.1%})"
+    assert {*expected} == {"first", "model"}
+    source = write_rows(tmp_path / "in.csv", [{"text": text} for text in TEXTS])
+    for suffix in (".csv", ".jsonl", ".parquet"):
+        assert predict(tiny_first, "-i", source, "-o", tmp_path / f"out{suffix}", "--deterministic") == 0
+        assert share in capsys.readouterr().err
+    assert [row["predicted_stage"] for row in read_csv(tmp_path / "out.csv")] == expected
+    values = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [value["predicted_stage"] for value in values] == expected
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table["predicted_stage"].to_pylist() == expected
+    assert predict(tiny_first, *TEXTS, "--json", "--deterministic") == 0
+    assert [json.loads(line)["stage"] for line in capsys.readouterr().out.splitlines()] == expected
+
+
+def test_the_first_stage_can_be_left_out(
+    tiny_first: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(tiny_first, "--no-first-stage", "--deterministic", "--json", *TEXTS) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    with Predictor(tiny_first, first_stage="off") as model:
+        assert [value["scores"] for value in found] == [dict(model(text).scores) for text in TEXTS]
+    assert "stage" not in found[0]
+    source = write_rows(tmp_path / "in.csv", [{"text": text} for text in TEXTS])
+    assert predict(tiny_first, "-i", source, "-o", tmp_path / "out.csv", "--no-first-stage") == 0
+    assert "predicted_stage" not in read_csv(tmp_path / "out.csv")[0]
+    assert "first stage" not in capsys.readouterr().err
 
 
 def test_pairs_are_found_by_usual_names_or_by_those_that_are_given(

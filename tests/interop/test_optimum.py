@@ -12,13 +12,13 @@ from edgetext import Predictor
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("made", ["tiny_bundle", "exported_bundle"])
+@pytest.mark.parametrize("made", ["tiny_bundle", "tiny_first", "exported_bundle"])
 @pytest.mark.parametrize(("variant", "file"), [("fp32", "model.onnx"), ("int8", "model_quantized.onnx")])
 def test_it_gives_the_same_labels_and_probabilities(
     made: str, variant: str, file: str, request: pytest.FixtureRequest
 ) -> None:
     folder: Path = request.getfixturevalue(made)
-    with Predictor(folder, variant=variant) as classify:
+    with Predictor(folder, variant=variant, first_stage="off") as classify:
         labels, logits = optimum(folder, file, classify.max_length)
         theirs = classify.task.probabilities(np.array(logits, np.float32))  # Optimum knows of no temperature
         # One text a call: dynamic int8 depends a little on what else is in the batch.

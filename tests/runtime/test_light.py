@@ -32,6 +32,13 @@ def test_a_prediction_loads_only_the_three(tiny_bundle: Path) -> None:
     assert not loaded & HEAVY
 
 
+def test_a_table_of_word_vectors_needs_no_onnxruntime(tiny_static: Path) -> None:
+    code = f"from edgetext import Predictor\nc = Predictor({str(tiny_static)!r})\nc('a'), c.predict(['cat'] * 400)"
+    loaded = modules_after(code)
+    assert {"numpy", "tokenizers"} <= loaded
+    assert not loaded & (HEAVY | {"onnxruntime", "safetensors"})
+
+
 def test_the_command_loads_only_the_three(tiny_bundle: Path) -> None:
     code = f"from edgetext.cli.main import main\nassert main(['predict', {str(tiny_bundle)!r}, 'a dog']) == 0"
     assert not modules_after(code) & HEAVY

@@ -95,6 +95,13 @@ def test_an_answer_has_probabilities_and_the_time(classify: Predictor) -> None:
     assert "only the first 32 tokens were read" in answer(classify, "ramen " * 99)[1]
 
 
+def test_who_answered_is_told_where_there_is_a_first_stage(classify: Predictor, tiny_first: Path) -> None:
+    with Predictor(tiny_first) as quick:
+        assert quick("soup").stage == "first" and "by the first stage" in answer(quick, "soup")[1]
+        assert quick("the road").stage == "model" and "by the model" in answer(quick, "the road")[1]
+    assert "by the" not in answer(classify, "soup")[1]
+
+
 def test_what_cannot_be_classified_is_a_sentence(classify: Predictor) -> None:
     assert answer(classify, "  ") == (
         None,

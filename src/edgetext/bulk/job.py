@@ -250,6 +250,7 @@ def _identity(classify: Predictor, job: FileJob) -> dict[str, Any]:
         "profile": classify.profile.name,
         "truncation": classify.truncation,
         "deterministic": classify.deterministic or None,
+        "no-first-stage": True if classify.manifest.first_stage and not classify.first_stage else None,
         "for-spreadsheets": job.spreadsheet or None,
         "rejects": str(job.rejects.absolute()) if job.rejects else None,
     }

@@ -198,9 +198,10 @@ def input_identity(path: Path) -> dict[str, Any]:
 
 def bundle_identity(classify: Predictor) -> dict[str, str]:
     """Returns the model's name and SHA-256, and a digest of all else that the answers depend on."""
-    manifest, variant = classify.manifest, classify.variant
+    manifest, variant, first = classify.manifest, classify.variant, classify.manifest.first_stage
     tokenizer = manifest.files.get("tokenizer.json") or sha256(classify.path / "tokenizer.json")
-    rest = [manifest.task, asdict(classify.task), manifest.max_length, tokenizer]
+    rest: list[Any] = [manifest.task, asdict(classify.task), manifest.max_length, tokenizer]
+    rest += [first.sha256, first.margin, first.withheld] if first else []
     digest = hashlib.sha256(json.dumps(rest).encode()).hexdigest()
     return {
         "variant": variant.name,

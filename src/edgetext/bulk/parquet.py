@@ -169,6 +169,7 @@ def _added_fields(added: Added) -> list[Any]:
         "predicted_labels": pyarrow.list_(text),
         "predicted_score": number,
         "predicted_sure": pyarrow.bool_(),
+        "predicted_stage": pyarrow.string(),
         "predicted_scores": pyarrow.map_(text, number),
     }
     return [pyarrow.field(name, types[name]) for name in added.names()]

@@ -32,30 +32,40 @@ class Added:
         one_label: Whether a text gets exactly one label: ``predicted_label``, else ``predicted_labels``.
         separator: What stands between several labels in CSV; no label holds it, where there is such a one.
         sure: Whether ``predicted_sure`` says which answers reach the least confidence.
+        stage: Whether ``predicted_stage`` says which answers the first stage gave.
     """
 
     one_label: bool = True
     separator: str = SEPARATORS[0]
     sure: bool = False
+    stage: bool = False
 
     @classmethod
     def by(cls, classify: Predictor) -> Added:
         """Those of a predictor."""
         held = "".join(classify.labels)
         separator = next((one for one in SEPARATORS if one not in held), SEPARATORS[0])
-        return cls(classify.task.one_label, separator, classify.min_confidence is not None)
+        sure, stage = classify.min_confidence is not None, classify.first_stage is not None
+        return cls(classify.task.one_label, separator, sure, stage)
 
     def names(self, suffix: str = "") -> tuple[str, ...]:
         """Names the columns in a file with a suffix; CSV has no scores."""
         label = "predicted_label" if self.one_label else "predicted_labels"
         scores = () if suffix == ".csv" else ("predicted_scores",)
-        return (label, "predicted_score", *(("predicted_sure",) if self.sure else ()), *scores)
+        sure = ("predicted_sure",) if self.sure else ()
+        stage = ("predicted_stage",) if self.stage else ()
+        return (label, "predicted_score", *sure, *stage, *scores)
 
     def values(self, prediction: Prediction) -> dict[str, Any]:
         """Returns what one prediction adds, by column."""
         labels = prediction.label if self.one_label else list(prediction.labels)
-        sure = (prediction.sure,) if self.sure else ()
-        return dict(zip(self.names(), (labels, prediction.score, *sure, dict(prediction.scores)), strict=True))
+        values = {
+            "predicted_score": prediction.score,
+            "predicted_sure": prediction.sure,
+            "predicted_stage": prediction.stage,
+            "predicted_scores": dict(prediction.scores),
+        }
+        return {name: values.get(name, labels) for name in self.names()}
 
     def cells(self, prediction: Prediction) -> list[Any]:
         """Returns what one prediction adds to a row of CSV."""

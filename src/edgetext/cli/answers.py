@@ -24,10 +24,10 @@ def plain_line(row: TextRow, prediction: Prediction, top_k: int | None = None, *
     return "\t".join(map(terminal, [*fields, *(" ".join(text.split()) for text in parts_of(row.text))]))
 
 
-def json_line(row: TextRow, prediction: Prediction, *, sure: bool = False) -> str:
+def json_line(row: TextRow, prediction: Prediction, *, sure: bool = False, stage: bool = False) -> str:
     """Returns one JSON object: ``label``, ``score``, ``scores``, ``labels``, ``truncated``, ``text``.
 
-    A pair has ``text_pair`` too, and ``sure`` stands there where it was asked for.
+    A pair has ``text_pair`` too, and ``sure`` and ``stage`` stand there where they were asked for.
     """
     value = {
         "label": prediction.label,
@@ -36,6 +36,7 @@ def json_line(row: TextRow, prediction: Prediction, *, sure: bool = False) -> st
         "labels": list(prediction.labels),
         "truncated": prediction.truncated,
         **({"sure": prediction.sure} if sure else {}),
+        **({"stage": prediction.stage} if stage else {}),
         **dict(zip(("text", "text_pair"), parts_of(row.text), strict=False)),
     }
     return json_text(value)

@@ -72,6 +72,14 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same scores for a text whatever else is in the input; slower in bulk",
     )
     parser.add_argument(
+        "--no-first-stage",
+        dest="first_stage",
+        action="store_const",
+        const="off",
+        default="auto",
+        help="ask the model for every text, also where the bundle has a first stage that answers most of them",
+    )
+    parser.add_argument(
         "--no-verify", dest="verify", action="store_false", help="do not compare the files with their checksums"
     )
 
@@ -177,9 +185,6 @@ def _check_parquet(arguments: argparse.Namespace) -> None:
 
 
 def _open(arguments: argparse.Namespace) -> Predictor:
-    from edgetext.runtime.bundle import open_bundle
-
-    open_bundle(arguments.bundle)  # what is no bundle is told before onnxruntime is imported
     from edgetext import Predictor
 
     profile = arguments.profile or ("latency" if arguments.texts else "throughput")
@@ -192,6 +197,7 @@ def _open(arguments: argparse.Namespace) -> Predictor:
         truncation=arguments.truncation,
         deterministic=arguments.deterministic,
         min_confidence=arguments.min_confidence,
+        first_stage=arguments.first_stage,
     )
 
 
@@ -257,10 +263,11 @@ def _print(classify: Predictor, arguments: argparse.Namespace) -> None:
 
     typed = not arguments.texts and not arguments.input and sys.stdin.isatty()
     window, sure = 1 if typed else WINDOW_TEXTS, classify.min_confidence is not None
+    stage = classify.first_stage is not None
     with _rows(classify, arguments) as rows:
         for row, prediction in classify_rows(classify, rows, arguments.top_k, window):
             line = (
-                json_line(row, prediction, sure=sure)
+                json_line(row, prediction, sure=sure, stage=stage)
                 if arguments.json
                 else plain_line(row, prediction, arguments.top_k, sure=sure)
             )
@@ -280,6 +287,13 @@ def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
         return INTERRUPTED
     aside = f", {outcome.rejected:,} broken rows -> {job.rejects}" if job.rejects else ""
     print(terminal(f"{outcome.rows:,} rows -> {job.output}{aside}"), file=sys.stderr)
+    answered = classify.answered
+    if classify.first_stage and sum(answered):
+        print(
+            f"the first stage answered {answered.first:,} of {sum(answered):,} texts ({answered.coverage:.1%}); "
+            f"on the held-out texts it was {classify.first_stage.coverage:.1%}",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -68,7 +68,7 @@ class FirstModel:
         return sure if self._withheld is None else sure & ~self._task.gives(probabilities, self._withheld)
 
 
-class Answered(NamedTuple):
+class AnswerCounts(NamedTuple):
     """How many texts were answered.
 
     Attributes:
@@ -98,10 +98,10 @@ class Tally:
             self._first += first
             self._model += model
 
-    def answered(self) -> Answered:
+    def answered(self) -> AnswerCounts:
         """Returns the counts of one moment."""
         with self._lock:
-            return Answered(self._first, self._model)
+            return AnswerCounts(self._first, self._model)
 
 
 def check_first_stage(choice: str) -> None:

@@ -28,7 +28,7 @@ from edgetext.runtime.table_model import TAKES, TableModel
 _MOST_TOKENS = 1 << 31  # no vocabulary is that large, and some graphs take int32
 
 
-class Loaded(NamedTuple):
+class Stages(NamedTuple):
     """What a predictor asks.
 
     Attributes:
@@ -40,7 +40,7 @@ class Loaded(NamedTuple):
     first: FirstModel | None
 
 
-class _Checked(NamedTuple):
+class _Compared(NamedTuple):
     """What was compared with its checksum: the first stage, which is mapped already, and the model's open files."""
 
     first: StaticTable | None
@@ -67,7 +67,7 @@ class Loader:
         self._verify = verify
         self._truncation = truncation
 
-    def load(self, profile: Profile) -> Loaded:
+    def load(self, profile: Profile) -> Stages:
         """Loads the model, its tokenizer, and the first stage.
 
         Args:
@@ -80,7 +80,7 @@ class Loader:
         bundle = self._bundle
         # A checksum leaves the interpreter to others, and allocates nothing: what a thread of its own allocates and
         # frees, the allocator keeps for that thread.
-        checked = Aside(self._checked)
+        checked = Aside(self._compared)
         try:
             tokenizer = load_tokenizer(bundle.tokenizer_bytes(verify=self._verify))
             if not bundle.has_manifest:
@@ -97,8 +97,8 @@ class Loader:
         with checked.result().files as files:
             first = self._first_model(checked.result().first, tokenizer)
             if self._variant.is_static:
-                return Loaded(self._table_model(files, tokenizer, make_encoder), first)
-            return Loaded(self._onnx_model(files, profile, make_encoder), first)
+                return Stages(self._table_model(files, tokenizer, make_encoder), first)
+            return Stages(self._onnx_model(files, profile, make_encoder), first)
 
     def bulk_profile(self, profile: Profile) -> Profile | None:
         """Makes the profile of a second session for many texts, or ``None`` where that would gain nothing."""
@@ -119,8 +119,8 @@ class Loader:
             files.check_same(model.files)
             return self._onnx_model(files, profile, lambda _: model.encoder)
 
-    def _checked(self) -> _Checked:
-        return _Checked(self._first_table(), self._files())
+    def _compared(self) -> _Compared:
+        return _Compared(self._first_table(), self._files())
 
     def _files(self) -> HeldModel:
         return self._bundle.model(self._variant, verify=self._verify)

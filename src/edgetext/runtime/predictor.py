@@ -14,7 +14,7 @@ import numpy as np
 from edgetext.errors import InputError
 from edgetext.runtime.batching import WINDOW_TEXTS
 from edgetext.runtime.bundle import open_bundle
-from edgetext.runtime.first_stage import Answered, check_first_stage
+from edgetext.runtime.first_stage import AnswerCounts, check_first_stage
 from edgetext.runtime.life import Calls, watch
 from edgetext.runtime.loader import Loader
 from edgetext.runtime.long_texts import check_truncation
@@ -134,7 +134,7 @@ class Predictor:
         return self.manifest.max_length
 
     @property
-    def answered(self) -> Answered:
+    def answered(self) -> AnswerCounts:
         """How many texts the first stage and the model answered since this was opened, and the first one's share.
 
         A share that falls while it is in use says that the texts are others than those that it was tried on. The

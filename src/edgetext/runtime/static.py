@@ -33,6 +33,9 @@ from edgetext.task import FloatArray
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FIRST_STAGE_FILE, STATIC_FILE = "first_stage.safetensors", "static.safetensors"
+"""What a bundle calls such a file: the one that is asked before its model, and the one that is its model."""
+
 FORMAT = "edgetext-static-1"
 FIRST_STAGE_FILE = "first_stage.safetensors"
 HASH_FACTOR = 1_000_003

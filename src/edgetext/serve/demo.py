@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgetext.errors import EdgetextError, InputError, needs_extra
-from edgetext.runtime.prediction import Prediction
+from edgetext.runtime.prediction import FIRST, Prediction
 from edgetext.runtime.predictor import Predictor
 from edgetext.serve.guard import Guard, own_names
 from edgetext.serve.listening import ServerThread, listen, url
@@ -78,6 +78,8 @@ def answer(classify: Predictor, *texts: str) -> Answer:
     if classify.min_confidence is not None:
         sure = "sure" if prediction.sure else "unsure"
         notes.append(f"{sure}, by a least confidence of {classify.min_confidence:.0%}")
+    if classify.first_stage is not None:
+        notes.append("by the first stage" if prediction.stage == FIRST else "by the model")
     if prediction.truncated:
         notes.append(f"only the first {classify.max_length} tokens were read")
     if isinstance(classify.task, MultiLabel):
