@@ -9,7 +9,8 @@ be trusted with is found there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -137,9 +138,8 @@ def fit_static(
     task = replace(checkpoint.task, temperature=1.0)
     learned, aside = _parts(len(rows), settings.seed)
     targets = make_targets(task, lesson)
-    weights = train(
-        task, vectors, buckets, [rows[place] for place in learned], targets[learned], settings.seed, progress
-    )
+    begin = untrained(vectors, buckets, len(task.labels), settings.seed)
+    weights = train(task, begin, [rows[place] for place in learned], targets[learned], settings.seed, progress)
     held = [rows[place] for place in aside]
     weights = _calibrated(task, weights, held, targets[aside])
     table = quantize(weights)
@@ -182,8 +182,7 @@ def make_targets(task: Task, lesson: Lesson) -> FloatArray:
 
 def train(
     task: Task,
-    vectors: FloatArray,
-    buckets: int,
+    begin: Weights,
     rows: Sequence[Sequence[int]],
     targets: FloatArray,
     seed: int,
@@ -193,40 +192,41 @@ def train(
 
     Args:
         task: Whose loss it is: softmax cross entropy for one label, binary for several.
-        vectors: Of the tokens, to begin with, shape (vocabulary, dimensions).
-        buckets: How many rows pairs of neighbours get.
+        begin: What they are before.
         rows: Token ids of the texts.
         targets: Probabilities, shape (texts, labels).
-        seed: Of the order and of the layer.
+        seed: Of the order of the texts.
         progress: Told of each epoch.
     """
-    state = torch.random.get_rng_state()
-    try:
-        torch.manual_seed(seed)
-        layer = torch.nn.Linear(vectors.shape[1], targets.shape[1])
-    finally:
-        torch.random.set_rng_state(state)
-    table = torch.cat([torch.from_numpy(vectors), torch.zeros(buckets, vectors.shape[1])]).requires_grad_()
-    optimizers: list[Any] = [
-        torch.optim.SparseAdam([table], lr=_RATE),
-        torch.optim.Adam(layer.parameters(), lr=_RATE),
-    ]
-    bags = [places(row, len(vectors), buckets) for row in rows]
+    table, weight, bias = (torch.tensor(part) for part in (begin.vectors, begin.weight, begin.bias))
+    for part in (table, weight, bias):
+        part.requires_grad_()
+    optimizers: list[Any] = [torch.optim.SparseAdam([table], lr=_RATE), torch.optim.Adam([weight, bias], lr=_RATE)]
+    bags = [places(row, len(table) - begin.buckets, begin.buckets) for row in rows]
     goal, random = torch.from_numpy(targets), np.random.default_rng(seed)
     epochs = max(1, min(_EPOCHS, _STEPS * _BATCH // len(bags)))
-    for epoch in range(epochs):
-        progress.step(STEP, epoch, epochs)
-        order = random.permutation(len(bags))
-        for first in range(0, len(order), _BATCH):
-            chosen = order[first : first + _BATCH]
-            logits = layer(_means([bags[place] for place in chosen], table))
-            _loss(task, logits, goal[chosen]).backward()
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad()
+    with _one_thread():
+        for epoch in range(epochs):
+            progress.step(STEP, epoch, epochs)
+            order = random.permutation(len(bags))
+            for first in range(0, len(order), _BATCH):
+                chosen = order[first : first + _BATCH]
+                logits = _means([bags[place] for place in chosen], table) @ weight + bias
+                _loss(task, logits, goal[chosen]).backward()
+                for optimizer in optimizers:
+                    optimizer.step()
+                    optimizer.zero_grad()
     progress.step(STEP, epochs, epochs)
-    weight, bias = (part.detach().numpy().copy() for part in (layer.weight.T, layer.bias))
-    return Weights(table.detach().numpy(), weight, bias, buckets)
+    return Weights(*(part.detach().numpy() for part in (table, weight, bias)), begin.buckets)
+
+
+def untrained(vectors: FloatArray, buckets: int, labels: int, seed: int) -> Weights:
+    """What training begins with: pairs of neighbours at zero, and a layer that is drawn as torch draws one."""
+    dimensions = vectors.shape[1]
+    spread = dimensions**-0.5
+    drawn = np.random.default_rng(seed).uniform(-spread, spread, (dimensions + 1, labels)).astype(np.float32)
+    table = np.concatenate([vectors, np.zeros((buckets, dimensions), np.float32)])
+    return Weights(table, drawn[:-1], drawn[-1], buckets)
 
 
 def places(row: Sequence[int], vocabulary: int, buckets: int) -> NDArray[np.int64]:
@@ -289,6 +289,17 @@ def _means(bags: Sequence[NDArray[np.int64]], table: Any) -> Any:
     return embedding_bag(
         torch.from_numpy(np.concatenate(bags)), table, torch.from_numpy(first), mode="mean", sparse=True
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keeps torch to one thread: a step takes milliseconds, and threads that wait for each other make it longer."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _loss(task: Task, logits: Any, targets: Any) -> Any:
