@@ -48,7 +48,7 @@ _BATCH, _RATE, _SOFT = 64, 0.01, 0.5
 _EPOCHS, _STEPS = 20, 3000  # what training stops at, whichever comes first
 _ASIDE, _MOST_ASIDE = 10, 2000
 _AGREE = 0.02  # of the deviation of logits: how far those of the quantized table may be off in the mean
-_DOUBTED_FROM, _DOUBTED = 0.7, 0.2  # at this margin, a label that loses so much of its texts is not trusted
+_DOUBTED_FROM, _DOUBTED = 0.7, 0.5  # at this margin, a label that loses half of its texts is not trusted
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,8 @@ def train(
                     optimizer.step()
                     optimizer.zero_grad()
     progress.step(STEP, epochs, epochs)
-    return Weights(*(part.detach().numpy() for part in (table, weight, bias)), begin.buckets)
+    learned = [part.detach().numpy() for part in (table, weight, bias)]
+    return Weights(learned[0], learned[1], learned[2], begin.buckets)
 
 
 def untrained(vectors: FloatArray, buckets: int, labels: int, seed: int) -> Weights:
