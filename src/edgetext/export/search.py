@@ -57,6 +57,7 @@ class Found:
         reference: The answers that candidates were held against.
         looks: How many looks at the held-out texts there are, the one that is kept for a first stage included.
         kept: Whether one is: not where there are too few texts for it.
+        answers: Those of the model to ship to the held-out texts; ``None`` where they were not kept.
     """
 
     variant: Variant | None
@@ -64,6 +65,7 @@ class Found:
     reference: FloatArray
     looks: int
     kept: bool
+    answers: FloatArray | None = None
 
 
 def search(shop: Workshop) -> Found:
@@ -95,7 +97,9 @@ def search(shop: Workshop) -> Found:
         seconds={**seconds, "total": time.monotonic() - begin},
         rescue=judged.rescue.to_json() if judged.rescue else None,
     )
-    return Found(judged.shipped, record, judged.reference, judged.looks, bool(_kept_for_first_stage(shop)))
+    answers = judged.answers.get(judged.best) if judged.best else None
+    kept = bool(_kept_for_first_stage(shop))
+    return Found(judged.shipped, record, judged.reference, judged.looks, kept, answers)
 
 
 def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[SchemeOutcome]]:
@@ -195,6 +199,7 @@ class _Judging:
         self.best: str | None = None
         self.shipped: Variant | None = None
         self.rescue: Rescue | None = None
+        self.answers: dict[str, FloatArray] = {}
 
     @cached_property
     def reference(self) -> FloatArray:
@@ -210,7 +215,8 @@ class _Judging:
         """Judges these candidates, and notes the best of them that is let through."""
         self.looks += len(names)
         for name in names:
-            verdict = self.judge(gate_answers(self.shop, name), self.looks)
+            self.answers[name] = gate_answers(self.shop, name)
+            verdict = self.judge(self.answers[name], self.looks)
             row = self.rows[name].became(verdict.decision, verdict.sentence)
             self.rows[name] = replace(row, verdict=verdict)
             self.shop.progress.note(f"{name}: {verdict.sentence}")
