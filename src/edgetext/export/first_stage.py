@@ -272,8 +272,10 @@ def _describe(stages: _Stages, margin: float, verdict: Verdict) -> FirstStage:
 def _latencies(stages: _Stages) -> list[Latencies]:
     threads = usable_threads()
     spec: dict[str, Any] = {"bundle": str(stages.shop.folder), "variant": stages.variant.name, "threads": threads}
-    specs = [{**spec, "first_stage": choice} for choice in ("auto", "off")]
-    return time_side_by_side(specs, stages.shop.texts, threads, stages.shop.progress)
+    shop, objective = stages.shop, stages.shop.settings.objective
+    profile = "throughput" if objective == "throughput" else "latency"
+    specs = [{**spec, "mode": profile, "first_stage": choice} for choice in ("auto", "off")]
+    return time_side_by_side(specs, shop.texts, objective, threads, shop.progress)
 
 
 def _figures(found: Latencies) -> dict[str, float]:

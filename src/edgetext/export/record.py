@@ -182,7 +182,7 @@ def _rate(cost_ms: Ratio) -> Ratio:
 
 def table_columns(record: SearchRecord) -> tuple[str, ...]:
     """The heads of the columns; a search by size has no times."""
-    times = {"latency": ("p50 ms [95 %]",), "throughput": ("texts/s [95 %]",)}.get(record.objective, ())
+    times = {"latency": ("mean ms [95 %]",), "throughput": ("texts/s [95 %]",)}.get(record.objective, ())
     return ("scheme", "outcome", *times, "MB", f"{_metric(record)} lost, points")
 
 
@@ -244,7 +244,7 @@ def _metric(record: SearchRecord) -> str:
 def _time(cost_ms: Ratio | None, objective: str) -> dict[str, Any]:
     if objective == "throughput":
         return {"texts_per_s": _interval(cost_ms and _rate(cost_ms))}
-    return {"p50_ms": _interval(cost_ms)}
+    return {"mean_ms": _interval(cost_ms)}
 
 
 def _interval(figure: Ratio | None) -> dict[str, float] | None:

@@ -97,11 +97,11 @@ def compare(rounds: Sequence[float], reference: Sequence[float]) -> Ratio:
 
 @dataclass(frozen=True)
 class Latencies:
-    """What single texts took, one after another.
+    """What texts took.
 
     Attributes:
         rounds: The mean of each round, in milliseconds a text.
-        of: Percentiles over all of its samples, in milliseconds.
+        of: Percentiles over all of its samples, in milliseconds: single texts, or rounds in bulk.
     """
 
     rounds: tuple[float, ...]
@@ -113,17 +113,22 @@ class Latencies:
         return mean_ratio(self.rounds)
 
 
-_MEAN_ROUNDS, _MEAN_TEXTS, _MEAN_SECONDS = 10, 80, 1.0
+_MEAN_ROUNDS, _MEAN_TEXTS, _MEAN_SECONDS, _MEAN_BULK_TEXTS = 10, 80, 1.0, 256
 
 
 def time_side_by_side(
-    specs: Sequence[Mapping[str, Any]], texts: Sequence[Text], threads: int, progress: Progress
+    specs: Sequence[Mapping[str, Any]],
+    texts: Sequence[Text],
+    objective: Objective,
+    threads: int,
+    progress: Progress,
 ) -> list[Latencies]:
-    """Times predictors on the same texts, one text at a time; of each the mean counts, in which every text does.
+    """Times predictors on the same texts; the mean counts, in which every text does.
 
     Args:
         specs: What each is made of (``measure.predictor``).
         texts: Real texts, at least one.
+        objective: ``throughput``: some hundred texts at once. Else one text at a time.
         threads: Of each process.
         progress: Told of each turn.
 
@@ -139,14 +144,20 @@ def time_side_by_side(
         for done, turn in enumerate(shuffled_turns(names, _MEAN_ROUNDS, _SEED)):
             progress.step("timing the first stage", done, _MEAN_ROUNDS * len(specs))
             time.sleep(SETTLE_S)
-            some = window(texts, turn.round, _MEAN_TEXTS)
-            found = workers[turn.index].latency(some, warm_up=_WARM_UP, seconds=_MEAN_SECONDS)
-            samples[turn.index].append(found)
+            samples[turn.index].append(_samples(workers[turn.index], texts, turn.round, objective))
         progress.step("timing the first stage", _MEAN_ROUNDS * len(specs), _MEAN_ROUNDS * len(specs))
     return [
         Latencies(tuple(fmean(found) for found in rounds), percentiles([one for found in rounds for one in found]))
         for rounds in samples
     ]
+
+
+def _samples(worker: Worker, texts: Sequence[Text], number: int, objective: Objective) -> list[float]:
+    """Milliseconds of each text of a round; in bulk that of all of them."""
+    if objective == "throughput":
+        return [1000 / worker.throughput(window(texts, number, _MEAN_BULK_TEXTS), _BATCH)]
+    some = window(texts, number, _MEAN_TEXTS)
+    return worker.latency(some, warm_up=_WARM_UP, seconds=_MEAN_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -183,7 +194,7 @@ class Stopwatch:
 
     Attributes:
         bundle: A bundle whose variants are the candidates.
-        objective: ``latency``: the median of single texts. ``throughput``: all texts at once.
+        objective: ``latency``: the mean of single texts. ``throughput``: all texts at once.
         texts: Real texts, at least one.
         threads: Of each process.
         reference: The variant that runs along in every rung, to be compared with.
@@ -262,6 +273,6 @@ class Stopwatch:
             else:
                 texts = window(self.texts, number, effort.texts)
                 samples = worker.latency(texts, warm_up=_WARM_UP, seconds=effort.seconds)
-                rounds.append(percentiles(samples).p50)
+                rounds.append(fmean(samples))
         except WorkerError as error:
             self.failed[name] = str(error)
