@@ -234,7 +234,9 @@ def test_without_time_the_rest_is_not_tried_and_said(tiny_checkpoint, held_out, 
 
 @pytest.mark.parametrize("objective", ["latency", "throughput"])
 def test_candidates_are_timed_in_workers(tiny_checkpoint, held_out, tmp_path, schemes, objective):
-    settings = ExportSettings(schemes=("large", "small"), objective=objective, max_drop=0.02, search_seconds=1)
+    settings = ExportSettings(
+        first_stage="off", schemes=("large", "small"), objective=objective, max_drop=0.02, search_seconds=1
+    )
     made = export_bundle(tiny_checkpoint, held_out[:60], tmp_path / "bundle", settings)
     reference, *rows = made.record.rows
     for row in (reference, *rows):
