@@ -23,7 +23,7 @@ from edgetext.errors import DataError, ModelError
 from edgetext.export.gate import Verdict, judge
 from edgetext.export.record import FIRST_STAGE_ROW, SchemeOutcome, SearchRecord
 from edgetext.export.search import Found, least_texts
-from edgetext.export.timing import Latencies, compare, time_side_by_side
+from edgetext.export.timing import Durations, compare, time_side_by_side
 from edgetext.export.workshop import FP32, Workshop, gate_answers, open_with
 from edgetext.files import sha256
 from edgetext.measure.process import WorkerError
@@ -85,7 +85,7 @@ def kept_from(bundle: Bundle) -> Maker | None:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StageOutcome:
     """What came of the first stage.
 
     Attributes:
@@ -97,7 +97,7 @@ class Outcome:
     record: SearchRecord
 
 
-def add_first_stage(shop: Workshop, found: Found, make: Maker | None) -> Outcome:
+def add_first_stage(shop: Workshop, found: Found, make: Maker | None) -> StageOutcome:
     """Makes a first stage and tries it, where the user wants one and the search left something to put it before.
 
     Args:
@@ -109,7 +109,7 @@ def add_first_stage(shop: Workshop, found: Found, make: Maker | None) -> Outcome
         The stage, if it is taken, and the record with a row that says what came of it.
     """
     if not shop.settings.wants_first_stage:
-        return Outcome(None, found.record)
+        return StageOutcome(None, found.record)
     begin = time.monotonic()
     try:
         stage, row = _tried(shop, found, make)
@@ -117,7 +117,7 @@ def add_first_stage(shop: Workshop, found: Found, make: Maker | None) -> Outcome
         stage, row = None, SchemeOutcome(FIRST_STAGE_ROW, "left_out", str(error))
     shop.progress.note(f"first stage: {row.reason}")
     seconds = {**found.record.seconds, "first_stage": time.monotonic() - begin}
-    return Outcome(stage, replace(found.record, rows=(*found.record.rows, row), seconds=seconds))
+    return StageOutcome(stage, replace(found.record, rows=(*found.record.rows, row), seconds=seconds))
 
 
 class _LeftOutError(Exception):
@@ -269,7 +269,7 @@ def _describe(stages: _Stages, margin: float, verdict: Verdict) -> FirstStage:
     )
 
 
-def _latencies(stages: _Stages) -> list[Latencies]:
+def _latencies(stages: _Stages) -> list[Durations]:
     threads = usable_threads()
     spec: dict[str, Any] = {"bundle": str(stages.shop.folder), "variant": stages.variant.name, "threads": threads}
     shop, objective = stages.shop, stages.shop.settings.objective
@@ -278,7 +278,7 @@ def _latencies(stages: _Stages) -> list[Latencies]:
     return time_side_by_side(specs, shop.texts, objective, threads, shop.progress)
 
 
-def _figures(found: Latencies) -> dict[str, float]:
+def _figures(found: Durations) -> dict[str, float]:
     mean = found.mean_ms.value
     return {"mean_ms": round(mean, 4), "p50_ms": round(found.of.p50, 4), "p99_ms": round(found.of.p99, 4)}
 

@@ -96,7 +96,7 @@ def compare(rounds: Sequence[float], reference: Sequence[float]) -> Ratio:
 
 
 @dataclass(frozen=True)
-class Latencies:
+class Durations:
     """What texts took.
 
     Attributes:
@@ -122,7 +122,7 @@ def time_side_by_side(
     objective: Objective,
     threads: int,
     progress: Progress,
-) -> list[Latencies]:
+) -> list[Durations]:
     """Times predictors on the same texts; the mean counts, in which every text does.
 
     Args:
@@ -147,7 +147,7 @@ def time_side_by_side(
             samples[turn.index].append(_samples(workers[turn.index], texts, turn.round, objective))
         progress.step("timing the first stage", _MEAN_ROUNDS * len(specs), _MEAN_ROUNDS * len(specs))
     return [
-        Latencies(tuple(fmean(found) for found in rounds), percentiles([one for found in rounds for one in found]))
+        Durations(tuple(fmean(found) for found in rounds), percentiles([one for found in rounds for one in found]))
         for rounds in samples
     ]
 
