@@ -53,7 +53,7 @@ def held_out(tiny_checkpoint):
 @pytest.fixture(scope="module")
 def exported(tiny_checkpoint, held_out, tmp_path_factory):
     output = tmp_path_factory.mktemp("export") / "bundle"
-    settings = ExportSettings(max_drop=0.2, schemes=FUSED, command="edgetext export x -o y")
+    settings = ExportSettings(first_stage="off", max_drop=0.2, schemes=FUSED, command="edgetext export x -o y")
     return export_bundle(tiny_checkpoint, held_out, output, settings)
 
 
@@ -124,7 +124,7 @@ def test_int8_is_fused_and_truly_int8(exported):
 
 @pytest.mark.parametrize("scheme", TRIED)
 def test_a_scheme_answers_nearly_like_fp32(tiny_checkpoint, held_out, tmp_path, scheme):
-    settings = ExportSettings(max_drop=0.2, schemes=(scheme,))
+    settings = ExportSettings(first_stage="off", max_drop=0.2, schemes=(scheme,))
     made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", settings)
     assert made.manifest.variant().scheme == scheme
     texts = [example.text for example in held_out[:50]]
@@ -137,7 +137,7 @@ def test_a_scheme_answers_nearly_like_fp32(tiny_checkpoint, held_out, tmp_path, 
 def test_quantizing_twice_gives_the_same_bytes(tiny_checkpoint, held_out, tmp_path, scheme):
     digests = []
     for name in ("one", "other"):
-        settings = ExportSettings(max_drop=0.2, schemes=(scheme,))
+        settings = ExportSettings(first_stage="off", max_drop=0.2, schemes=(scheme,))
         made = export_bundle(tiny_checkpoint, held_out, tmp_path / name, settings)
         digests.append([variant.sha256 for variant in made.manifest.variants])
     assert digests[0] == digests[1]
@@ -209,7 +209,9 @@ def test_a_scheme_that_does_not_fit_is_skipped_and_said(tiny_checkpoint, held_ou
         replace(tiny_checkpoint, model_type="mobilebert"),
         held_out,
         tmp_path / "bundle",
-        ExportSettings(max_drop=0.2, schemes=("dynamic-int8-fused", "dynamic-int8"), objective="size"),
+        ExportSettings(
+            first_stage="off", max_drop=0.2, schemes=("dynamic-int8-fused", "dynamic-int8"), objective="size"
+        ),
     )
     row = made.record.row("dynamic-int8-fused")
     assert (row.status, row.reason) == ("not_applicable", "onnxruntime has no CPU fusion for 'mobilebert' models")
@@ -254,7 +256,7 @@ def test_an_architecture_that_optimum_cannot_export_is_named_with_those_it_can()
 
 
 def test_no_texts_leaves_every_text_out(tiny_checkpoint, held_out, tmp_path):
-    settings = ExportSettings(max_drop=0.2, schemes=FUSED, texts=False)
+    settings = ExportSettings(first_stage="off", max_drop=0.2, schemes=FUSED, texts=False)
     made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", settings)
     assert not (made.path / "tuning").exists()
     assert made.examples == ()

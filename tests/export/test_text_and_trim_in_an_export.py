@@ -67,7 +67,9 @@ def exported(
     tiny_checkpoint: Checkpoint, rows: tuple[Example, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Exported, Notes]:
     notes = Notes()
-    settings = ExportSettings(max_drop=0.5, schemes=SCHEMES, text_model=True, trim_vocabulary=200)
+    settings = ExportSettings(
+        first_stage="off", max_drop=0.5, schemes=SCHEMES, text_model=True, trim_vocabulary=200
+    )
     output = tmp_path_factory.mktemp("both") / "bundle"
     return export_bundle(tiny_checkpoint, rows, output, settings, progress=notes), notes
 
@@ -85,7 +87,9 @@ def test_the_gate_compares_with_the_model_before(
     exported: tuple[Exported, Notes], tiny_checkpoint: Checkpoint, rows: tuple[Example, ...], tmp_path: Path
 ) -> None:
     """The loss in the manifest is the one from the untrimmed fp32 model to the trimmed int8 one."""
-    plain = export_bundle(tiny_checkpoint, rows, tmp_path / "plain", ExportSettings(max_drop=0.5, schemes=SCHEMES))
+    plain = export_bundle(
+        tiny_checkpoint, rows, tmp_path / "plain", ExportSettings(first_stage="off", max_drop=0.5, schemes=SCHEMES)
+    )
     evaluation = exported[0].manifest.variant("int8").evaluation
     answers = []
     for path, variant in ((plain.path, "fp32"), (exported[0].path, "int8")):
@@ -113,7 +117,7 @@ def test_a_divergent_text_leaves_the_text_model_out_and_the_bundle_whole(
 ) -> None:
     notes = Notes()
     divergent = (*rows[:20], Example("a bowl [SEP] of [MASK] ramen [SEP] [SEP]", ("food",), 999))
-    settings = ExportSettings(max_drop=0.9, schemes=SCHEMES, text_model=True)
+    settings = ExportSettings(first_stage="off", max_drop=0.9, schemes=SCHEMES, text_model=True)
     bundle = export_bundle(tiny_checkpoint, divergent, tmp_path / "bundle", settings, progress=notes)
     assert any(note.startswith("the text model is not written: for ") for note in notes.said)
     assert "text_model" not in bundle.manifest.extra

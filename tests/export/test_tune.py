@@ -19,8 +19,8 @@ from edgetext.export.tuning import read_tuning
 from edgetext.runtime.bundle import open_bundle
 from edgetext.runtime.predictor import Predictor
 
-FUSED = ExportSettings(max_drop=0.9, schemes=("dynamic-int8-fused",))
-PLAIN = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), command="edgetext tune x")
+FUSED = ExportSettings(first_stage="off", max_drop=0.9, schemes=("dynamic-int8-fused",))
+PLAIN = ExportSettings(first_stage="off", max_drop=0.9, schemes=("dynamic-int8",), command="edgetext tune x")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_in_place_the_bundle_is_replaced_once_the_new_one_is_whole(bundle, capsy
 
 
 def test_without_texts_it_takes_rows_that_are_given_and_keeps_none_of_them(tiny_checkpoint, rows, tmp_path):
-    settings = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), texts=False)
+    settings = ExportSettings(first_stage="off", max_drop=0.9, schemes=("dynamic-int8",), texts=False)
     bare = export_bundle(tiny_checkpoint, rows, tmp_path / "bare", settings).path
     with pytest.raises(InputError, match=r"keeps no texts .*: give --data with labelled rows"):
         tune_bundle(bare, tmp_path / "new", PLAIN)
@@ -94,7 +94,7 @@ def test_without_texts_it_takes_rows_that_are_given_and_keeps_none_of_them(tiny_
 
 
 def test_no_texts_takes_them_out(bundle, tmp_path):
-    settings = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), texts=False)
+    settings = ExportSettings(first_stage="off", max_drop=0.9, schemes=("dynamic-int8",), texts=False)
     made = tune_bundle(bundle, tmp_path / "new", settings)
     assert not (made.path / "tuning").exists()
     assert not {"tuning", "examples"} & set(made.manifest.extra)

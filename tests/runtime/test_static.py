@@ -120,3 +120,9 @@ def test_a_damaged_file_is_one_sentence(damage, table: StaticTable, tmp_path: Pa
     file.write_bytes(damage(file.read_bytes()))
     with closing(Held(file)) as held, pytest.raises(BundleError, match="no table of word vectors"):
         read_static(held)
+
+
+def test_the_same_table_makes_the_same_file(table: StaticTable, tmp_path: Path) -> None:
+    for number in range(8):
+        write_static(tmp_path / f"{number}.safetensors", table)
+    assert len({(tmp_path / f"{number}.safetensors").read_bytes() for number in range(8)}) == 1

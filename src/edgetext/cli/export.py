@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edgetext.cli.arguments import add_labelled_rows, settings_of
 from edgetext.cli.train import data_settings
-from edgetext.export.settings import AUTO, DEFAULT_PRECISION, DEFAULT_SEARCH_SECONDS, DEFAULT_VOCABULARY, OBJECTIVES
+from edgetext.export.settings import (
+    AUTO,
+    DEFAULT_FIRST_STAGE_MB,
+    DEFAULT_PRECISION,
+    DEFAULT_SEARCH_SECONDS,
+    DEFAULT_VOCABULARY,
+    FIRST_STAGE_CHOICES,
+    OBJECTIVES,
+)
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -70,6 +78,14 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         help="drop tokens that the training texts do not have, down to so many (%(const)s if no number follows)",
     )
 
+    parser.add_argument(
+        "--first-stage-mb",
+        type=float,
+        default=DEFAULT_FIRST_STAGE_MB,
+        metavar="MB",
+        help="the largest size of the first stage's file (default %(default)g)",
+    )
+
 
 def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what decides the search."""
@@ -83,6 +99,13 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-drop", type=float, default=0.01, help="how much accuracy int8 may lose, as a share (default 0.01)"
     )
     parser.add_argument("--strict", action="store_true", help="refuse int8 unless the gate says 'passed'")
+    parser.add_argument(
+        "--first-stage",
+        choices=FIRST_STAGE_CHOICES,
+        default="auto",
+        help="a table of word vectors that answers what it is sure of: where it passes the gate and pays (auto), "
+        "or fail without it (require)",
+    )
     parser.add_argument("--scheme", metavar="NAME", help="make the model by this scheme, without a search")
     parser.add_argument(
         "--search-seconds",
@@ -142,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
             overwrite=arguments.overwrite,
         )
     show(exported, console, as_json=arguments.json)
-    refuse_without_int8(exported)
+    refuse_incomplete(exported)
     return 0
 
 
@@ -182,19 +205,32 @@ def describe(exported: Exported) -> str:
     size = f"{default.bytes / 1e6:.1f} MB"
     if exported.refused:
         return f"fp32, {size}, since no int8 model was let through"
-    return f"{default.precision} by {default.scheme}, {size}; the gate: {default.evaluation['sentence']}"
+    said = f"{default.precision} by {default.scheme}, {size}; the gate: {default.evaluation['sentence']}"
+    first = exported.manifest.first_stage
+    if first is None:
+        return said
+    return (
+        f"{said}; before it a first stage, {first.bytes / 1e6:.1f} MB, that answers {first.coverage:.0%} of texts"
+    )
 
 
-def refuse_without_int8(exported: Exported) -> None:
-    """Ends with exit code 3 where no int8 model was let through; the fp32 bundle has been written.
+def refuse_incomplete(exported: Exported) -> None:
+    """Ends with exit code 3 where no int8 model was let through, or no first stage that was required.
+
+    The bundle has been written: with fp32 as its default, or without a first stage.
 
     Raises:
-        GateRefusedError: fp32 is the default.
+        GateRefusedError: One of them is missing.
     """
     from edgetext.errors import GateRefusedError
+    from edgetext.export.record import FIRST_STAGE_ROW
 
+    reasons = {row.scheme: row.reason for row in exported.record.rows if row.scheme != "fp32"}
+    first = reasons.pop(FIRST_STAGE_ROW, "")
     if exported.refused:
-        tried = "; ".join(f"{row.scheme}: {row.reason}" for row in exported.record.rows if row.scheme != "fp32")
+        tried = "; ".join(f"{scheme}: {reason}" for scheme, reason in reasons.items())
         raise GateRefusedError(
             f"no int8 model was good enough, so fp32 is the default of {exported.path} ({tried})"
         )
+    if exported.record.settings.get("first_stage") == "require" and exported.manifest.first_stage is None:
+        raise GateRefusedError(f"no first stage was let through, so {exported.path} has none ({first})")

@@ -15,7 +15,7 @@ from edgetext.cli.export import (
     add_export_arguments,
     describe,
     export_settings,
-    refuse_without_int8,
+    refuse_incomplete,
     show_search,
 )
 from edgetext.cli.train import (
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             overwrite=arguments.overwrite,
         )
     _show(arguments, console, made)
-    refuse_without_int8(made.exported)
+    refuse_incomplete(made.exported)
     refuse_unmeasured(made.results)
     return 0
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edgetext.cli.arguments import add_labelled_rows, chosen_columns
-from edgetext.cli.export import add_search_arguments, export_settings, refuse_without_int8, show
+from edgetext.cli.export import add_search_arguments, export_settings, refuse_incomplete, show
 from edgetext.errors import InputError
 
 
@@ -45,5 +45,5 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     show(exported, console, as_json=arguments.json)
-    refuse_without_int8(exported)
+    refuse_incomplete(exported)
     return 0

@@ -12,6 +12,7 @@ from edgetext.checkpoint import Metrics
 from edgetext.export.card import write_card
 from edgetext.export.confidence import with_confidence
 from edgetext.export.drift import with_batch_effect
+from edgetext.export.first_stage import Maker, add_first_stage
 from edgetext.export.record import SearchRecord, write_record
 from edgetext.export.search import search
 from edgetext.export.settings import ExportSettings
@@ -19,7 +20,7 @@ from edgetext.export.tuning import MANIFEST_FIELD, Tuning, write_tuning
 from edgetext.export.workshop import FP32, TOKENIZER_FILES, Workshop
 from edgetext.measure.environment import library_versions
 from edgetext.runtime.bundle import write_manifest
-from edgetext.runtime.manifest import Manifest, Variant
+from edgetext.runtime.manifest import FirstStage, Manifest, Variant
 from edgetext.task import Text
 
 _FP32_FILE = "onnx/model.onnx"
@@ -64,7 +65,9 @@ class Exported:
         return self.manifest.default_variant == FP32
 
 
-def search_into(folder: Path, shop: Workshop, tuning: Tuning, metrics: Metrics, *, keep: bool) -> Exported:
+def search_into(
+    folder: Path, shop: Workshop, tuning: Tuning, metrics: Metrics, make: Maker | None, *, keep: bool
+) -> Exported:
     """Searches, and makes a whole bundle of what was found and the workshop.
 
     Args:
@@ -72,12 +75,14 @@ def search_into(folder: Path, shop: Workshop, tuning: Tuning, metrics: Metrics, 
         shop: What candidates are made from and judged on.
         tuning: The texts that it was set up with.
         metrics: Of the torch checkpoint, for the record.
+        make: Makes the table of a first stage; ``None`` where nothing can.
         keep: Whether texts go into the bundle.
     """
-    best, record = search(shop)
+    found = search(shop)
+    outcome = add_first_stage(shop, found, make)
     about = {"texts": len(tuning.calibration.texts), "origin": tuning.calibration.origin}
-    record = replace(record, calibration=about, metrics=metrics)
-    manifest = _assemble(folder, shop, best, tuning if keep else None)
+    record = replace(outcome.record, calibration=about, metrics=metrics)
+    manifest = _assemble(folder, shop, found.variant, outcome.stage, tuning if keep else None)
     manifest = with_confidence(folder, manifest, tuning.examples, shop.settings, shop.progress)
     write_record(folder, record)
     write_card(folder, manifest, record)
@@ -106,7 +111,9 @@ def renewed(manifest: Manifest, settings: ExportSettings) -> Manifest:
     )
 
 
-def _assemble(folder: Path, shop: Workshop, best: Variant | None, tuning: Tuning | None) -> Manifest:
+def _assemble(
+    folder: Path, shop: Workshop, best: Variant | None, stage: FirstStage | None, tuning: Tuning | None
+) -> Manifest:
     """Fills the bundle's folder from the workshop; the manifest comes back as written."""
     (folder / "onnx").mkdir()
     for name in TOKENIZER_FILES:
@@ -115,6 +122,9 @@ def _assemble(folder: Path, shop: Workshop, best: Variant | None, tuning: Tuning
     variants = [_placed(folder, shop.folder, shop.manifest.variant(FP32), FP32, _FP32_FILE)]
     if best is not None:
         variants.append(_placed(folder, shop.folder, best, *_place(best)))
+    if stage is not None:
+        shutil.move(shop.folder / stage.file, folder / stage.file)
+        stage = replace(stage, variant=variants[-1].name)
     shutil.rmtree(shop.folder)
     manifest = renewed(shop.manifest, shop.settings)
     extra = dict(manifest.extra)
@@ -122,7 +132,8 @@ def _assemble(folder: Path, shop: Workshop, best: Variant | None, tuning: Tuning
         if shop.settings.examples:
             extra[_EXAMPLES_FIELD] = [example.text for example in tuning.examples[:_DEMO_EXAMPLES]]
         extra[MANIFEST_FIELD] = write_tuning(folder, tuning, shop.task)
-    manifest = replace(manifest, variants=tuple(variants), default_variant=variants[-1].name, extra=extra)
+    default = variants[-1].name
+    manifest = replace(manifest, variants=tuple(variants), default_variant=default, first_stage=stage, extra=extra)
     return write_manifest(folder, manifest)
 
 

@@ -69,7 +69,22 @@ def _variants(manifest: Manifest) -> str:
     ]
     cost = _cost(manifest.variant())
     table = _table(("variant", "file", "scheme", "size"), rows)
-    return "\n".join(["## What int8 cost", "", *table, "", cost, *_sure(manifest)])
+    return "\n".join(["## What int8 cost", "", *table, "", cost, *_first_stage(manifest), *_sure(manifest)])
+
+
+def _first_stage(manifest: Manifest) -> list[str]:
+    """What stands before the default model, where something does."""
+    first = manifest.first_stage
+    if first is None:
+        return []
+    never = f" It is never trusted with: {', '.join(map(code, first.withheld))}." if first.withheld else ""
+    return [
+        "",
+        f"Before it stands a first stage, {code(first.file)} ({first.bytes / 1e6:.1f} MB): a table of word vectors "
+        f"that answers by itself where its answer is {first.margin:g} away from any other one in probability, as "
+        f"was so for {_share(first.coverage)} of the held-out texts; the model answers the others.{never} Both "
+        f"together against fp32: {markdown(str(first.evaluation.get('sentence', 'not recorded')))}.",
+    ]
 
 
 def _sure(manifest: Manifest) -> list[str]:

@@ -64,7 +64,7 @@ def measure_drift(folder: Path, variant: str, texts: Sequence[Text], *, batch: i
     """
     if not texts:
         raise InputError("the effect of the batch is measured on texts, and none was given")
-    with Predictor(folder, variant=variant) as classify:
+    with Predictor(folder, variant=variant, first_stage="off") as classify:
         alone, together = _probabilities(classify, texts, 1), _probabilities(classify, texts, batch)
         return compare(alone, together, classify.task, batch)
 

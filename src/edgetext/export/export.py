@@ -85,6 +85,7 @@ def _workshop(
 def _export_into(folder: Path, checkpoint: Checkpoint, tuning: Tuning, shop: Workshop) -> Exported:
     """Searches, and adds what was asked for beside the models."""
     from edgetext.export.assembly import search_into
+    from edgetext.export.first_stage import learned_from
 
     settings = shop.settings
     if settings.text_model:
@@ -95,7 +96,8 @@ def _export_into(folder: Path, checkpoint: Checkpoint, tuning: Tuning, shop: Wor
         from edgetext.export.vocabulary import training_texts, trim_workshop
 
         shop = trim_workshop(shop, training_texts(checkpoint), settings.trim_vocabulary)
-    exported = search_into(folder, shop, tuning, checkpoint.figures, keep=settings.texts)
+    make = learned_from(checkpoint, tuning.unlabelled)
+    exported = search_into(folder, shop, tuning, checkpoint.figures, make, keep=settings.texts)
     if settings.text_model:
         from edgetext.export.text_model import with_text_model
 

@@ -66,6 +66,7 @@ class Verdict:
             without labels; ``None`` where there are none of these.
         texts_to_settle: Undecided: how many such texts, with labels or without, would settle it at this rate.
         against: Whose answers the reference's are, where they are not those of the same model in fp32.
+        subject: What the sentence calls the candidate.
     """
 
     decision: Decision
@@ -88,6 +89,7 @@ class Verdict:
     changed: Changed | None = None
     texts_to_settle: int | None = None
     against: str = ""
+    subject: str = "int8"
 
     @property
     def sentence(self) -> str:
@@ -96,8 +98,8 @@ class Verdict:
         against = f" against {self.against}" if self.against else ""
         among = f", one of {self.comparisons} looks at these texts" if self.comparisons > 1 else ""
         lost = (
-            f"int8 {verb} {_points(abs(self.loss))} of {self.metric}{against} on {self.rows} held-out texts "
-            f"({_percent(self.confidence)} interval of the loss {_points(self.loss_low, False)} to "
+            f"{self.subject} {verb} {_points(abs(self.loss))} of {self.metric}{against} on {self.rows} held-out "
+            f"texts ({_percent(self.confidence)} interval of the loss {_points(self.loss_low, False)} to "
             f"{_points(self.loss_high)}, margin {_points(self.max_drop)}{among}){self._changed_words}"
         )
         return f"{self.decision}: {lost}" + (self._to_settle if self.decision == "undecided" else "")

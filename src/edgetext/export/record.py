@@ -22,7 +22,8 @@ from edgetext.runtime.bundle import Bundle
 RECORD_FILE = "export.json"
 SCHEMA_VERSION = 1
 _ABSENT = "–"
-_GIVEN_REASON = ("failed", "not_applicable")  # one remark names all that were not tried
+_GIVEN_REASON = ("failed", "not_applicable", "left_out")  # one remark names all that were not tried
+FIRST_STAGE_ROW = "first-stage"
 
 Status = Literal[
     "reference",
@@ -35,6 +36,8 @@ Status = Literal[
     "not_judged",
     "not_applicable",
     "not_tried",
+    "taken",
+    "left_out",
 ]
 
 
@@ -48,7 +51,8 @@ class SchemeOutcome:
             ``undecided``: let through, and not chosen. ``failed``: refused by the gate, or it could not be built or
             run. ``slower``, ``larger``: out before the gate. ``not_judged``: no worse than others that the gate
             looked at, and one too many for the texts. ``not_applicable``: it does not fit the model.
-            ``not_tried``: there was no time for it.
+            ``not_tried``: there was no time for it. ``taken``, ``left_out``: the first stage, in front of what was
+            chosen, whose figures then are those of both together.
         reason: Why, in a sentence.
         bytes: Size of the model, ``None`` where none was made.
         cost_ms: Milliseconds a text, in the objective's sense; ``None`` where it was not timed.
@@ -178,7 +182,7 @@ def _rate(cost_ms: Ratio) -> Ratio:
 
 def table_columns(record: SearchRecord) -> tuple[str, ...]:
     """The heads of the columns; a search by size has no times."""
-    times = {"latency": ("p50 ms [95 %]",), "throughput": ("texts/s [95 %]",)}.get(record.objective, ())
+    times = {"latency": ("mean ms [95 %]",), "throughput": ("texts/s [95 %]",)}.get(record.objective, ())
     return ("scheme", "outcome", *times, "MB", f"{_metric(record)} lost, points")
 
 
@@ -240,7 +244,7 @@ def _metric(record: SearchRecord) -> str:
 def _time(cost_ms: Ratio | None, objective: str) -> dict[str, Any]:
     if objective == "throughput":
         return {"texts_per_s": _interval(cost_ms and _rate(cost_ms))}
-    return {"p50_ms": _interval(cost_ms)}
+    return {"mean_ms": _interval(cost_ms)}
 
 
 def _interval(figure: Ratio | None) -> dict[str, float] | None:

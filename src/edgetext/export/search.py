@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -48,14 +48,32 @@ def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
         seconds[part] = time.monotonic() - begin
 
 
-def search(shop: Workshop) -> tuple[Variant | None, SearchRecord]:
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        variant: The model to ship, in the workshop; ``None`` where the gate let none through.
+        record: All that was tried.
+        reference: The answers that candidates were held against.
+        looks: How many looks at the held-out texts there are, the one that is kept for a first stage included.
+        kept: Whether one is: not where there are too few texts for it.
+        answers: Those of the model to ship to the held-out texts; ``None`` where they were not kept.
+    """
+
+    variant: Variant | None
+    record: SearchRecord
+    reference: FloatArray
+    looks: int
+    kept: bool
+    answers: FloatArray | None = None
+
+
+def search(shop: Workshop) -> Found:
     """Searches for the model that is best at the objective on this machine, among those that the gate lets through.
 
     Args:
         shop: What candidates are made from and judged on; all of them are left in it.
-
-    Returns:
-        The model to ship, in the workshop, ``None`` where the gate let none through; and all that was tried.
     """
     settings, threads = shop.settings, usable_threads()
     seconds: dict[str, float] = {}
@@ -80,7 +98,9 @@ def search(shop: Workshop) -> tuple[Variant | None, SearchRecord]:
         seconds={**seconds, "total": time.monotonic() - begin},
         rescue=judged.rescue.to_json() if judged.rescue else None,
     )
-    return judged.shipped, record
+    answers = judged.answers.get(judged.best) if judged.best else None
+    kept = bool(_kept_for_first_stage(shop))
+    return Found(judged.shipped, record, judged.reference, judged.looks, kept, answers)
 
 
 def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[SchemeOutcome]]:
@@ -116,10 +136,12 @@ def _choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) -
     """
     variants = {candidate.scheme: candidate.variant for candidate in candidates}
     open_with(shop, list(variants.values()))
-    judging = _Judging(shop, dict(ranking.rows))
-    looks = planned_looks(
-        len(shop.texts), len(ranking.order), shop.settings.max_drop, unlabelled=len(shop.unlabelled)
+    kept = _kept_for_first_stage(shop)
+    judging = _Judging(shop, dict(ranking.rows), kept)
+    planned = planned_looks(
+        len(shop.texts), len(ranking.order) + kept, shop.settings.max_drop, unlabelled=len(shop.unlabelled)
     )
+    looks = max(1, planned - kept)
     judging.look(ranking.order[:looks])
     if judging.best is None:
         judging.look(ranking.order[looks:FINALISTS])
@@ -157,15 +179,37 @@ def planned_looks(texts: int, candidates: int, max_drop: float, *, unlabelled: i
     return looks
 
 
-class _Judging:
-    """The gate's looks, and what they left: the model to ship, if any, the rows of all, and the rescue, if any."""
+def _kept_for_first_stage(shop: Workshop) -> int:
+    """How many looks are kept for the first stage, which comes after the candidates: one, or none."""
+    settings = shop.settings
+    enough = planned_looks(len(shop.texts), 2, settings.max_drop) == 2
+    return int(settings.wants_first_stage and (enough or settings.first_stage == "require"))
 
-    def __init__(self, shop: Workshop, rows: dict[str, SchemeOutcome]) -> None:
+
+def least_texts(looks: int, max_drop: float) -> int:
+    """How many texts bear so many looks (see ``planned_looks``)."""
+    texts = 1
+    while planned_looks(texts, looks, max_drop) < looks:
+        texts += max(1, texts // 100)
+    return texts
+
+
+class _Judging:
+    """The gate's looks, and what they left: the model to ship, if any, the rows of all, and the rescue, if any.
+
+    Args:
+        shop: What is judged, and on what.
+        rows: What is known of each candidate so far.
+        looks: Those that are kept for what comes after the candidates.
+    """
+
+    def __init__(self, shop: Workshop, rows: dict[str, SchemeOutcome], looks: int) -> None:
         self.shop, self.rows = shop, rows
-        self.looks = 0
+        self.looks = looks
         self.best: str | None = None
         self.shipped: Variant | None = None
         self.rescue: Rescue | None = None
+        self.answers: dict[str, FloatArray] = {}
 
     @cached_property
     def reference(self) -> FloatArray:
@@ -190,7 +234,8 @@ class _Judging:
         """Judges these candidates, and notes the best of them that is let through."""
         self.looks += len(names)
         for name in names:
-            verdict = self.judge(gate_answers(self.shop, name), self.looks)
+            self.answers[name] = gate_answers(self.shop, name)
+            verdict = self.judge(self.answers[name], self.looks)
             row = self.rows[name].became(verdict.decision, verdict.sentence)
             self.rows[name] = replace(row, verdict=verdict)
             self.shop.progress.note(f"{name}: {verdict.sentence}")

@@ -17,6 +17,12 @@ Objective = Literal["latency", "throughput", "size"]
 OBJECTIVES: tuple[Objective, ...] = ("latency", "throughput", "size")
 """One text soonest; most texts per second, in bulk; the smallest file."""
 
+FirstStageChoice = Literal["off", "auto", "require"]
+FIRST_STAGE_CHOICES: tuple[FirstStageChoice, ...] = ("off", "auto", "require")
+"""No first stage; one where the gate lets it through and it pays; or else the command fails."""
+
+DEFAULT_FIRST_STAGE_MB = 8.0
+
 DEFAULT_MAX_DROP = 0.01
 """The gate's margin, as a share of texts."""
 
@@ -56,10 +62,13 @@ class ExportSettings:
         min_confidence: The confidence below which an answer is not sure; ``auto`` chooses it so that sure answers
             are right as often as ``precision`` says; all answers are sure where ``None``.
         precision: See ``min_confidence``.
+        first_stage: Whether a quick classifier is put before the model, see ``first_stage.py``.
+        first_stage_mb: The largest size of its file, in megabytes.
         command: The command line, for the provenance.
 
     Raises:
-        InputError: A share outside 0 to 1, a scheme or an objective that is not there, no time, or no token.
+        InputError: A share outside 0 to 1, a scheme, an objective or a choice that is not there, no time, no token,
+            or no size.
     """
 
     max_drop: float = DEFAULT_MAX_DROP
@@ -76,6 +85,8 @@ class ExportSettings:
     reference: Path | str | None = None
     min_confidence: float | Literal["auto"] | None = None
     precision: float = DEFAULT_PRECISION
+    first_stage: FirstStageChoice = "auto"
+    first_stage_mb: float = DEFAULT_FIRST_STAGE_MB
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -93,8 +104,18 @@ class ExportSettings:
             raise InputError(f"--min-confidence is a share between 0 and 1, or {AUTO}, found {least}")
         if not 0 < self.precision < 1:
             raise InputError(f"--precision is a share between 0 and 1, found {self.precision:g}")
+        if self.first_stage not in FIRST_STAGE_CHOICES:
+            choices = ", ".join(FIRST_STAGE_CHOICES)
+            raise InputError(f"there is no --first-stage {self.first_stage!r}: choose one of {choices}")
+        if not self.first_stage_mb > 0:
+            raise InputError(f"--first-stage-mb must be above 0, found {self.first_stage_mb:g}")
         for scheme in self.schemes:
             find_scheme(scheme)
+
+    @property
+    def wants_first_stage(self) -> bool:
+        """Whether one is to be made; it makes a bundle larger, so not for the sake of its size alone."""
+        return self.first_stage == "require" or (self.first_stage == "auto" and self.objective != "size")
 
     def to_json(self) -> dict[str, Any]:
         """Names what decides the search, as JSON values."""
@@ -104,4 +125,6 @@ class ExportSettings:
             "schemes": list(self.schemes),
             "search_seconds": self.search_seconds,
             **({} if self.reference is None else {"reference": Path(self.reference).resolve().name}),
+            "first_stage": self.first_stage,
+            "first_stage_mb": self.first_stage_mb,
         }

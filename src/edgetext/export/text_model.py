@@ -122,7 +122,7 @@ def _ending(tokenizer: Path) -> int:
 def _compare(folder: Path, content: bytes, session: Mapping[str, Any], texts: Sequence[Text]) -> float:
     asked = open_text_model(content, session)
     largest = 0.0
-    with Predictor(folder, profile="background") as classify:
+    with Predictor(folder, profile="background", first_stage="off") as classify:
         for text in texts:
             expected = classify.predict_proba([text])[0]
             label, found = asked.run([LABEL_OUTPUT, PROBABILITIES_OUTPUT], {TEXT_INPUT: np.array([text], object)})

@@ -16,11 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 from edgetext.export.settings import Objective
 from edgetext.measure.process import Worker, WorkerError
 from edgetext.measure.runner import PREDICTOR
-from edgetext.measure.stats import Ratio, mean_ratio, paired_ratio, percentiles
+from edgetext.measure.stats import Percentiles, Ratio, mean_ratio, paired_ratio, percentiles
 from edgetext.measure.turns import SETTLE_S, shuffled_turns, window
 from edgetext.progress import Progress
 from edgetext.task import Text
@@ -94,6 +96,71 @@ def compare(rounds: Sequence[float], reference: Sequence[float]) -> Ratio:
 
 
 @dataclass(frozen=True)
+class Durations:
+    """What texts took.
+
+    Attributes:
+        rounds: The mean of each round, in milliseconds a text.
+        of: Percentiles over all of its samples, in milliseconds: single texts, or rounds in bulk.
+    """
+
+    rounds: tuple[float, ...]
+    of: Percentiles
+
+    @property
+    def mean_ms(self) -> Ratio:
+        """Milliseconds a text: the geometric mean of the rounds' means, and its interval."""
+        return mean_ratio(self.rounds)
+
+
+_MEAN_ROUNDS, _MEAN_TEXTS, _MEAN_SECONDS, _MEAN_BULK_TEXTS = 10, 80, 1.0, 256
+
+
+def time_side_by_side(
+    specs: Sequence[Mapping[str, Any]],
+    texts: Sequence[Text],
+    objective: Objective,
+    threads: int,
+    progress: Progress,
+) -> list[Durations]:
+    """Times predictors on the same texts; the mean counts, in which every text does.
+
+    Args:
+        specs: What each is made of (``measure.predictor``).
+        texts: Real texts, at least one.
+        objective: ``throughput``: some hundred texts at once. Else one text at a time.
+        threads: Of each process.
+        progress: Told of each turn.
+
+    Raises:
+        WorkerError: One cannot be timed.
+    """
+    samples: list[list[list[float]]] = [[] for _ in specs]
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(PREDICTOR, spec, threads=threads, timeout_s=120)) for spec in specs]
+        for worker in workers:
+            worker.start(texts[0])
+        names = [str(place) for place in range(len(specs))]
+        for done, turn in enumerate(shuffled_turns(names, _MEAN_ROUNDS, _SEED)):
+            progress.step("timing the first stage", done, _MEAN_ROUNDS * len(specs))
+            time.sleep(SETTLE_S)
+            samples[turn.index].append(_samples(workers[turn.index], texts, turn.round, objective))
+        progress.step("timing the first stage", _MEAN_ROUNDS * len(specs), _MEAN_ROUNDS * len(specs))
+    return [
+        Durations(tuple(fmean(found) for found in rounds), percentiles([one for found in rounds for one in found]))
+        for rounds in samples
+    ]
+
+
+def _samples(worker: Worker, texts: Sequence[Text], number: int, objective: Objective) -> list[float]:
+    """Milliseconds of each text of a round; in bulk that of all of them."""
+    if objective == "throughput":
+        return [1000 / worker.throughput(window(texts, number, _MEAN_BULK_TEXTS), _BATCH)]
+    some = window(texts, number, _MEAN_TEXTS)
+    return worker.latency(some, warm_up=_WARM_UP, seconds=_MEAN_SECONDS)
+
+
+@dataclass(frozen=True)
 class _Effort:
     """How much is done in a rung.
 
@@ -127,7 +194,7 @@ class Stopwatch:
 
     Attributes:
         bundle: A bundle whose variants are the candidates.
-        objective: ``latency``: the median of single texts. ``throughput``: all texts at once.
+        objective: ``latency``: the mean of single texts. ``throughput``: all texts at once.
         texts: Real texts, at least one.
         threads: Of each process.
         reference: The variant that runs along in every rung, to be compared with.
@@ -206,6 +273,6 @@ class Stopwatch:
             else:
                 texts = window(self.texts, number, effort.texts)
                 samples = worker.latency(texts, warm_up=_WARM_UP, seconds=effort.seconds)
-                rounds.append(percentiles(samples).p50)
+                rounds.append(fmean(samples))
         except WorkerError as error:
             self.failed[name] = str(error)

@@ -61,11 +61,12 @@ def tune_bundle(
     keep = settings.texts and (held_out is None or MANIFEST_FIELD in bundle.manifest.extra)
     # The libraries that take seconds to import come in here, when all else is checked.
     from edgetext.export.assembly import search_into
+    from edgetext.export.first_stage import kept_from
     from edgetext.export.workshop import from_bundle
 
     with new_folder(output, BUNDLE, overwrite=overwrite) as folder:
         shop = from_bundle(folder, bundle, tuning, settings, progress)
-        exported = search_into(folder, shop, tuning, metrics, keep=keep)
+        exported = search_into(folder, shop, tuning, metrics, kept_from(bundle), keep=keep)
     return replace(exported, path=output)
 
 

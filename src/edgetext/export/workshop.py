@@ -168,7 +168,10 @@ def from_bundle(
             shutil.copyfile(bundle.file(name), work / name)
     copied = make_variant(work, FP32, _MODEL, precision=FP32, session=reference.session)
     manifest = replace(
-        bundle.manifest, variants=(replace(copied, evaluation=reference.evaluation),), default_variant=FP32
+        bundle.manifest,
+        variants=(replace(copied, evaluation=reference.evaluation),),
+        default_variant=FP32,
+        first_stage=None,  # of another model
     )
     model_type = str(read_object(work / "config.json", error=BundleError).get("model_type", ""))
     return _workshop(work, model_type, manifest, tuning, settings, progress)

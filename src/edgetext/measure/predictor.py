@@ -17,7 +17,7 @@ class PredictorRunner:
 
     Args:
         spec: ``bundle`` (folder), ``variant``, ``threads``, and if need be ``mode``: a profile, or ``model-alone``
-            for the default one without the bundle's first stage.
+            for the default one without the bundle's first stage; and ``first_stage`` (see ``Predictor``).
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ class PredictorRunner:
             variant=spec["variant"],
             profile=self._profile,
             threads=spec["threads"],
-            first_stage="off" if mode == MODEL_ALONE else "auto",
+            first_stage=spec.get("first_stage", "off" if mode == MODEL_ALONE else "auto"),
         )
         self._last: Prediction | None = None
 

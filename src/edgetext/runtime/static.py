@@ -15,6 +15,7 @@ Efficient Text Classification", EACL 2017.
 
 from __future__ import annotations
 
+import json
 import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ FIRST_STAGE_FILE, STATIC_FILE = "first_stage.safetensors", "static.safetensors"
 """What a bundle calls such a file: the one that is asked before its model, and the one that is its model."""
 
 FORMAT = "edgetext-static-1"
+FIRST_STAGE_FILE = "first_stage.safetensors"
 HASH_FACTOR = 1_000_003
 MAX_STATIC_BYTES = 1 << 30
 _MAX_HEADER_BYTES = 1 << 16
@@ -168,12 +170,16 @@ def write_static(path: Path, table: StaticTable) -> None:
     Raises:
         ValueError: The parts do not fit together.
     """
-    from safetensors.numpy import save_file  # with torch and transformers; what predicts never writes
+    from safetensors.numpy import save  # with torch and transformers; what predicts never writes
 
     if wrong := table.disagreement():
         raise ValueError(wrong)
     parts = {name: np.ascontiguousarray(getattr(table, name)) for name in ("table", "scale", "weight", "bias")}
-    save_file(parts, path, metadata={"format": FORMAT, "buckets": str(table.buckets)})
+    content = save(parts, metadata={"format": FORMAT, "buckets": str(table.buckets)})
+    begin = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.dumps(json.loads(content[_LENGTH_BYTES:begin]), sort_keys=True, separators=(",", ":"))
+    # The library writes the metadata in another order each time, and the same table shall have the same checksum.
+    path.write_bytes(content[:_LENGTH_BYTES] + header.encode().ljust(begin - _LENGTH_BYTES) + content[begin:])
 
 
 def _read(content: mmap.mmap) -> StaticTable:
