@@ -67,7 +67,7 @@ class BaselineFigures(TypedDict, total=False):
 
 
 class TeacherFigures(TypedDict, total=False):
-    """How a student compares with its teacher on the same rows; see ``edgetext.train.student.compared``."""
+    """How a student compares with its teacher on the same rows; see ``edgetext.metrics.difference.compared``."""
 
     rows: Count
     teacher: Share

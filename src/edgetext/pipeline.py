@@ -15,7 +15,7 @@ from edgetext.data.settings import ColumnChoice, DataSettings
 from edgetext.errors import check_extra
 from edgetext.export.settings import ExportSettings
 from edgetext.files import new_folder, refuse_existing
-from edgetext.ours import CHECKPOINT, REPORT, RUN
+from edgetext.ours import BUNDLE, CHECKPOINT, REPORT, RUN
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import DistillSettings, TrainArguments
 from edgetext.train.base import MINILM
@@ -38,6 +38,7 @@ __all__ = [
     "TrainArguments",
     "bench",
     "distill",
+    "distill_static",
     "export",
     "read_split",
     "report_data",
@@ -219,6 +220,52 @@ def distill(
     if data is not None:
         split = read_split(data, seed=settings.training.seed, progress=progress, teacher=opened)
     return distill(opened, output, settings, progress, split=split, overwrite=overwrite, resume=resume)
+
+
+def distill_static(
+    teacher: Path | str,
+    output: Path | str,
+    settings: ExportSettings | None = None,
+    progress: Progress | None = None,
+    *,
+    data: DataSettings | Path | str | None = None,
+    seed: int = 42,
+    overwrite: bool = False,
+) -> Exported:
+    """Makes a bundle of a table of word vectors that answers as a checkpoint does: ``edgetext distill --static``.
+
+    Args:
+        teacher: The folder of the fine-tuned model.
+        output: The folder to make.
+        settings: The table's size, texts without labels and the verdict's margin (``export_static``).
+        progress: Told of every step and of what the user should know.
+        data: Labelled text, as for ``read_split``; by default the rows that the teacher was trained on and judged
+            by.
+        seed: Decides which rows are cut off, where nothing else says so.
+        overwrite: Whether a bundle that is there may be replaced.
+
+    Raises:
+        OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
+        InputError: The rows cannot be used.
+        ModelError: The teacher cannot be used.
+        WriteError: The output cannot be written, or the disk is full.
+        MissingExtraError: The ``train`` or the ``export`` extra is not installed.
+    """
+    from edgetext.checkpoint import open_checkpoint
+    from edgetext.data.student_split import teacher_split
+
+    progress = progress or Silent()
+    refuse_existing(Path(output), BUNDLE, overwrite=overwrite)
+    check_extra("train")
+    check_extra("export")
+    opened = open_checkpoint(Path(teacher))
+    if data is None:
+        split = teacher_split(opened)
+    else:
+        split = read_split(data, seed=seed, progress=progress, teacher=opened)
+    from edgetext.export.static_student import export_static
+
+    return export_static(opened, split, output, settings, progress, overwrite=overwrite)
 
 
 def export(

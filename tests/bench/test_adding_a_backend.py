@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgetext.bench.heldout import describe_data, find_held_out
-from edgetext.bench.models import Model
+from edgetext.bench.models import Measured
 from edgetext.bench.plan import plan_rows
 from edgetext.bench.registry import BUNDLE, Backend
 from edgetext.bench.run import measure_plans
@@ -30,7 +30,7 @@ def test_the_example_is_measured(
     rows = find_held_out(None, str(tiny_rows))
     settings = BenchSettings(threads=1, rounds=1, latency_texts=5, throughput_texts=8, batch=8)
     data = describe_data(rows, bundle.manifest.decides, "the bundle")
-    found = measure_plans(plan_rows([Model(bundle)], [backend], BenchSettings(threads=1)), rows, data, settings)
+    found = measure_plans(plan_rows([Measured(bundle)], [backend], BenchSettings(threads=1)), rows, data, settings)
     assert [(row.backend, row.variant, row.status) for row in found.rows] == [
         ("first-label", variant.name, "measured") for variant in bundle.manifest.variants
     ]

@@ -16,7 +16,7 @@ from edgetext.bench.cells import headings
 from edgetext.bench.compare import compare, read_limit, regressions
 from edgetext.bench.heldout import HeldOut, describe_data
 from edgetext.bench.merge import merge
-from edgetext.bench.models import Model, open_models
+from edgetext.bench.models import Measured, open_models
 from edgetext.bench.page.page import html
 from edgetext.bench.plan import RowPlan, plan_rows
 from edgetext.bench.registry import CHECKPOINT, Backend, choose_backends
@@ -113,7 +113,7 @@ def test_every_program_gives_the_labels_that_the_task_decides_on(
         assert [set(labels) for labels in answers(runner, texts, 4)] == expected, load.__module__
         assert set(runner.one(texts[1])) == expected[1], load.__module__
         runner.tokenize(texts[0])
-    (plan,) = plan_rows([Model(bundle)], [choose_backends(["edgetext"])[0]], SETTINGS)[:1]
+    (plan,) = plan_rows([Measured(bundle)], [choose_backends(["edgetext"])[0]], SETTINGS)[:1]
     rows = HeldOut("rows", tuple(Example(text, ("food",), row) for row, text in enumerate(texts, 1)), "")
     data = describe_data(rows, bundle.manifest.decides, "it")
     (row,) = measure_plans([plan], rows, data, SETTINGS).rows

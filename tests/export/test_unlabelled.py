@@ -100,7 +100,7 @@ def test_several_labels_stay_with_the_labelled_rows_and_the_note_says_so(tiny_se
     rows = [Example(f"{word} and {other}", labels[:1], 1) for word in WORDS for other in WORDS]
     more = Texts("more", tuple(f"{word} or {other}" for word in WORDS for other in WORDS))
     noting = Noting()
-    settings = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), unlabelled=more)
+    settings = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), unlabelled=more, first_stage="off")
     made = tune_bundle(tiny_several, tmp_path / "new", settings, held_out=rows, progress=noting)
     evaluation = made.record.row("dynamic-int8").verdict.to_json()
     assert ("changed_answers" in evaluation, evaluation["loss"]["confidence"]) == (False, 0.95)

@@ -68,9 +68,10 @@ def test_the_head_reads_the_mean_afterwards(split: Split, sentences: Path, tmp_p
 def test_a_base_that_does_not_mean_by_the_mean_is_left_alone(tiny_base: Path, sentences: Path) -> None:
     with in_clean_room(resolve_base(str(tiny_base))) as base:
         assert not reads_mean(base)
-    for means, taught, steps in ((True, False, PRESETS["default"].mean_steps), (False, False, 0), (True, True, 0)):
-        facts = Facts(rows=42, labels=2, hidden_size=32, max_length=64, means=means, taught=taught)
-        assert make_recipe(TrainArguments(), facts).mean_steps == steps
+    facts = Facts(rows=42, labels=2, hidden_size=32, max_length=64, means=True)
+    assert make_recipe(TrainArguments(), facts).mean_steps == PRESETS["default"].mean_steps
+    for change in ({"means": False}, {"taught": True}, {"rows": 9000}):
+        assert make_recipe(TrainArguments(), replace(facts, **change)).mean_steps == 0
     (sentences / "1_Pooling" / "config.json").write_text("[]", "utf-8")
     with in_clean_room(resolve_base(str(sentences))) as base, pytest.raises(ModelError, match="1_Pooling"):
         reads_mean(base)

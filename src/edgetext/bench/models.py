@@ -14,7 +14,7 @@ from edgetext.task import Task
 
 
 @dataclass(frozen=True)
-class Model:
+class Measured:
     """A bundle or a checkpoint to measure.
 
     Attributes:
@@ -33,7 +33,7 @@ class Model:
         return self.opened.manifest.decides if isinstance(self.opened, Bundle) else self.opened.task
 
 
-def open_models(paths: Sequence[Path | str], baseline: Path | str | None = None) -> tuple[Model, ...]:
+def open_models(paths: Sequence[Path | str], baseline: Path | str | None = None) -> tuple[Measured, ...]:
     """Opens what a run measures, the baseline first.
 
     Args:
@@ -53,7 +53,7 @@ def open_models(paths: Sequence[Path | str], baseline: Path | str | None = None)
     given = [*([baseline] if baseline else []), *paths]
     names = distinct_names(given) if several else [""] * len(found)
     whether = [bool(baseline) and number == 0 for number in range(len(found))]
-    return tuple(map(Model, found, names, whether))
+    return tuple(map(Measured, found, names, whether))
 
 
 def distinct_names(paths: Sequence[Path | str]) -> list[str]:
@@ -82,7 +82,7 @@ def _open(path: Path | str) -> Bundle | Checkpoint:
 
 
 def _check_alike(one: Bundle | Checkpoint, other: Bundle | Checkpoint) -> None:
-    first, second = Model(one).task, Model(other).task
+    first, second = Measured(one).task, Measured(other).task
     if first.name != second.name or {*first.labels} != {*second.labels}:
         raise BundleError(
             f"{one.path} and {other.path} are of different tasks, or know different labels: measure models of the "

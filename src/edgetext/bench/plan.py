@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgetext.bench.backends._shared import task_values
-from edgetext.bench.models import Model
+from edgetext.bench.models import Measured
 from edgetext.bench.registry import ALL, BUNDLE, CHECKPOINT, ONE_EACH, Backend
 from edgetext.bench.settings import BenchSettings
 from edgetext.checkpoint import Checkpoint
@@ -50,7 +50,9 @@ class RowPlan:
         return f"{self.backend.name} {self.variant}{self.model and f' ({self.model})'}"
 
 
-def plan_rows(models: Sequence[Model], backends: Sequence[Backend], settings: BenchSettings) -> tuple[RowPlan, ...]:
+def plan_rows(
+    models: Sequence[Measured], backends: Sequence[Backend], settings: BenchSettings
+) -> tuple[RowPlan, ...]:
     """Lists the rows that the given models allow, in the registry's order.
 
     Of one bundle and its checkpoint each backend runs every variant. Of several models each has a row (see
@@ -81,7 +83,7 @@ def plan_rows(models: Sequence[Model], backends: Sequence[Backend], settings: Be
     return tuple(rows)
 
 
-def _rows_of(model: Model, backend: Backend, settings: BenchSettings, *, one_variant: bool) -> list[RowPlan]:
+def _rows_of(model: Measured, backend: Backend, settings: BenchSettings, *, one_variant: bool) -> list[RowPlan]:
     """Lists the rows of one model in one program; none where the program runs models of the other kind."""
     opened, threads = model.opened, settings.threads
     if isinstance(opened, Bundle) and backend.source == BUNDLE:

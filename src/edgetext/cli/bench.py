@@ -14,7 +14,7 @@ from edgetext.errors import INTERRUPTED, REGRESSION, EdgetextError, InputError, 
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
-    from edgetext.bench.models import Model
+    from edgetext.bench.models import Measured
     from edgetext.bench.results import Results
     from edgetext.bench.settings import BenchSettings
     from edgetext.cli.console import Console
@@ -164,7 +164,7 @@ def _paths(arguments: argparse.Namespace) -> list[Path | str]:
     return [*arguments.words, *([arguments.beside] if arguments.beside else [])]
 
 
-def _opened(arguments: argparse.Namespace) -> tuple[Model, ...]:
+def _opened(arguments: argparse.Namespace) -> tuple[Measured, ...]:
     from edgetext.bench.models import open_models
     from edgetext.runtime.bundle import open_bundle
 
@@ -173,7 +173,7 @@ def _opened(arguments: argparse.Namespace) -> tuple[Model, ...]:
     return open_models(_paths(arguments), arguments.baseline)
 
 
-def _measured(arguments: argparse.Namespace, models: Sequence[Model], settings: BenchSettings) -> Results:
+def _measured(arguments: argparse.Namespace, models: Sequence[Measured], settings: BenchSettings) -> Results:
     from edgetext.bench.heldout import find_held_out
     from edgetext.bench.run import run_bench
     from edgetext.cli.console import open_console
@@ -191,7 +191,7 @@ def _measured(arguments: argparse.Namespace, models: Sequence[Model], settings: 
 
 
 def _parted(
-    arguments: argparse.Namespace, measured: Results, models: Sequence[Model]
+    arguments: argparse.Namespace, measured: Results, models: Sequence[Measured]
 ) -> tuple[Results, Results | None]:
     """Parts a run with ``--beside`` into that of the bundle and that of the other one."""
     from edgetext.bench.merge import split

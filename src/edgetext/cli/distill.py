@@ -1,8 +1,14 @@
-"""``edgetext distill TEACHER [DATA] -o STUDENT``: checkpoint -> a smaller checkpoint that answers as it does."""
+"""``edgetext distill TEACHER [DATA] -o STUDENT``: checkpoint -> a smaller model that answers as it does.
+
+The student is a checkpoint of fewer layers, or with ``--static`` the bundle of a table of word vectors.
+"""
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +24,7 @@ from edgetext.cli.train import (
 )
 from edgetext.cli.train import show as show_checkpoint
 from edgetext.errors import InputError
+from edgetext.export.settings import DEFAULT_FIRST_STAGE_MB
 from edgetext.train.arguments import LAYERS
 
 if TYPE_CHECKING:
@@ -25,6 +32,9 @@ if TYPE_CHECKING:
     from edgetext.cli.console import Console
     from edgetext.data.settings import DataSettings
 
+_OF_LAYERS = (
+    "layers", "preset", "epochs", "learning_rate", "batch_size", "max_length", "bf16", "options", "resume",
+)  # fmt: skip
 _OF_DATA = (
     "text_column", "text_pair_column", "label_column", "label_separator", "split_column", "validation", "test",
     "drop_invalid",
@@ -46,14 +56,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{DATA_HELP}; by default the rows that the teacher was trained on and judged by, each for the same",
     )
     parser.add_argument(
-        "-o", "--output", metavar="STUDENT", type=Path, required=True, help="the folder to write the checkpoint to"
+        "-o", "--output", metavar="STUDENT", type=Path, required=True, help="the folder to write the student to"
     )
     parser.add_argument(
         "--layers",
         type=int,
         metavar="N",
-        default=LAYERS,
-        help="how many of the teacher's layers the student has, evenly spaced (default: %(default)s)",
+        help=f"how many of the teacher's layers the student has, evenly spaced (default: {LAYERS})",
+    )
+    parser.add_argument(
+        "--static",
+        action="store_true",
+        help="make a bundle whose model is a table of word vectors: no layers, a text in tens of microseconds",
+    )
+    parser.add_argument(
+        "--static-mb",
+        dest="first_stage_mb",
+        type=float,
+        metavar="MB",
+        help=f"the largest size of the table, with --static (default: {DEFAULT_FIRST_STAGE_MB:g})",
     )
     parser.add_argument(
         "--unlabelled",
@@ -68,12 +89,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
+    return _run_static(arguments) if arguments.static else _run_layers(arguments)
+
+
+def _run_layers(arguments: argparse.Namespace) -> int:
     from edgetext.cli.console import open_console
     from edgetext.pipeline import distill
     from edgetext.train.arguments import DistillSettings
 
+    if arguments.first_stage_mb is not None:
+        raise InputError("--static-mb goes with --static: a student of layers is as large as its layers")
     data = _data(arguments)
-    settings = settings_of(DistillSettings, arguments, training=training_settings(arguments))
+    layers = LAYERS if arguments.layers is None else arguments.layers
+    settings = settings_of(DistillSettings, arguments, training=training_settings(arguments), layers=layers)
     console = open_console()
     with console.progress() as progress:
         student = distill(
@@ -90,6 +118,39 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         show_against_teacher(student, console)
         show_checkpoint(student, console)
+    return 0
+
+
+def _run_static(arguments: argparse.Namespace) -> int:
+    from edgetext.cli.console import open_console
+    from edgetext.cli.export import show
+    from edgetext.export.settings import ExportSettings
+    from edgetext.pipeline import distill_static
+
+    for option in _OF_LAYERS:
+        if getattr(arguments, option) not in (None, False, [], "default"):
+            name = {"options": "--set"}.get(option, f"--{option.replace('_', '-')}")
+            raise InputError(f"{name} goes with a student of layers: a static one has a recipe of its own")
+    data, size = _data(arguments), arguments.first_stage_mb
+    settings = ExportSettings(
+        first_stage_mb=DEFAULT_FIRST_STAGE_MB if size is None else size,
+        unlabelled=None if arguments.unlabelled is None else str(arguments.unlabelled),
+        command=shlex.join(["edgetext", *sys.argv[1:]]),
+    )
+    console = open_console()
+    with console.progress() as progress:
+        made = distill_static(
+            arguments.teacher,
+            arguments.output,
+            settings,
+            progress,
+            data=data,
+            seed=arguments.seed,
+            overwrite=arguments.overwrite,
+        )
+    if not arguments.json:
+        show_figures(made.manifest.provenance["teacher"], made.manifest.decides.metric, "word vectors", console)
+    show(made, console, as_json=arguments.json)
     return 0
 
 
@@ -110,9 +171,14 @@ def show_against_teacher(student: Checkpoint, console: Console) -> None:
     """Prints how the student compares with its teacher."""
     teacher = student.training["teacher"]
     kept = ", ".join(map(str, teacher["kept"]))
+    show_figures(teacher, student.task.metric, f"layers {kept}", console)
+
+
+def show_figures(teacher: Mapping[str, Any], metric: str, what: str, console: Console) -> None:
+    """Prints the figures of student and teacher, part by part."""
     console.table(
-        f"layers {kept} of {teacher['name']}, taught by all of it; differences with their 95 % intervals",
-        ["part", "rows", f"teacher's {student.task.metric}", "student's", "difference", "same answers"],
+        f"{what} of {teacher['name']}, taught by all of it; differences with their 95 % intervals",
+        ["part", "rows", f"teacher's {metric}", "student's", "difference", "same answers"],
         [_row(part, found) for part, found in teacher["metrics"].items()],
     )
 

@@ -55,11 +55,15 @@ def _title(manifest: Manifest) -> str:
 
 
 def _loading(manifest: Manifest) -> str:
+    needs = "numpy and tokenizers" if manifest.variant().is_static else "numpy, onnxruntime and tokenizers"
+    graph = next(
+        (variant.file for variant in (manifest.variant(), *manifest.variants) if not variant.is_static), ""
+    )
     return (
         "## How to load it\n\n```python\nfrom edgetext import Predictor\n\n"
         'classify = Predictor("path/to/this/folder")\nprint(classify("your text"))\n```\n\n'
-        "It needs numpy, onnxruntime and tokenizers, and no torch. Optimum and transformers.js open the folder as "
-        f"well; the default model is {code(manifest.variant().file)}."
+        f"It needs {needs}, and no torch. Optimum and transformers.js open the folder as well; their model is "
+        f"{code(graph)}."
     )
 
 
@@ -147,7 +151,8 @@ def _teacher(provenance: Mapping[str, Any]) -> str:
     if not isinstance(teacher, Mapping):
         return ""
     kept, metrics, digest = (teacher.get(name) for name in ("kept", "metrics", "sha256"))
-    layers = ", ".join(map(str, kept)) if isinstance(kept, Sequence) and kept else "some"
+    layers = ", ".join(map(str, kept)) if isinstance(kept, Sequence) else ""
+    made = f"layers {markdown(layers)}" if layers else "word vectors"
     weights = f" (SHA-256 of its weights: {code(str(digest)[:16])})" if digest else ""
     figures = [
         [markdown(str(part)), *_against(found)]
@@ -159,8 +164,7 @@ def _teacher(provenance: Mapping[str, Any]) -> str:
         [
             "## Its teacher",
             "",
-            f"It was made of the layers {markdown(layers)} of {code(str(teacher.get('name')))}{weights}, "
-            "whose answers it learned.",
+            f"It was made of the {made} of {code(str(teacher.get('name')))}{weights}, whose answers it learned.",
             *(["", *_table(heads, figures)] if figures else []),
         ]
     )

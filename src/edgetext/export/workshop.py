@@ -132,7 +132,7 @@ def from_checkpoint(
         temperature=None if task.temperature == 1.0 else task.temperature,
         text_column=checkpoint.text_column,
         text_pair_column=checkpoint.text_pair_column,
-        provenance=_origin(checkpoint),
+        provenance=origin(checkpoint),
     )
     return _workshop(work, checkpoint.model_type, manifest, tuning, settings, progress)
 
@@ -274,7 +274,7 @@ def _with_unlabelled(shop: Workshop, texts: Sequence[Text]) -> Workshop:
     return replace(shop, unlabelled=judged)
 
 
-def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
+def origin(checkpoint: Checkpoint) -> dict[str, Any]:
     """Where a model comes from, for the manifest; what ran when is added as the bundle is written."""
     record = checkpoint.split
     return {

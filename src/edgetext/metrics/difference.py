@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from edgetext.metrics.paired import CONFIDENCE, count_pairs, score_difference
 from edgetext.task import Answers, Task
@@ -72,3 +73,19 @@ def metric_difference(
         f1.high,
         lambda rows: f1.scaled(rows / len(truth)).low,
     )
+
+
+def compared(task: Task, truth: Answers, teacher: Answers, student: Answers) -> dict[str, Any]:
+    """Compares a student's answers with its teacher's, as JSON values.
+
+    Returns:
+        ``rows``, the metric of both (``teacher``, ``student``), their ``difference``, negative where the student is
+        worse, with its 95 % interval (``low``, ``high``), and ``same_answers``, the share of texts that both answer
+        alike.
+    """
+    figures: dict[str, Any] = {"rows": len(truth), "same_answers": float(task.same(teacher, student).mean())}
+    if task.one_label or truth.any():  # else there is no F1
+        found = metric_difference(task, truth, teacher, student)
+        figures |= {"teacher": found.reference, "student": found.candidate, "difference": found.value}
+        figures |= {"low": found.low, "high": found.high}
+    return figures

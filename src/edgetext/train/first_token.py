@@ -3,7 +3,8 @@
 Encoders of sentences are trained to say by that mean what a text is about; a sequence classifier reads the first
 token, which such a model never used. The texts alone teach it, before their labels do. On NLU++ hotels (684 rows,
 40 labels, seed 42) micro F1 on the validation rows was 0.749 after five epochs, and 0.669 without these steps;
-0.844 and 0.810 after twenty.
+0.844 and 0.810 after twenty. Many rows teach it anyway: on BANKING77 (9,000 rows) accuracy was 0.824 after the
+first epoch and 0.771 without, and after seven 0.929 either way.
 
 Import it where training begins: it takes torch and transformers.
 """

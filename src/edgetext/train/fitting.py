@@ -21,7 +21,7 @@ from edgetext.train.history import training_record, versions
 from edgetext.train.quiet import quiet
 from edgetext.train.recipe import Facts, Recipe, best_precision, device, make_recipe
 from edgetext.train.resume import digest, working_folder
-from edgetext.train.student import Student, compared, load_student, teacher_logits, teacher_record
+from edgetext.train.student import Student, load_student, teacher_logits, teacher_record
 from edgetext.trouble import tell_failed_writes
 
 if TYPE_CHECKING:
@@ -234,6 +234,8 @@ def _against_teacher(
     found: Mapping[str, FloatArray],
 ) -> dict[str, Any]:
     """Compares student and teacher, part by part, and says how far their logits are apart (mean squared error)."""
+    from edgetext.metrics.difference import compared
+
     return {
         part: {
             **compared(

@@ -21,13 +21,12 @@ from edgetext.foreign.answers import ask
 from edgetext.foreign.check import CONFIG_FILE
 from edgetext.foreign.clean_room import clean_room
 from edgetext.foreign.load import Source, load_config
-from edgetext.metrics.difference import metric_difference
 from edgetext.progress import Progress
 from edgetext.train.base import BaseModel, load_tuned
 
 if TYPE_CHECKING:
     from edgetext.data.example import Split
-    from edgetext.task import Answers, FloatArray, Task, Text
+    from edgetext.task import FloatArray, Text
 
 STEP = "teacher"  # what progress calls it while the teacher answers
 _TRAINED = ("base_model", "base_location", "base_revision", "base_sha256")
@@ -149,22 +148,6 @@ def teacher_record(student: Student, base: BaseModel) -> dict[str, Any]:
             "unlabelled": len(student.unlabelled),
         },
     }
-
-
-def compared(task: Task, truth: Answers, teacher: Answers, student: Answers) -> dict[str, Any]:
-    """Compares a student's answers with its teacher's, for ``training.json``.
-
-    Returns:
-        ``rows``, the metric of both (``teacher``, ``student``), their ``difference``, negative where the student is
-        worse, with its 95 % interval (``low``, ``high``), and ``same_answers``, the share of texts that both answer
-        alike.
-    """
-    figures: dict[str, Any] = {"rows": len(truth), "same_answers": float(task.same(teacher, student).mean())}
-    if task.one_label or truth.any():  # else there is no F1
-        found = metric_difference(task, truth, teacher, student)
-        figures |= {"teacher": found.reference, "student": found.candidate, "difference": found.value}
-        figures |= {"low": found.low, "high": found.high}
-    return figures
 
 
 def _refuse(name: str, count: int, layers: int) -> None:
