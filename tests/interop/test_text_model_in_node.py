@@ -53,7 +53,7 @@ def test_node_gives_the_same_labels_and_probabilities(exported_bundle: Path, tmp
     texts = (*TEXTS, TOO_LONG, "")
     add_text_model(folder, open_bundle(folder).manifest, TEXTS)
     answers = node(folder / TEXT_FILE, texts)
-    with Predictor(folder) as classify:
+    with Predictor(folder, first_stage="off") as classify:
         assert [answer["label"] for answer in answers] == [classify(text).label for text in texts]
         ours = np.array([classify.predict_proba([text])[0] for text in texts])
     np.testing.assert_allclose([answer["probabilities"] for answer in answers], ours, rtol=0, atol=1e-4)
