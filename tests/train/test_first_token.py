@@ -37,6 +37,17 @@ def sentences(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+class Heard(Silent):
+    """Notes the steps of the kinds of work."""
+
+    def __init__(self) -> None:
+        self.works: set[str] = set()
+
+    def step(self, name: str, done: int, total: int) -> None:
+        """Notes what is done."""
+        self.works.add(name)
+
+
 def likeness(model: torch.nn.Module, body: torch.nn.Module, rows: dict[str, torch.Tensor]) -> float:
     """How alike the head's input and the mean of ``body``'s vectors are, as the mean of cosines."""
     seen = []
@@ -68,18 +79,25 @@ def test_the_head_reads_the_mean_afterwards(split: Split, sentences: Path, tmp_p
 def test_a_base_that_does_not_mean_by_the_mean_is_left_alone(tiny_base: Path, sentences: Path) -> None:
     with in_clean_room(resolve_base(str(tiny_base))) as base:
         assert not reads_mean(base)
-    facts = Facts(rows=42, labels=2, hidden_size=32, max_length=64, means=True)
+    facts = Facts(rows=42, labels=40, hidden_size=32, max_length=64, means=True)
     assert make_recipe(TrainArguments(), facts).mean_steps == PRESETS["default"].mean_steps
-    for change in ({"means": False}, {"taught": True}, {"rows": 9000}):
+    for change in ({"means": False}, {"taught": True}, {"rows": 9000}, {"labels": 2}):
         assert make_recipe(TrainArguments(), replace(facts, **change)).mean_steps == 0
     (sentences / "1_Pooling" / "config.json").write_text("[]", "utf-8")
     with in_clean_room(resolve_base(str(sentences))) as base, pytest.raises(ModelError, match="1_Pooling"):
         reads_mean(base)
 
 
-def test_training_tells_of_it(split: Split, sentences: Path, tmp_path: Path) -> None:
+def test_few_rows_of_many_labels_learn_it_before_the_first_epoch(sentences: Path, tmp_path: Path) -> None:
     pooling = {"pooling_mode_mean_tokens": True}
     (sentences / "1_Pooling" / "config.json").write_text(json.dumps(pooling), "utf-8")
-    arguments = TrainArguments(epochs=1, bf16=False, preset="quick")
-    trained = fit(split, str(sentences), tmp_path / "with", arguments)
+    lines = [
+        f"{word} of the {place},label {place}"
+        for place in range(21)
+        for word in ("dog", "soup", "road", "bus", "cat")
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *lines]), "utf-8")
+    heard, arguments = Heard(), TrainArguments(epochs=1, bf16=False, preset="quick")
+    trained = fit(read_split(str(tmp_path / "rows.csv")), str(sentences), tmp_path / "c", arguments, heard)
     assert trained.training["arguments"]["mean_steps"] == PRESETS["quick"].mean_steps
+    assert {"learn the mean", "train"} <= heard.works

@@ -4,7 +4,8 @@ Encoders of sentences are trained to say by that mean what a text is about; a se
 token, which such a model never used. The texts alone teach it, before their labels do. On NLU++ hotels (684 rows,
 40 labels, seed 42) micro F1 on the validation rows was 0.749 after five epochs, and 0.669 without these steps;
 0.844 and 0.810 after twenty. Many rows teach it anyway: on BANKING77 (9,000 rows) accuracy was 0.824 after the
-first epoch and 0.771 without, and after seven 0.929 either way.
+first epoch and 0.771 without, and after seven 0.929 either way. Nor do two labels need it: of 1,600 held-out rows
+of food_not_food (600 rows to learn from) 1,520 were right with it, and 1,515 without, in 157 and 60 seconds.
 
 Import it where training begins: it takes torch and transformers.
 """

@@ -39,7 +39,7 @@ class Preset:
         consistency: Weight of the agreement of two passes with different dropout (R-Drop); 0 makes one pass.
         patience: Epochs without a better one after which training ends; never fewer than half of all.
         mean_steps: Steps before the first epoch in which the first token learns the mean of all
-            (``first_token.py``), where the base is an encoder of sentences and there are few rows.
+            (``first_token.py``), where the base is an encoder of sentences and many labels have few rows.
     """
 
     epochs: float = 1.0
@@ -147,7 +147,7 @@ def make_recipe(
         consistency=preset.consistency,
         patience=max(preset.patience, epochs // 2),
         accumulation=pieces_for(batch_size, max_length),
-        mean_steps=preset.mean_steps if facts.means and facts.rows < SMALL_ROWS and not facts.taught else 0,
+        mean_steps=preset.mean_steps if _learns_mean(facts) else 0,
         seed=arguments.seed,
         preset=arguments.preset,
         options=dict(options or {}),
@@ -191,6 +191,11 @@ def learning_rate_for(hidden_size: int, labels: int, *, one_label: bool = True) 
 
 def _rate(facts: Facts) -> float:
     return learning_rate_for(facts.hidden_size, facts.labels, one_label=facts.one_label)
+
+
+def _learns_mean(facts: Facts) -> bool:
+    """Tells whether steps before the first epoch pay; see ``first_token.py`` for what was measured."""
+    return facts.means and facts.rows < SMALL_ROWS and facts.labels > FEW_LABELS and not facts.taught
 
 
 def pieces_for(batch_size: int, max_length: int) -> int:
