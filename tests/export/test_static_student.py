@@ -106,6 +106,7 @@ def test_a_table_without_pairs_has_a_graph_too(tmp_path: Path) -> None:
         (["--static", "--epochs", "3"], "--epochs"),
         (["--static", "--set", "weight_decay=0"], "--set"),
         (["--static", "--resume"], "--resume"),
+        (["--static", "--no-bf16"], "--bf16"),
         (["--static", "--static-mb", "0"], "above 0"),
         (["--static-mb", "3"], "--static"),
     ],

@@ -14,24 +14,16 @@ from edgetext.errors import DataError, InputError
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tune import tune_bundle
 from edgetext.export.unlabelled import refuse_judging, trained_texts
-from edgetext.progress import Silent
 from edgetext.runtime.bundle import open_bundle
 from edgetext.task import MultiLabel, SingleLabel
+from heard import Heard
 
 WORDS = ["a", "bowl", "of", "ramen", "with", "egg", "red", "car", "on", "the", "road", "rice", "bridge", "winter"]
 HELD_OUT = (Example("Held out", ("x",), 1),)
 
 
-class Noting(Silent):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, sentence):
-        self.notes.append(sentence)
-
-
 def find(*texts, seen=()):
-    noting = Noting()
+    noting = Heard()
     return find_unlabelled(Texts("more", texts), ("", ""), seen, HELD_OUT, noting), noting.notes
 
 
@@ -47,12 +39,12 @@ def test_nothing_left_and_other_kinds_of_text_are_refused():
         find("held out", "Held out")
     with pytest.raises(DataError, match="the model takes single texts, and these are pairs"):
         find(("a", "b"))
-    assert find_unlabelled(None, ("", ""), (), HELD_OUT, Noting()) == ()
+    assert find_unlabelled(None, ("", ""), (), HELD_OUT, Heard()) == ()
 
 
 def test_every_part_of_the_split_is_known(tiny_checkpoint):
-    assert len(trained_texts(tiny_checkpoint.split, Noting())) == 60
-    noting = Noting()
+    assert len(trained_texts(tiny_checkpoint.split, Heard())) == 60
+    noting = Heard()
     assert trained_texts(None, noting) == ()
     assert len(noting.notes) == 1
 
@@ -99,7 +91,7 @@ def test_several_labels_stay_with_the_labelled_rows_and_the_note_says_so(tiny_se
     labels = open_bundle(tiny_several).manifest.labels
     rows = [Example(f"{word} and {other}", labels[:1], 1) for word in WORDS for other in WORDS]
     more = Texts("more", tuple(f"{word} or {other}" for word in WORDS for other in WORDS))
-    noting = Noting()
+    noting = Heard()
     settings = ExportSettings(max_drop=0.9, schemes=("dynamic-int8",), unlabelled=more, first_stage="off")
     made = tune_bundle(tiny_several, tmp_path / "new", settings, held_out=rows, progress=noting)
     evaluation = made.record.row("dynamic-int8").verdict.to_json()

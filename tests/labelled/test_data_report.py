@@ -22,6 +22,7 @@ from edgetext.data.report.text_checks import check_texts
 from edgetext.data.settings import DataSettings
 from edgetext.pipeline import read_split
 from edgetext.progress import Silent
+from heard import Heard
 
 SHORT = Ruler("words", "spaces", count_words, limit=60)
 
@@ -292,18 +293,8 @@ def test_training_is_told_what_is_certain_and_no_more(tmp_path: Path) -> None:
     assert certain_findings(load("food_not_food")) == ()
 
 
-class Told(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-
 def test_reading_for_training_tells_it(tmp_path: Path) -> None:
-    told = Told()
+    told = Heard()
     read_split(write(tmp_path / "d.csv", FAULTS["mojibake"][0]), progress=told)
     (note,) = told.notes
     assert "row 401" in note and "decoded wrongly" in note

@@ -33,6 +33,7 @@ from edgetext.train.base import load_tuned, resolve_base
 from edgetext.train.quiet import quiet
 from edgetext.train.student import kept_layers, shrink
 from edgetext.train.trainer import taught_loss
+from heard import Heard
 
 LEARNING = TrainArguments(epochs=4, learning_rate=5e-3, batch_size=8, bf16=False)
 SMALL: dict[str, Any] = {
@@ -50,20 +51,6 @@ ARCHITECTURES = [
     LongformerConfig(**SMALL, attention_window=[2, 4, 6, 8]),
     ModernBertConfig(**SMALL, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2),
 ]
-
-
-class Heard(Silent):
-    """Progress that remembers."""
-
-    def __init__(self) -> None:
-        self.steps: list[tuple[str, int, int]] = []
-        self.notes: list[str] = []
-
-    def step(self, name: str, done: int, total: int) -> None:
-        self.steps.append((name, done, total))
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
 
 
 @pytest.fixture(scope="session")

@@ -24,22 +24,9 @@ from edgetext.train.arguments import TrainArguments
 from edgetext.train.base import load_model, load_tokenizer, resolve_base
 from edgetext.train.encode import encode
 from edgetext.train.recipe import Facts, Recipe, make_recipe
+from heard import Heard
 
 QUICK = TrainArguments(epochs=1, batch_size=16, bf16=False)
-
-
-class Heard:
-    """Progress that remembers."""
-
-    def __init__(self) -> None:
-        self.steps: list[tuple[str, int, int]] = []
-        self.notes: list[str] = []
-
-    def step(self, name: str, done: int, total: int) -> None:
-        self.steps.append((name, done, total))
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
 
 
 def test_the_checkpoint_is_whole_and_learned(tiny_checkpoint: Checkpoint) -> None:

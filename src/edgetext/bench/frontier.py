@@ -26,17 +26,14 @@ def beats(row: Row, other: Row) -> bool:
 
 def frontier(rows: Sequence[Row]) -> list[Row]:
     """Lists the rows that none of them beats, the fastest first."""
-    found: list[Row] = []
-    for row in sorted(rows, key=lambda row: (_figures(row)[1], -_figures(row)[0])):
-        if not found or _figures(row)[0] > _figures(found[-1])[0] or _figures(row) == _figures(found[-1]):
-            found.append(row)
-    return found
+    unbeaten = [row for row in rows if not any(beats(other, row) for other in rows)]
+    return sorted(unbeaten, key=lambda row: _figures(row)[1])
 
 
 def is_unbeaten(results: Results, row: Row) -> bool | None:
     """Tells whether no row beats this one; ``None`` for one that nothing can be said of."""
     rows = compared(results)
-    return not any(beats(other, row) for other in rows) if row in rows else None
+    return row in frontier(rows) if row in rows else None
 
 
 def _figures(row: Row) -> tuple[float, float]:

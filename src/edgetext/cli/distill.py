@@ -32,13 +32,16 @@ if TYPE_CHECKING:
     from edgetext.cli.console import Console
     from edgetext.data.settings import DataSettings
 
-_OF_LAYERS = (
-    "layers", "preset", "epochs", "learning_rate", "batch_size", "max_length", "bf16", "options", "resume",
-)  # fmt: skip
-_OF_DATA = (
-    "text_column", "text_pair_column", "label_column", "label_separator", "split_column", "validation", "test",
-    "drop_invalid",
-)  # fmt: skip
+_OF_LAYERS: Mapping[str, Any] = {
+    "layers": None, "preset": "default", "epochs": None, "learning_rate": None, "batch_size": None,
+    "max_length": None, "bf16": None, "options": [], "resume": False,
+}  # fmt: skip
+"""What a static student knows nothing of, with what stands there where nothing was typed; so the next one."""
+
+_OF_DATA: Mapping[str, Any] = {
+    "text_column": None, "text_pair_column": None, "label_column": None, "label_separator": None,
+    "split_column": None, "validation": None, "test": None, "drop_invalid": False,
+}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,10 +130,7 @@ def _run_static(arguments: argparse.Namespace) -> int:
     from edgetext.export.settings import ExportSettings
     from edgetext.pipeline import distill_static
 
-    for option in _OF_LAYERS:
-        if getattr(arguments, option) not in (None, False, [], "default"):
-            name = {"options": "--set"}.get(option, f"--{option.replace('_', '-')}")
-            raise InputError(f"{name} goes with a student of layers: a static one has a recipe of its own")
+    _refuse(arguments, _OF_LAYERS, "a student of layers: a static one has a recipe of its own")
     data, size = _data(arguments), arguments.first_stage_mb
     settings = ExportSettings(
         first_stage_mb=DEFAULT_FIRST_STAGE_MB if size is None else size,
@@ -158,13 +158,20 @@ def _data(arguments: argparse.Namespace) -> DataSettings | None:
     """Returns how the data is read, or ``None`` for the teacher's own rows, of which there is nothing to choose."""
     if arguments.data is not None:
         return data_settings(arguments)
-    for option in _OF_DATA:
-        if getattr(arguments, option) not in (None, False):
-            name = f"--{option.replace('_', '-')}"
-            raise InputError(
-                f"{name} goes with DATA, and without it the teacher's own rows are taken: give DATA too"
-            )
+    _refuse(arguments, _OF_DATA, "DATA, and without it the teacher's own rows are taken: give DATA too")
     return None
+
+
+def _refuse(arguments: argparse.Namespace, options: Mapping[str, Any], goes_with: str) -> None:
+    """Refuses options that go with something else than what was asked for.
+
+    Raises:
+        InputError: One was typed.
+    """
+    for option, default in options.items():
+        if getattr(arguments, option) != default:
+            name = "--set" if option == "options" else f"--{option.replace('_', '-')}"
+            raise InputError(f"{name} goes with {goes_with}")
 
 
 def show_against_teacher(student: Checkpoint, console: Console) -> None:

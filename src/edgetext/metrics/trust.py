@@ -118,8 +118,8 @@ def certainty(task: Task, probabilities: FloatArray, withheld: Sequence[str] = (
         probabilities: Of the first stage, shape (texts, labels).
         withheld: The labels that it is never trusted to give.
     """
-    given = bears(task, task.answers(probabilities))[:, [task.index[label] for label in withheld]]
-    return np.where(given.any(axis=1), np.float32(_NEVER), task.margin(probabilities))
+    never = task.gives(probabilities, np.isin(task.labels, withheld))
+    return np.where(never, np.float32(_NEVER), task.margin(probabilities))
 
 
 def choose_margin(

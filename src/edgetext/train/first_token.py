@@ -37,7 +37,7 @@ DEVIATION = 0.4
 def learn_mean(model: Any, tokenizer: Any, rows: Dataset, recipe: Recipe, folder: Path, progress: Progress) -> None:
     """Trains a classifier so that what its head reads is the mean of its tokens' vectors, as they are now.
 
-    Nothing happens where the head reads something of another width.
+    Nothing happens where the head does not read one vector of the encoder's width, but that of each token.
 
     Args:
         model: The classifier; its head is left as it is.
@@ -49,8 +49,6 @@ def learn_mean(model: Any, tokenizer: Any, rows: Dataset, recipe: Recipe, folder
     """
     head = [part for part in model.modules() if isinstance(part, torch.nn.Linear)][-1]
     body = getattr(model, model.base_model_prefix)
-    if head.in_features != body.config.hidden_size:
-        return
     trainer = _MeanTrainer(
         model=model,
         args=_arguments(recipe, folder),
@@ -61,7 +59,11 @@ def learn_mean(model: Any, tokenizer: Any, rows: Dataset, recipe: Recipe, folder
     trainer.remove_callback(PrinterCallback)  # it prints every log line to standard output
     trainer.before = deepcopy(body).eval().requires_grad_(False)
     with head.register_forward_pre_hook(trainer.see):
-        trainer.train()
+        some = next(iter(trainer.get_test_dataloader(trainer.train_dataset)))
+        with torch.no_grad():
+            model(**some)
+        if trainer.seen.shape == (len(some["input_ids"]), body.config.hidden_size):
+            trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # the next Trainer wraps it again
 
 
