@@ -46,7 +46,7 @@ __all__ = [
     "train",
 ]
 
-SEARCH_SECONDS = 120.0
+SEARCH_SECONDS = 100.0
 """Of a run's search: less than export's own default, since training and bench take their time too."""
 
 
