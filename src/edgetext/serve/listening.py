@@ -15,6 +15,7 @@ from edgetext.serve.guard import App
 
 FIRST_PORTS = range(7860, 7960)
 _SHUT_DOWN_S = 1  # for answers that are under way; a page that is open keeps a connection for ever
+_LOOKS_UP_S = 0.5
 
 
 def listen(host: str, port: int | None = None) -> socket.socket:
@@ -79,8 +80,13 @@ class ServerThread:
             time.sleep(0.01)
 
     def wait(self) -> None:
-        """Blocks until the server ends, or the process is interrupted."""
-        self._thread.join()
+        """Blocks until the server ends, or the process is interrupted.
+
+        It looks up now and then: a signal that another thread was handed does not wake the main one, which alone
+        acts on it, and on Windows Ctrl-C wakes no wait that has no end.
+        """
+        while self._thread.is_alive():
+            self._thread.join(timeout=_LOOKS_UP_S)
 
     def close(self) -> None:
         """Stops serving."""
