@@ -104,13 +104,15 @@ def test_of_the_equally_fast_the_one_that_changes_least_goes_first():
     assert by_change(made, {}) == ["bold", "shy", "same", "too", "fp32-fused"]
 
 
-@pytest.mark.parametrize(("texts", "looks"), [(50, 1), (381, 1), (617, 3), (618, 4), (100_000, 4)])
+@pytest.mark.parametrize(
+    ("texts", "looks"), [(50, 1), (381, 1), (498, 2), (617, 2), (618, 3), (741, 4), (100_000, 4)]
+)
 def test_no_more_looks_than_the_texts_bear(texts, looks):
     assert planned_looks(texts, 9, 0.01) == looks
     assert planned_looks(texts, 2, 0.01) == min(2, looks)
 
 
-@pytest.mark.parametrize(("unlabelled", "looks"), [(1, 1), (376, 1), (473, 3), (474, 4)])
+@pytest.mark.parametrize(("unlabelled", "looks"), [(1, 1), (376, 1), (473, 2), (474, 3), (543, 4)])
 def test_texts_without_labels_bear_looks_too(unlabelled, looks):
     assert planned_looks(100, 9, 0.01, unlabelled=unlabelled) == looks
     assert planned_looks(1000, 9, 0.01, unlabelled=unlabelled) == 4
@@ -203,8 +205,9 @@ def test_the_smallest_that_the_gate_lets_through_is_chosen(tiny_checkpoint, held
     }
     assert made.record.chosen == made.manifest.variant().scheme == "small"
     assert made.record.row("broken").reason == "it could not be built: RuntimeError: the graph is odd"
-    assert made.record.row("ruined").verdict.comparisons == 3
-    assert made.manifest.variant().evaluation["comparisons"] == 3
+    parts = [made.record.row(name).verdict.comparisons for name in ("small", "large", "ruined")]
+    assert sorted(parts) == [2, 4, 4]
+    assert made.manifest.variant().evaluation["comparisons"] == parts[0]
     written = json.loads((made.path / "export.json").read_text("utf-8"))
     assert (written["schema_version"], written["objective"], written["chosen"]) == (1, "size", "small")
     assert [row["scheme"] for row in written["rows"]] == ["fp32", *schemes]

@@ -1,8 +1,8 @@
 """The first stage of a bundle: made, trusted as far as the gate lets it, timed, and taken or left out.
 
 It is a table of word vectors (``edgetext.static``) that is asked before the model. How sure it must be is chosen on
-the gate's rows (``edgetext.metrics.trust``), and the verdict on both together is the gate's own, at the looks that
-the search has had and one more. ``docs/first-stage.md`` has the whole method.
+the gate's rows (``edgetext.metrics.trust``), and the verdict on both together is the gate's own, with the part of
+its error that the model had. ``docs/first-stage.md`` has the whole method.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ import numpy as np
 from edgetext.checkpoint import Checkpoint
 from edgetext.data.held_out import held_out
 from edgetext.errors import DataError, ModelError
-from edgetext.export.gate import Verdict, judge
+from edgetext.export.gate import Verdict, judge, look_confidence
 from edgetext.export.record import FIRST_STAGE_ROW, SchemeOutcome, SearchRecord
-from edgetext.export.search import Found, least_texts
+from edgetext.export.search import Found
 from edgetext.export.timing import Durations, compare, time_side_by_side
 from edgetext.export.workshop import FP32, Workshop, gate_answers, open_with
 from edgetext.files import sha256
 from edgetext.measure.process import WorkerError
-from edgetext.metrics.paired import CONFIDENCE
 from edgetext.metrics.trust import Cascade, Choice, certainty, choose_margin
 from edgetext.runtime.bundle import Bundle, write_manifest
 from edgetext.runtime.encode import Encoder, load_tokenizer
@@ -138,6 +137,7 @@ class _Stages:
     shop: Workshop
     found: Found
     variant: Variant
+    comparisons: int
     table: StaticTable
     withheld: tuple[str, ...]
 
@@ -182,8 +182,12 @@ class _Stages:
         )
 
     def choice(self) -> Choice:
-        """The margin, chosen at the level that one of all the looks has."""
-        return choose_margin(self.cascade, self.shop.settings.max_drop, 1 - (1 - CONFIDENCE) / self.found.looks)
+        """The margin, chosen with the part of the error that the model passed by.
+
+        That part is free again: if the model is bad, letting it through was the error already; if it is good, its
+        part was not used up (F. Bretz, W. Maurer, W. Brannath, M. Posch, Statistics in Medicine 28, 2009).
+        """
+        return choose_margin(self.cascade, self.shop.settings.max_drop, look_confidence(self.comparisons))
 
     def verdict(self, margin: float) -> Verdict:
         """The gate's verdict on both together."""
@@ -195,7 +199,7 @@ class _Stages:
             together,
             shop.truth,
             shop.settings.max_drop,
-            comparisons=self.found.looks,
+            comparisons=self.comparisons,
             against=shop.against,
         )
         return replace(said, subject=f"the first stage with {self.variant.precision}")
@@ -211,17 +215,17 @@ def _tried(shop: Workshop, found: Found, make: Maker | None) -> tuple[FirstStage
         raise _LeftOutError("no model was let through that it could be put before")
     if make is None:
         raise _LeftOutError("the bundle has none to take over, and only 'edgetext export' can make one")
-    if not found.kept:
+    if found.verdict is None or found.verdict.decision != "passed":
         raise _LeftOutError(
-            f"{len(shop.texts)} held-out texts are too few for one more look at them, and "
-            f"{least_texts(2, shop.settings.max_drop)} would do: give more with --data"
+            f"{found.variant.precision} itself is not shown to lose less than the margin on {len(shop.texts)} "
+            "held-out texts, so that nothing is put before it: give more with --data"
         )
     try:
         table, withheld = make(shop)
     except ModelError as error:
         raise _LeftOutError(f"none can be made: {error}") from error
     write_static(shop.folder / FIRST_STAGE_FILE, table)
-    stages = _Stages(shop, found, found.variant, table, withheld)
+    stages = _Stages(shop, found, found.variant, found.verdict.comparisons, table, withheld)
     choice = stages.choice()
     size = (shop.folder / FIRST_STAGE_FILE).stat().st_size
     row = SchemeOutcome(FIRST_STAGE_ROW, "left_out", choice.objection, size)

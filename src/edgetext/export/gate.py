@@ -11,8 +11,8 @@ Texts without labels can show it too: where both models give the same answer not
 the share of changed answers (``edgetext.metrics.changed``) bounds the loss of accuracy. A candidate then passes by
 either test, and each of the two has half of the error.
 
-Where several candidates are held against the same texts, the interval is widened for it (Bonferroni), so that the
-chance of letting any bad one through stays what it is for one. ``docs/gate.md`` has the whole method.
+Where several candidates are held against the same texts, each gets a part of the error (``error_parts``), so that
+the chance of letting any bad one through stays what it is for one. ``docs/gate.md`` has the whole method.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Verdict:
         calibration_error: The same of the candidate (``edgetext.metrics.calibration``).
         rows_to_settle: Undecided: how many texts would settle it at these rates, ``None`` where no number would.
         metric: The task's: ``accuracy``, or ``micro F1`` for multi label.
-        comparisons: How many looks at these texts there are; the interval allows for them.
+        comparisons: Of how many equal parts of the gate's error this look at the texts had one.
         confidence: Of the interval, two-sided.
         changed: How often the candidate answers otherwise than the reference, on the held-out texts and on those
             without labels; ``None`` where there are none of these.
@@ -96,7 +96,7 @@ class Verdict:
         """The verdict for people."""
         verb = "lost" if self.loss >= 0 else "gained"
         against = f" against {self.against}" if self.against else ""
-        among = f", one of {self.comparisons} looks at these texts" if self.comparisons > 1 else ""
+        among = ", one of several looks at these texts" if self.comparisons > 1 else ""
         lost = (
             f"{self.subject} {verb} {_points(abs(self.loss))} of {self.metric}{against} on {self.rows} held-out "
             f"texts ({_percent(self.confidence)} interval of the loss {_points(self.loss_low, False)} to "
@@ -175,14 +175,30 @@ class Against:
     task: Task
 
 
-def look_confidence(looks: int, tests: int = 1) -> float:
-    """The two-sided confidence of each interval, so that no bad candidate passes with the chance of a single one.
+def error_parts(looks: int) -> tuple[int, ...]:
+    """Shares the gate's error among looks at the same texts: half for the first, half of the rest for the next.
+
+    The parts make a whole, so that by adding up (Bonferroni, with the weights that W. Holm's and B. Wiens's
+    procedures allow) any bad candidate passes with the chance of a single one. The first is the most likely to be
+    shipped, and has the most to gain from a narrow interval.
 
     Args:
-        looks: How many candidates are held against the same texts.
-        tests: By how many tests each of them may pass.
+        looks: How many candidates are held against the texts, at least 1.
+
+    Returns:
+        For each look, of how many equal parts of the error it has one: ``(2, 4, 4)`` for three.
     """
-    return 1 - (1 - CONFIDENCE) / (looks * tests)
+    return (*(2**place for place in range(1, looks)), 2 ** (looks - 1))
+
+
+def look_confidence(comparisons: int, tests: int = 1) -> float:
+    """The two-sided confidence of the interval of a look.
+
+    Args:
+        comparisons: Of how many equal parts of the error it has one.
+        tests: By how many tests a candidate may pass.
+    """
+    return 1 - (1 - CONFIDENCE) / (comparisons * tests)
 
 
 def one_sided(confidence: float) -> float:
@@ -209,7 +225,7 @@ def judge(
         candidate: Probabilities of the int8 model on the same texts, same shape.
         truth: What is right, as ``task.encode`` has it.
         max_drop: The margin: how much of the metric may be lost, as a share above 0.
-        comparisons: How many candidates are held against these texts, this one included.
+        comparisons: Of how many equal parts of the gate's error this look has one (``error_parts``).
         unlabelled: What both say of texts without labels that neither learned from; for accuracy alone.
         against: Whose probabilities ``reference`` has, where they are another model's.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from edgetext.export.gate import Verdict, judge, look_confidence, one_sided
+from edgetext.export.gate import Verdict, error_parts, judge, look_confidence, one_sided
 from edgetext.export.ranking import FINALISTS, Ranking, rank
 from edgetext.export.record import SchemeOutcome, SearchRecord
 from edgetext.export.rescue import Rescue, Trial, rescue
@@ -56,16 +56,14 @@ class Found:
         variant: The model to ship, in the workshop; ``None`` where the gate let none through.
         record: All that was tried.
         reference: The answers that candidates were held against.
-        looks: How many looks at the held-out texts there are, the one that is kept for a first stage included.
-        kept: Whether one is: not where there are too few texts for it.
+        verdict: What the gate said of it, if it was asked.
         answers: Those of the model to ship to the held-out texts; ``None`` where they were not kept.
     """
 
     variant: Variant | None
     record: SearchRecord
     reference: FloatArray
-    looks: int
-    kept: bool
+    verdict: Verdict | None = None
     answers: FloatArray | None = None
 
 
@@ -99,8 +97,7 @@ def search(shop: Workshop) -> Found:
         rescue=judged.rescue.to_json() if judged.rescue else None,
     )
     answers = judged.answers.get(judged.best) if judged.best else None
-    kept = bool(_kept_for_first_stage(shop))
-    return Found(judged.shipped, record, judged.reference, judged.looks, kept, answers)
+    return Found(judged.shipped, record, judged.reference, judged.verdict, answers)
 
 
 def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[SchemeOutcome]]:
@@ -126,7 +123,7 @@ def _build(shop: Workshop, until: float) -> tuple[list[Candidate], list[SchemeOu
 def _choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) -> _Judging:
     """Puts the best candidates to the gate and takes the first that passed, or else the first undecided one.
 
-    How many looks at the texts there may be is settled before the first, and each verdict allows for all of them.
+    How many looks at the texts there may be, and which part of the error each has, is settled before the first.
     Only where every one of them is refused do the next candidates get a look, and then the rescue.
 
     Args:
@@ -136,29 +133,29 @@ def _choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) -
     """
     variants = {candidate.scheme: candidate.variant for candidate in candidates}
     open_with(shop, list(variants.values()))
-    kept = _kept_for_first_stage(shop)
-    judging = _Judging(shop, dict(ranking.rows), kept)
-    planned = planned_looks(
-        len(shop.texts), len(ranking.order) + kept, shop.settings.max_drop, unlabelled=len(shop.unlabelled)
+    judging = _Judging(shop, dict(ranking.rows))
+    looks = planned_looks(
+        len(shop.texts), len(ranking.order), shop.settings.max_drop, unlabelled=len(shop.unlabelled)
     )
-    looks = max(1, planned - kept)
-    judging.look(ranking.order[:looks])
+    judging.look(ranking.order[:looks], error_parts(looks))
     if judging.best is None:
-        judging.look(ranking.order[looks:FINALISTS])
+        others = ranking.order[looks:FINALISTS]
+        judging.look(others, [looks + len(others)] * len(others))
     if judging.best is None:
         _mend(judging, variants)
     else:
         chosen = judging.rows[judging.best]
         judging.rows[judging.best] = chosen.became("chosen", chosen.reason)
+        judging.verdict = chosen.verdict
         judging.shipped = _shipped(variants[judging.best], chosen.verdict)
     return judging
 
 
 def planned_looks(texts: int, candidates: int, max_drop: float, *, unlabelled: int = 0) -> int:
-    """How many candidates the texts can bear: with so many looks one without a changed answer still passes.
+    """How many candidates the texts can bear: even the last look passes one without a changed answer.
 
-    At least 1, and at most ``FINALISTS``: with one point of margin 381 texts bear one look, 618 four; where some
-    have no labels, 437 and 574.
+    At least 1, and at most ``FINALISTS``: with one point of margin 381 texts bear one look, 741 four; where some
+    have no labels, 437 and 643.
 
     Args:
         texts: How many held-out texts there are.
@@ -168,7 +165,7 @@ def planned_looks(texts: int, candidates: int, max_drop: float, *, unlabelled: i
     """
 
     def enough(looks: int) -> bool:
-        confidence = look_confidence(looks, 2 if unlabelled else 1)
+        confidence = look_confidence(max(error_parts(looks)), 2 if unlabelled else 1)
         if -score_difference(PairedCounts(texts, 0, 0, 0), confidence).low < max_drop:
             return True
         return bool(unlabelled) and bound_changed(0, texts + unlabelled, one_sided(confidence)).at_most < max_drop
@@ -179,33 +176,18 @@ def planned_looks(texts: int, candidates: int, max_drop: float, *, unlabelled: i
     return looks
 
 
-def _kept_for_first_stage(shop: Workshop) -> int:
-    """How many looks are kept for the first stage, which comes after the candidates: one, or none."""
-    settings = shop.settings
-    enough = planned_looks(len(shop.texts), 2, settings.max_drop) == 2
-    return int(settings.wants_first_stage and (enough or settings.first_stage == "require"))
-
-
-def least_texts(looks: int, max_drop: float) -> int:
-    """How many texts bear so many looks (see ``planned_looks``)."""
-    texts = 1
-    while planned_looks(texts, looks, max_drop) < looks:
-        texts += max(1, texts // 100)
-    return texts
-
-
 class _Judging:
     """The gate's looks, and what they left: the model to ship, if any, the rows of all, and the rescue, if any.
 
     Args:
         shop: What is judged, and on what.
         rows: What is known of each candidate so far.
-        looks: Those that are kept for what comes after the candidates.
     """
 
-    def __init__(self, shop: Workshop, rows: dict[str, SchemeOutcome], looks: int) -> None:
+    def __init__(self, shop: Workshop, rows: dict[str, SchemeOutcome]) -> None:
         self.shop, self.rows = shop, rows
-        self.looks = looks
+        self.looks = 0
+        self.verdict: Verdict | None = None
         self.best: str | None = None
         self.shipped: Variant | None = None
         self.rescue: Rescue | None = None
@@ -216,8 +198,8 @@ class _Judging:
         """The fp32 model's answers, as exported."""
         return gate_answers(self.shop, FP32) if self.shop.reference is None else self.shop.reference
 
-    def judge(self, answers: FloatArray, looks: int) -> Verdict:
-        """The gate's verdict, where there are so many looks in all."""
+    def judge(self, answers: FloatArray, comparisons: int) -> Verdict:
+        """The gate's verdict, with one of so many parts of its error."""
         shop, rows = self.shop, len(self.shop.truth)
         return judge(
             shop.task,
@@ -225,17 +207,17 @@ class _Judging:
             answers[:rows],
             shop.truth,
             shop.settings.max_drop,
-            comparisons=looks,
+            comparisons=comparisons,
             unlabelled=(self.reference[rows:], answers[rows:]) if shop.unlabelled else None,
             against=shop.against,
         )
 
-    def look(self, names: Sequence[str]) -> None:
-        """Judges these candidates, and notes the best of them that is let through."""
+    def look(self, names: Sequence[str], parts: Sequence[int]) -> None:
+        """Judges these candidates, each with its part of the error, and notes the best that is let through."""
         self.looks += len(names)
-        for name in names:
+        for name, part in zip(names, parts, strict=True):
             self.answers[name] = gate_answers(self.shop, name)
-            verdict = self.judge(self.answers[name], self.looks)
+            verdict = self.judge(self.answers[name], part)
             row = self.rows[name].became(verdict.decision, verdict.sentence)
             self.rows[name] = replace(row, verdict=verdict)
             self.shop.progress.note(f"{name}: {verdict.sentence}")
@@ -272,6 +254,7 @@ def _mend(judging: _Judging, variants: Mapping[str, Variant]) -> None:
     mended = make_variant(shop.folder, name, target.name, precision=precision, session=found.session)
     reason = f"with {len(found.kept)} layers back in fp32 {found.verdict.sentence}"
     judging.rows[name] = SchemeOutcome(name, "chosen", reason, bytes=mended.bytes, verdict=found.verdict)
+    judging.verdict = found.verdict
     judging.shipped = _shipped(mended, found.verdict, kept_fp32=list(found.kept))
 
 
