@@ -8,6 +8,8 @@
 ``<!-- runtime: FILE -->`` becomes the tables of what ``benchmarks/runtime.py`` wrote.
 ``<!-- batch_effect: FILE -->`` and ``<!-- installed_size: FILE -->`` become the tables of what the benchmarks of
 those names wrote.
+``<!-- scale_assumed -->``, ``<!-- scale_bulk: FILE -->`` and ``<!-- scale_online: FILE -->`` become what a recorded
+bench means for a billion rows and for 100,000 requests a second (see ``docs/scaling.py``).
 ``<!-- architectures: FILE -->`` becomes the tables of what ``tests/export/record_architectures.py`` wrote.
 Each block ends at the next ``<!-- end -->``; a test checks that running this changes nothing.
 """
@@ -29,6 +31,7 @@ from edgetext.bench.results import MEASURED, Results, Row, read_results
 from edgetext.export.schemes.registry import describe_schemes
 
 sys.path.insert(0, str(Path(__file__).parent))
+import scaling
 from recorded import coverage, export_gains, machine, recorded, repeatability
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +65,8 @@ def filled(text: str) -> str:
         makers = {"results": results, "runtime": runtime, "architectures": architectures}
         makers |= {"batch_effect": batch_effect, "installed_size": installed_size, "export_gains": export_gains}
         makers |= {"repeatability": repeatability, "coverage": coverage}
-        alone = {"tree": tree, "schemes": schemes, "recorded": recorded}
+        makers |= {"scale_bulk": scaling.bulk, "scale_online": scaling.online}
+        alone = {"tree": tree, "schemes": schemes, "recorded": recorded, "scale_assumed": scaling.assumed}
         lines = makers[found[2]](ROOT / found[3]) if found[3] else alone[found[2]]()
         return f"{found[1]}" + "".join(f"{line}\n" for line in lines) + found[4]
 

@@ -98,6 +98,15 @@ RUN = Kind(
     needs="a run needs about ten times the model's size while it works, some 900 MB for minilm",
 )
 
+PARTS_FILE = "_edgetext.json"  # which readers of a folder of parts leave out, as all that begins with "_"
+_PARTS_MARK = (PARTS_FILE, b'"parts"')
+PARTS = Kind(
+    "folder of predictions",
+    files=("*.csv", "*.jsonl", "*.parquet", PARTS_FILE),
+    mark=_PARTS_MARK,
+    needs="the output takes the size of the input and some 30 bytes a row, Parquet and JSON Lines a few times that",
+)
+REJECTED_PARTS = Kind("folder of rejected rows", files=("*.jsonl", PARTS_FILE), mark=_PARTS_MARK)
 PREDICTIONS = (b"predicted_label",)
 REJECTS = (b'"reason"',)
 RESULTS = (b'"schema_version"',)

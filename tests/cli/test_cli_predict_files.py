@@ -145,7 +145,7 @@ def stopped(
     assert predict(tiny_bundle, source, target) == 2
     assert capsys.readouterr().err == (
         f"edgetext predict: error: {source}: row 26 (line 27): not as many fields as the header (it has 1), "
-        "expected 2 as in the header (a text that holds the separator needs quotes); --rejects FILE "
+        "expected 2 as in the header (a text that holds the separator needs quotes); --rejects "
         "sets such rows aside; 20 rows are done and kept: --resume goes on from there\n"
     )
     assert names(tmp_path) == {"in.csv", ".out.csv.unfinished", ".out.csv.unfinished.json"}

@@ -118,8 +118,7 @@ def _work(work: _Run, *, keep: bool) -> None:
         if not read:
             work.journal.discard()
         elif isinstance(error, InputError):
-            kept = f"{read:,} rows are done and kept: --resume goes on from there"
-            raise type(error)(f"{error}; {kept}") from None
+            error.add_note(f"{read:,} rows are done and kept: --resume goes on from there")
         raise
 
 
@@ -187,7 +186,7 @@ class _Run:
         if isinstance(record, TextRow):
             return record
         if self._job.rejects is None:
-            hint = "; --rejects FILE sets such rows aside" if self._job.input else ""
+            hint = "; --rejects sets such rows aside" if self._job.input else ""
             raise InputError(record.sentence(self._source.name) + hint)
         self.journal.write("rejects", record.json_line())
         self.note.rejected += 1

@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         return int(import_module(f"edgetext.cli.{arguments.command}").run(arguments))
     except EdgetextError as error:
-        return _fail(arguments, str(error), error.exit_code)
+        return _fail(arguments, "; ".join((str(error), *getattr(error, "__notes__", ()))), error.exit_code)
     except KeyboardInterrupt:
         print(f"\nedgetext {arguments.command}: interrupted; nothing half-written was left behind", file=sys.stderr)
         return INTERRUPTED

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,23 @@ from edgetext.errors import INTERRUPTED, InputError
 from edgetext.escape import terminal
 
 if TYPE_CHECKING:
+    from edgetext.bulk.job import FileJob, Outcome
     from edgetext.bulk.records import OpenRows
     from edgetext.bulk.rows import TextRow
+    from edgetext.runtime.first_stage import AnswerCounts
+    from edgetext.runtime.manifest import FirstStage
     from edgetext.runtime.predictor import Predictor
 
 
 PAIR = ("text", "text_pair")
 """The columns of pairs that were typed."""
+_OF_ONE_PROCESS = {
+    "resume": "a part whose worker dies is gone on from by itself",
+    "profile": "a worker is one core and does many texts",
+    "threads": "a worker has one, and --workers says how many there are",
+    "spreadsheet": "a folder of parts is not what a spreadsheet opens",
+}
+"""Options that --engine ray does not take, and why."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="texts, two by two for a model of pairs; without any, the lines of stdin",
     )
     _add_file_arguments(parser)
+    _add_cluster_arguments(parser)
     parser.add_argument("--text-column", metavar="NAME", help="column of the input that holds the text")
     parser.add_argument(
         "--text-pair-column", metavar="NAME", help="column with the second text, for a model of pairs of texts"
@@ -120,6 +132,22 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=["local", "ray"],
+        default="local",
+        help="local: this process. ray: --input is a pattern of part files such as 'rows/part-*.parquet', which "
+        "the cores of a Ray cluster, or of this machine, classify into the folder --output",
+    )
+    parser.add_argument(
+        "--address", help="of the Ray cluster, such as head:6379 (default: RAY_ADDRESS, or this machine)"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="parts that Ray works on at once, a core each (default: all cores)"
+    )
+
+
 def _allow_options_before_texts(parser: argparse.ArgumentParser) -> None:
     """Makes ``predict BUNDLE --json TEXT`` work: to argparse TEXT is absent at the first option."""
     plain = parser.parse_known_args
@@ -135,7 +163,9 @@ def _allow_options_before_texts(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
     _check(arguments)
-    with _open(arguments) as classify:
+    if arguments.engine == "ray":
+        return _write_parts(arguments)
+    with _opener(arguments)() as classify:
         if arguments.output:
             return _write(classify, arguments)
         _print(classify, arguments)
@@ -153,10 +183,31 @@ def _check(arguments: argparse.Namespace) -> None:
     for option in ("resume", "rejects"):
         if getattr(arguments, option) and not (arguments.input and arguments.output):
             raise InputError(f"--{option} is for files: give --input and --output too")
+    if arguments.engine == "ray":
+        _check_for_ray(arguments)
+    else:
+        _check_for_one_process(arguments)
+
+
+def _check_for_one_process(arguments: argparse.Namespace) -> None:
+    for option in ("address", "workers"):
+        if getattr(arguments, option) is not None:
+            raise InputError(f"--{option} is for --engine ray: give that too")
     if arguments.spreadsheet and not (arguments.output and arguments.output.suffix.lower() == ".csv"):
         raise InputError("--for-spreadsheets changes cells of CSV: give --output FILE.csv too")
     if arguments.output:
         _check_output(arguments)
+
+
+def _check_for_ray(arguments: argparse.Namespace) -> None:
+    if not (arguments.input and arguments.output):
+        raise InputError("--engine ray is for files: give --input and --output too")
+    for option, why in _OF_ONE_PROCESS.items():
+        if getattr(arguments, option):
+            name = "for-spreadsheets" if option == "spreadsheet" else option
+            raise InputError(f"--{name} does not go with --engine ray: {why}")
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InputError(f"--workers must be a whole number from 1 on, found {arguments.workers}")
 
 
 def _check_output(arguments: argparse.Namespace) -> None:
@@ -184,21 +235,19 @@ def _check_parquet(arguments: argparse.Namespace) -> None:
     check_parquet()
 
 
-def _open(arguments: argparse.Namespace) -> Predictor:
+def _opener(arguments: argparse.Namespace, **others: Any) -> partial[Predictor]:
+    """Makes what opens the predictor; it can be pickled.
+
+    Args:
+        arguments: What was typed.
+        others: What is not as it was typed.
+    """
     from edgetext import Predictor
 
-    profile = arguments.profile or ("latency" if arguments.texts else "throughput")
-    return Predictor(
-        arguments.bundle,
-        variant=arguments.variant,
-        profile=profile,
-        threads=arguments.threads,
-        verify=arguments.verify,
-        truncation=arguments.truncation,
-        deterministic=arguments.deterministic,
-        min_confidence=arguments.min_confidence,
-        first_stage=arguments.first_stage,
-    )
+    names = ("variant", "threads", "verify", "truncation", "deterministic", "min_confidence", "first_stage")
+    settings = {name: getattr(arguments, name) for name in names}
+    settings["profile"] = arguments.profile or ("latency" if arguments.texts else "throughput")
+    return partial(Predictor, arguments.bundle, **settings | others)
 
 
 @contextmanager
@@ -285,16 +334,40 @@ def _write(classify: Predictor, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"\nedgetext predict: interrupted{_kept(job.output)}", file=sys.stderr)
         return INTERRUPTED
+    _tell_outcome(outcome, job)
+    _tell_first_stage(classify.first_stage, classify.answered)
+    return 0
+
+
+def _write_parts(arguments: argparse.Namespace) -> int:
+    from edgetext.bulk.job import FileJob
+    from edgetext.bulk.on_ray import Cluster, check_parts, find_parts, predict_parts
+    from edgetext.cli.console import show_rate
+    from edgetext.runtime.hub import is_hub_name
+
+    job, cluster = settings_of(FileJob, arguments), settings_of(Cluster, arguments)
+    parts = find_parts(arguments.input)
+    check_parts(parts, job)
+    arguments.bundle = arguments.bundle if is_hub_name(str(arguments.bundle)) else arguments.bundle.absolute()
+    with show_rate() as report:
+        outcome = predict_parts(_opener(arguments, threads=1), parts, job, cluster, report, _note)
+    _tell_outcome(outcome, job)
+    _tell_first_stage(outcome.first_stage, outcome.answered)
+    return 0
+
+
+def _tell_outcome(outcome: Outcome, job: FileJob) -> None:
     aside = f", {outcome.rejected:,} broken rows -> {job.rejects}" if job.rejects else ""
     print(terminal(f"{outcome.rows:,} rows -> {job.output}{aside}"), file=sys.stderr)
-    answered = classify.answered
-    if classify.first_stage and sum(answered):
+
+
+def _tell_first_stage(first_stage: FirstStage | None, answered: AnswerCounts) -> None:
+    if first_stage and sum(answered):
         print(
             f"the first stage answered {answered.first:,} of {sum(answered):,} texts ({answered.coverage:.1%}); "
-            f"on the held-out texts it was {classify.first_stage.coverage:.1%}",
+            f"on the held-out texts it was {first_stage.coverage:.1%}",
             file=sys.stderr,
         )
-    return 0
 
 
 def _kept(output: Path) -> str:
