@@ -85,6 +85,18 @@ def undisturbed() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
+@contextmanager
+def same_handlers() -> Iterator[None]:
+    """Puts the handlers of the signals that end a program back after the block: some libraries set their own."""
+    before = _handlers()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # of C
+                signal.signal(number, handler)
+
+
 def _handlers() -> dict[int, Any]:
     """Returns the handlers of the signals that end a program; none outside the main thread, which sets none."""
     return {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)} if _in_main() else {}

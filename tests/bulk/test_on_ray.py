@@ -106,7 +106,7 @@ def test_a_killed_worker_loses_and_repeats_nothing(tiny_first: Path, tmp_path: P
     opens = partial(open_mortal, tiny_first, tmp_path / "died")
     done = predict(opens, tmp_path / "rows" / "part-*.parquet", tmp_path / "out", cluster)
     assert (tmp_path / "died").exists()
-    assert (done.rows, done.rejected) == (sum(ROWS), 0)
+    assert (done.rows, done.rejected, done.died) == (sum(ROWS), 0, 1)
     assert sum(done.answered) == sum(ROWS) - CHUNK_ROWS  # the first chunk was kept, by a worker that told nobody
     assert names(tmp_path) == {"rows", "out", "died"}
     assert names(tmp_path / "out") == {*(part.name for part in parts), "_edgetext.json"}

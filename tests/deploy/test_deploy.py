@@ -189,6 +189,7 @@ def test_compose_names_files_that_are_there() -> None:
 def test_the_service_takes_the_arguments_that_the_files_give_it(steps: list[dict[str, Any]]) -> None:
     commands = [json.loads(values(steps, "CMD")[0])]
     commands += [container(name, kind)["args"] for name, kind in CONTAINERS]
+    commands += [documents("compose.yaml")[0]["services"]["classifier"]["command"]]
     assert json.loads(values(steps, "ENTRYPOINT")[0]) == ["edgetext", "serve"]
     for words in commands:
         arguments = build_parser(["serve", *words]).parse_args(["serve", *words])

@@ -12,8 +12,8 @@ from __future__ import annotations
 import glob
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from edgetext.runtime.first_stage import AnswerCounts
 from edgetext.runtime.manifest import FirstStage
 from edgetext.runtime.predictor import Predictor
 from edgetext.runtime.threads import usable_threads
+from edgetext.stopping import same_handlers
 
 MOST_TRIES = 6
 """How many workers may die over a part, for want of memory as a rule; Ray itself would never give up."""
@@ -39,7 +40,8 @@ _STORE_BYTES = 100 << 20  # of Ray's own shared memory on this machine: names an
 _WRITTEN = {".parquet": ".parquet", ".jsonl": ".jsonl", ".ndjson": ".jsonl", ".json": ".jsonl"}  # all else is CSV
 
 Opens = Callable[[], Predictor]
-_COUNTS = ("rows", "rejected", "first", "model")
+Results = Generator[dict[str, Any], None, None]
+_COUNTS = ("rows", "rejected", "first", "model", "died")
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ class PartsOutcome(Outcome):
     Attributes:
         answered: How many texts the first stage and the model answered.
         first_stage: What the bundle says of the first stage that was asked; ``None`` where none was.
+        died: How many workers died over a part, which others then did; what they answered is not counted.
     """
 
     answered: AnswerCounts
     first_stage: FirstStage | None
+    died: int
 
 
 def find_parts(pattern: Path) -> tuple[Path, ...]:
@@ -150,8 +154,8 @@ def predict_parts(
         facts = {"edgetext": edgetext.__version__, "bundle": identity, "parts": done}
         for place in filter(None, (folder, rejects)):
             write_json(place / PARTS_FILE, facts)
-    rows, rejected, first, model = (sum(part[name] for part in done) for name in _COUNTS)
-    return PartsOutcome(rows, rejected, AnswerCounts(first, model), first_stage)
+    rows, rejected, first, model, died = (sum(part[name] for part in done) for name in _COUNTS)
+    return PartsOutcome(rows, rejected, AnswerCounts(first, model), first_stage, died)
 
 
 class PartWorker:
@@ -192,10 +196,10 @@ class PartWorker:
 
     def _predict(self, part: Path) -> dict[str, Any]:
         job, before = self._of(part), self._classify.answered
-        with _counted_tries(part, job.output), open_rows(part, _columns(self._classify, job)) as source:
+        with _tries(part, job.output) as died, open_rows(part, _columns(self._classify, job)) as source:
             outcome = predict_rows(self._classify, source, job, _untold)
         now = self._classify.answered
-        counts = {"first": now.first - before.first, "model": now.model - before.model}
+        counts = {"first": now.first - before.first, "model": now.model - before.model, "died": died}
         return {"input": str(part), "refusal": "", "rows": outcome.rows, "rejected": outcome.rejected, **counts}
 
     def _of(self, part: Path) -> FileJob:
@@ -207,14 +211,19 @@ class PartWorker:
 
 
 @contextmanager
-def _counted_tries(part: Path, output: Path) -> Iterator[None]:
-    """Refuses a part over which too many workers died; what counts them lies beside its output until it is done."""
+def _tries(part: Path, output: Path) -> Iterator[int]:
+    """Counts the workers that died over a part, in a file beside its output, and refuses it after too many.
+
+    Yields:
+        How many died so far.
+    """
     tries = output.with_name(f".{output.name}.tries")
     with open_own(tries, write=True) as stream:
-        if stream.seek(0, os.SEEK_END) >= MOST_TRIES:
-            raise InputError(f"{part}: {MOST_TRIES} workers died over it: is there too little memory for it?")
+        died = stream.seek(0, os.SEEK_END)
+        if died >= MOST_TRIES:
+            raise InputError(f"{part}: {died} workers died over it: is there too little memory for it?")
         stream.write(b".")
-    yield
+    yield died
     tries.unlink()
 
 
@@ -256,14 +265,15 @@ def _connect(cluster: Cluster) -> None:
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     own = {"num_cpus": cluster.workers or usable_threads(), "object_store_memory": _STORE_BYTES}
     try:
-        ray.init(address, **quiet, **(own if address == "local" else {}))
+        with same_handlers():
+            ray.init(address, **quiet, **(own if address == "local" else {}))
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
             f"Ray cannot be reached or started ({first_line(error)}): --address names a cluster, such as head:6379"
         ) from error
 
 
-def _results(arguments: tuple[Any, ...], parts: Sequence[Path], workers: int) -> Iterator[Any]:
+def _results(arguments: tuple[Any, ...], parts: Sequence[Path], workers: int) -> Results:
     """Has the parts done by actors of Ray Data, each of which holds one part at a time, in whatever order."""
     import ray.data
     from ray.exceptions import RayActorError
@@ -288,20 +298,21 @@ def _results(arguments: tuple[Any, ...], parts: Sequence[Path], workers: int) ->
         ) from error
 
 
-def _gathered(results: Iterator[Any], parts: Sequence[Path], report: Report) -> list[dict[str, Any]]:
+def _gathered(results: Results, parts: Sequence[Path], report: Report) -> list[dict[str, Any]]:
     """Collects what was done of each part, in their order, and stops at the first that cannot be done."""
     sizes = {part: part.stat().st_size for part in parts}
     done: dict[Path, dict[str, Any]] = {}
     rows = position = 0
     report(rows, position, sum(sizes.values()))
-    for result in results:
-        if result["refusal"]:
-            raise InputError(result["refusal"])
-        part = Path(result["input"])
-        counts = {name: int(result[name]) for name in _COUNTS}
-        done[part] = {"input": part.name, "output": written_name(part), **counts}
-        rows, position = rows + counts["rows"], position + sizes[part]
-        report(rows, position, sum(sizes.values()))
+    with closing(results):
+        for result in results:
+            if result["refusal"]:
+                raise InputError(result["refusal"])
+            part = Path(result["input"])
+            counts = {name: int(result[name]) for name in _COUNTS}
+            done[part] = {"input": part.name, "output": written_name(part), **counts}
+            rows, position = rows + counts["rows"], position + sizes[part]
+            report(rows, position, sum(sizes.values()))
     return [done[part] for part in parts]
 
 

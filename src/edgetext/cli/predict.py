@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -349,8 +350,10 @@ def _write_parts(arguments: argparse.Namespace) -> int:
     parts = find_parts(arguments.input)
     check_parts(parts, job)
     arguments.bundle = arguments.bundle if is_hub_name(str(arguments.bundle)) else arguments.bundle.absolute()
-    with show_rate() as report:
+    with show_rate() as report, redirect_stdout(io.StringIO()):  # where Ray tells of workers that died
         outcome = predict_parts(_opener(arguments, threads=1), parts, job, cluster, report, _note)
+    if outcome.died:
+        _note(f"{outcome.died:,} times a worker died over a part, and another went on with it")
     _tell_outcome(outcome, job)
     _tell_first_stage(outcome.first_stage, outcome.answered)
     return 0
