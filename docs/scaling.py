@@ -20,8 +20,8 @@ ASSUMED = {
     "cores": 32,  # of a machine
     "busy": 0.9,  # of the time of a bulk job, the rest being uneven parts, starts and retries
     "load": 0.5,  # of a service's capacity, so that requests do not queue
-    "file": 0.05,  # milliseconds of a core that reading and writing take a row
-    "http": 0.5,  # milliseconds of a core that HTTP and JSON take a request
+    "file": 0.033,  # milliseconds of a core that reading and writing take a row; see the page
+    "http": 0.5,  # milliseconds of a core that HTTP and JSON take a request; see the page
     "zones": 3,  # of which one may fail
 }
 _PROGRAMS = {  # backend, variant and model of a row, and what the page calls it

@@ -269,8 +269,8 @@ def _connect(cluster: Cluster) -> None:
             ray.init(address, **quiet, **(own if address == "local" else {}))
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"Ray cannot be reached or started ({first_line(error)}): --address names a cluster, such as head:6379, "
-            "and RAY_AUTH_MODE=token is for one that asks for a token"
+            f"Ray cannot be reached or begun ({first_line(error)}): --address names a cluster, such as head:6379, "
+            "and one that asks for a token needs RAY_AUTH_MODE=token"
         ) from error
 
 
