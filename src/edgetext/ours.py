@@ -49,6 +49,7 @@ CHECKPOINT = Kind(
     mark=("training.json", b'"base_model"'),
     needs="a training needs about ten times the model's size while it works, some 900 MB for minilm",
 )
+TEXTS = Kind("folder of texts", files=("calibration.jsonl", "gate.jsonl"))
 BUNDLE = Kind(
     "bundle",
     files=(
@@ -61,10 +62,34 @@ BUNDLE = Kind(
     ),
     folders={
         "onnx": Kind("folder of models", files=("model*.onnx", "model*.onnx_data", "model*.onnx.data")),
-        "tuning": Kind("folder of texts", files=("calibration.jsonl", "gate.jsonl")),
+        "tuning": TEXTS,
     },
     mark=("bundle.json", b'"format_version"'),
     needs="an export needs about six times the model's size while it works",
+)
+_CACHED = {"__pycache__": Kind("folder of compiled modules", files=("*.pyc",))}  # which a Space leaves that ran
+_SOURCES = Kind("folder of sources", files=("*.py", "*.css"), folders=_CACHED)
+_SPACE_FILES = (
+    "README.md", "space.json", "app.py", "requirements.txt", "index.html", "demo.css", "page.css", "page.js",
+    "classifier.js", "model.js", "table.js", "task.js", "tokens.js",
+)  # fmt: skip
+SPACE = Kind(
+    "Space",
+    files=_SPACE_FILES,
+    folders={
+        "bundle": BUNDLE,
+        "edgetext": Kind(
+            "copy of edgetext",
+            files=("*.py", "py.typed", "LICENSE"),
+            folders={"foreign": _SOURCES, "runtime": _SOURCES, "serve": _SOURCES, **_CACHED},
+        ),
+        "vendor": Kind(
+            "folder of npm packages",
+            folders={"*": Kind("npm package", files=("LICENSE", "ThirdPartyNotices.txt", "*.mjs", "*.wasm"))},
+        ),
+    },
+    mark=("space.json", b'"space_version"'),
+    needs="a Space takes the size of its models and some 15 MB",
 )
 REPORT = Kind(
     "report of a bench",

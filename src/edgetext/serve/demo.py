@@ -124,11 +124,12 @@ def examples(classify: Predictor) -> list[tuple[str, ...]]:
     return [one for one in found if len(one) == 1 + _of_pairs(classify)][:_MOST_EXAMPLES]
 
 
-def build(classify: Predictor) -> Any:
+def build(classify: Predictor, title: str = "") -> Any:
     """Makes the page.
 
     Args:
         classify: The predictor that answers.
+        title: What to call it; the bundle's folder if not given.
 
     Returns:
         A ``gradio.Blocks``.
@@ -139,8 +140,9 @@ def build(classify: Predictor) -> Any:
     with needs_extra("demo"):
         import gradio as gr
 
-    with gr.Blocks(analytics_enabled=False, title=f"{_name(classify)} · edgetext") as page:
-        gr.HTML(_header(classify))
+    title = title or _name(classify)
+    with gr.Blocks(analytics_enabled=False, title=f"{title} · edgetext") as page:
+        gr.HTML(_header(classify, title))
         boxes = make_boxes(gr, classify)
         button = gr.Button("Classify", variant="primary", elem_id="classify")
         if classify.task.one_label:
@@ -197,6 +199,7 @@ def start(
     names: Sequence[str] = (),
     browser: bool = False,
     listening: socket.socket | None = None,
+    title: str = "",
 ) -> Page:
     """Serves the page and gives back at once.
 
@@ -207,6 +210,7 @@ def start(
         names: Names that the page may be opened under, beside those of this machine.
         browser: Whether to open the page in the user's browser.
         listening: What ``listen(host, port)`` gave, where that was called before.
+        title: What to call the page; the bundle's folder if not given.
 
     Raises:
         InputError: The port is taken, the address is not one of this machine, or there is no temporary folder.
@@ -217,7 +221,7 @@ def start(
         stack.callback(taken.close)
         _stay_at_home(stack)
         warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
-        app = Guard(_application(classify), is_own=own_names(host, names), paths=PATHS)
+        app = Guard(_application(classify, title), is_own=own_names(host, names), paths=PATHS)
         # The first run allocates; no visitor should wait for it.
         classify(("a text", "another") if _of_pairs(classify) else "a text")
         server = ServerThread(app, taken)
@@ -228,9 +232,9 @@ def start(
         return Page(address, server.wait, stack.pop_all().close)
 
 
-def _application(classify: Predictor) -> Any:
+def _application(classify: Predictor, title: str) -> Any:
     """Makes the page an ASGI application; Gradio is asked for it, and left out of serving it."""
-    page = build(classify)
+    page = build(classify, title)
     with needs_extra("demo"):
         import gradio as gr
         from fastapi import FastAPI
@@ -260,7 +264,7 @@ def _theme(gr: Any) -> Any:
     )
 
 
-def _header(classify: Predictor) -> str:
+def _header(classify: Predictor, title: str) -> str:
     variant = classify.variant
     facts = [
         f"{len(classify.labels)} labels",
@@ -268,7 +272,7 @@ def _header(classify: Predictor) -> str:
         f"up to {classify.max_length} tokens",
     ]
     chips = "".join(f"<span>{html.escape(fact)}</span>" for fact in facts)
-    return f"<header class='head'><h1>{html.escape(_name(classify))}</h1><p class='facts'>{chips}</p></header>"
+    return f"<header class='head'><h1>{html.escape(title)}</h1><p class='facts'>{chips}</p></header>"
 
 
 def _name(classify: Predictor) -> str:
