@@ -24,10 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from edgetext import Predictor
 from edgetext.cli.main import main
 from edgetext.runtime.bundle import open_bundle
+from edgetext.runtime.encode import Encoder
+from edgetext.runtime.graph import Graph
 from edgetext.serve.listening import listen
 from edgetext.serve.space.make import SpaceSettings, make_space
 from edgetext.serve.space.vendored import ONNXRUNTIME_WEB, TOKENIZERS
@@ -177,6 +180,58 @@ def test_answers_are_those_of_the_predictor(
     assert len({round(prediction.score, 2) for prediction in expected}) > 3, "texts that get the same prove nothing"
     assert {prediction.stage for prediction in expected} == ({"first", "model"} if name == "first" else {"model"})
     tried("texts that a browser answered", len(texts))
+
+
+ENCODE = """async ([description, maxLength, rows]) => {
+  const { Encoder } = await import("./tokens.js");
+  const encoder = new Encoder(description, maxLength);
+  return rows.map((row) => encoder.encode(row)).map(({ ids, types, truncated }) => [ids, types, truncated]);
+}"""
+
+
+def roberta_like() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([text for pair in PAIRS for text in pair], trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 1), ("<s>", 0))
+    return tokenizer
+
+
+def xlm_roberta_like() -> Tokenizer:
+    pieces = [("<s>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
+    pieces += [(f"▁{word}", -3.0) for word in ("a", "soup", "hot", "bowl", "ramen", "fresh", "fruit")]
+    tokenizer = Tokenizer(
+        models.Unigram([*pieces, *((letter, -9.0) for letter in "abcdefghiklmnoprstuwé")], unk_id=2)
+    )
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    special = [("<s>", 0), ("</s>", 1)]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=special
+    )
+    tokenizer.add_special_tokens(["<s>", "</s>", "<unk>"])
+    return tokenizer
+
+
+@needs_packages
+@pytest.mark.parametrize("make", [roberta_like, xlm_roberta_like])
+def test_other_tokenizers_give_the_same_tokens(make: Callable[[], Tokenizer], visit: Callable[..., Page]) -> None:
+    tokenizer = make()
+    description = json.loads(tokenizer.to_str())
+    encoder = Encoder(tokenizer, 12, Graph(("input_ids", "token_type_ids"), "int64", "logits"))
+    rows = [*((text,) for text in TEXTS), *PAIRS]
+    found = visit("static").evaluate(ENCODE, [description, 12, [list(row) for row in rows]])
+    expected = [encoder.encode(row[0] if len(row) == 1 else row) for row in rows]
+    assert [ids for ids, *_ in found] == [encoded.ids for encoded in expected]
+    assert [truncated for *_, truncated in found] == [encoded.truncated for encoded in expected]
 
 
 @needs_packages

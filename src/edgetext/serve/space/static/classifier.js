@@ -20,7 +20,7 @@ export async function fetchJson(file) {
 export async function openClassifier(manifest, progress) {
   const fetchBytes = fetcher(progress);
   const encoder = new Encoder(await fetchJson("bundle/tokenizer.json"), manifest.max_length);
-  const { variant, model, refused } = await firstThatRuns(manifest, fetchBytes);
+  const { variant, model, refused } = await firstThatRuns(manifest, encoder, fetchBytes);
   const stage = manifest.first_stage?.variant === variant.name ? manifest.first_stage : null;
   const table = stage && new Table(await fetchBytes(`bundle/${stage.file}`, stage.bytes));
   return new Classifier({ manifest, encoder, variant, refused, model, stage, table });
@@ -79,14 +79,17 @@ export class Classifier {
   }
 }
 
-/** Opens the first variant that onnxruntime-web can run; `refused` says of the default one why not. */
-async function firstThatRuns(manifest, fetchBytes) {
+/** Opens the first variant that answers here; `refused` says of the default one why it does not. */
+async function firstThatRuns(manifest, encoder, fetchBytes) {
   const preferred = manifest.variants.find(({ name }) => name === manifest.default_variant);
   const others = manifest.variants.filter((variant) => variant !== preferred).sort((a, b) => a.bytes - b.bytes);
   let refused = null;
   for (const variant of [preferred, ...others]) {
     try {
-      return { variant, model: await openModel(variant, manifest, fetchBytes), refused };
+      const model = await openModel(variant, manifest, fetchBytes);
+      // The first run allocates and compiles: no visitor should wait for it.
+      await model(encoder.encode(manifest.text_pair_column ? ["a text", "another"] : ["a text"]));
+      return { variant, model, refused };
     } catch (error) {
       refused ??= { name: variant.name, reason: error.message };
     }
