@@ -14,7 +14,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
@@ -127,31 +127,45 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def visit(browser: Browser, site: tuple[Path, str]) -> Iterator[Callable[..., Page]]:
-    """Opens the page of a bundle, with its model loaded; nothing may go wrong in it, and nothing leave it."""
-    address, wrong, contexts = site[1], [], []
+@pytest.fixture(scope="module")
+def opened(browser: Browser, site: tuple[Path, str]) -> Callable[[str], tuple[Page, list[str]]]:
+    """Opens the page of a bundle once, its model loaded; beside it is a list of what should not have happened."""
 
-    def note(url: str) -> None:
-        if not url.startswith((address, "data:")):
-            wrong.append(url)
-
-    def open_page(name: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
+    @cache
+    def open_page(name: str) -> tuple[Page, list[str]]:
+        wrong: list[str] = []
+        page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.on("request", lambda request: note(request.url))
+        page.on("request", lambda request: note_outside(request.url, site[1], wrong))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(f"{error}\n{error.stack}"))
-        page.goto(f"{address}{name}/")
+        page.goto(f"{site[1]}{name}/")
         page.wait_for_selector("#classify:enabled")
+        return page, wrong
+
+    return open_page
+
+
+def note_outside(url: str, address: str, wrong: list[str]) -> None:
+    if not url.startswith((address, "data:")):
+        wrong.append(url)
+
+
+@pytest.fixture
+def visit(opened: Callable[[str], tuple[Page, list[str]]]) -> Iterator[Callable[[str], Page]]:
+    """Shows the page of a bundle with empty boxes; nothing may go wrong in it, and nothing leave it."""
+    visited: list[list[str]] = []
+
+    def show(name: str) -> Page:
+        page, wrong = opened(name)
+        visited.append(wrong)
+        for box in page.locator("textarea").all():
+            box.fill("")
+        page.locator("h1").click()  # where the keyboard goes on from
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
+    yield show
+    assert visited and not any(visited)
 
 
 def shown(page: Page, text: str) -> str:
@@ -164,7 +178,7 @@ def shown(page: Page, text: str) -> str:
 @needs_packages
 @pytest.mark.parametrize("name", ["single", "several", "pairs", "first", "static"])
 def test_answers_are_those_of_the_predictor(
-    name: str, visit: Callable[..., Page], bundles: dict[str, Path], tried: Callable[[str, int], None]
+    name: str, visit: Callable[[str], Page], bundles: dict[str, Path], tried: Callable[[str, int], None]
 ) -> None:
     texts: Sequence[Text] = PAIRS if name == "pairs" else TEXTS
     answers = visit(name).evaluate(ASK, [[text] if isinstance(text, str) else list(text) for text in texts])
@@ -223,7 +237,7 @@ def xlm_roberta_like() -> Tokenizer:
 
 @needs_packages
 @pytest.mark.parametrize("make", [roberta_like, xlm_roberta_like])
-def test_other_tokenizers_give_the_same_tokens(make: Callable[[], Tokenizer], visit: Callable[..., Page]) -> None:
+def test_other_tokenizers_give_the_same_tokens(make: Callable[[], Tokenizer], visit: Callable[[str], Page]) -> None:
     tokenizer = make()
     description = json.loads(tokenizer.to_str())
     encoder = Encoder(tokenizer, 12, Graph(("input_ids", "token_type_ids"), "int64", "logits"))
@@ -236,7 +250,7 @@ def test_other_tokenizers_give_the_same_tokens(make: Callable[[], Tokenizer], vi
 
 @needs_packages
 def test_a_text_is_typed_and_classified_by_keyboard_alone(
-    visit: Callable[..., Page], bundles: dict[str, Path]
+    visit: Callable[[str], Page], bundles: dict[str, Path]
 ) -> None:
     page = visit("single")
     assert page.title() == "Food <or> not · edgetext" and page.locator("h1").inner_text() == "Food <or> not"
@@ -260,7 +274,7 @@ def test_a_text_is_typed_and_classified_by_keyboard_alone(
 
 @needs_packages
 def test_labels_that_are_given_stand_first_with_their_thresholds(
-    visit: Callable[..., Page], bundles: dict[str, Path]
+    visit: Callable[[str], Page], bundles: dict[str, Path]
 ) -> None:
     page = visit("several")
     shown(page, "fresh fruit salad")
@@ -274,7 +288,7 @@ def test_labels_that_are_given_stand_first_with_their_thresholds(
 
 
 @needs_packages
-def test_a_pair_has_two_boxes_and_says_how_sure_it_is(visit: Callable[..., Page]) -> None:
+def test_a_pair_has_two_boxes_and_says_how_sure_it_is(visit: Callable[[str], Page]) -> None:
     page = visit("pairs")
     page.get_by_label("Premise").fill("a bowl of ramen")
     page.wait_for_selector("#status >> text=Type both texts")
@@ -284,7 +298,7 @@ def test_a_pair_has_two_boxes_and_says_how_sure_it_is(visit: Callable[..., Page]
 
 @needs_packages
 def test_it_says_who_answered_and_what_was_left_unread(
-    visit: Callable[..., Page], bundles: dict[str, Path]
+    visit: Callable[[str], Page], bundles: dict[str, Path]
 ) -> None:
     page = visit("first")
     with Predictor(bundles["first"]) as classify:
@@ -299,7 +313,7 @@ def test_it_says_who_answered_and_what_was_left_unread(
 
 @needs_packages
 def test_another_model_answers_where_the_default_one_cannot_be_run(
-    visit: Callable[..., Page], site: tuple[Path, str], bundles: dict[str, Path]
+    visit: Callable[[str], Page], site: tuple[Path, str], bundles: dict[str, Path]
 ) -> None:
     shutil.copytree(site[0] / "single", site[0] / "broken")
     model = site[0] / "broken/bundle/onnx/model_quantized.onnx"
@@ -313,13 +327,16 @@ def test_another_model_answers_where_the_default_one_cannot_be_run(
 
 
 @needs_packages
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_of_it_without_scrolling_sideways(scheme: str, visit: Callable[..., Page]) -> None:
-    page = visit("several", viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    shown(page, "a very long walk " * 30)
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    light, dark = "rgb(255, 255, 255)", "rgb(11, 15, 25)"
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (dark if scheme == "dark" else light)
+def test_a_phone_shows_all_of_it_without_scrolling_sideways_light_and_dark(visit: Callable[[str], Page]) -> None:
+    page = visit("several")
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    for scheme, background in (("dark", "rgb(11, 15, 25)"), ("light", "rgb(255, 255, 255)")):
+        page.emulate_media(color_scheme=scheme)
+        shown(page, f"a very long walk {scheme} " * 30)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
+    page.set_viewport_size(wide)
 
 
 @needs_packages
