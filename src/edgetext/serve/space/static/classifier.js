@@ -120,7 +120,9 @@ function fetcher(progress) {
 }
 
 async function answered(file) {
-  const response = await fetch(file);
+  const response = await fetch(file).catch(() => {
+    throw new Error(`${file} cannot be loaded: the server is gone, or sends it from another host.`);
+  });
   if (!response.ok) throw new Error(`${file} cannot be loaded: the server answers ${response.status}.`);
   return response;
 }

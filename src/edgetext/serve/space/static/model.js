@@ -19,8 +19,7 @@ export async function openModel(variant, manifest, fetchBytes) {
     return async ({ ids }) => table.logits(ids);
   }
   runtime ??= startRuntime(fetchBytes);
-  const ort = await runtime;
-  const content = await fetchBytes(`bundle/${variant.file}`, variant.bytes);
+  const [ort, content] = await Promise.all([runtime, fetchBytes(`bundle/${variant.file}`, variant.bytes)]);
   const session = await ort.InferenceSession.create(new Uint8Array(content), {
     executionProviders: ["wasm"],
     graphOptimizationLevel: LEVELS[variant.session?.graph_optimization_level ?? "all"],

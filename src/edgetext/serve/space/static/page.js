@@ -8,7 +8,8 @@ const MOST_CHIP = 300;
 
 const at = (id) => document.getElementById(id);
 let classifier = null;
-let asked = 0; // of several answers that are under way, only that to the last question is shown
+let wanted = null; // the texts to answer; none where a box is empty, or all is answered
+let replying = false;
 
 followTheSystem();
 /** The classifier, once it is loaded. */
@@ -58,27 +59,36 @@ function box(name, number, count) {
   return element("div", { className: "box" }, label, area);
 }
 
+/** Answers what stands in the boxes; of what is typed while an answer is made, the last is answered next. */
 async function reply() {
   if (!classifier) return;
   const texts = [...document.querySelectorAll("textarea")].map((area) => area.value);
-  asked += 1;
-  const number = asked;
-  if (!texts.every((text) => text.trim())) {
+  wanted = texts.every((text) => text.trim()) ? texts : null;
+  if (!wanted) {
     at("label").replaceChildren();
     say(prompt(texts.length));
-    return;
   }
+  if (replying) return;
+  replying = true;
+  while (wanted) {
+    await answer(wanted);
+    await new Promise((done) => setTimeout(done)); // the model keeps the page from hearing what is typed
+  }
+  replying = false;
+}
+
+async function answer(texts) {
   const begun = performance.now();
   try {
-    const answer = await classifier.classify(texts);
-    if (number !== asked) return;
-    show(answer);
-    tell(answer, performance.now() - begun);
+    const found = await classifier.classify(texts);
+    if (wanted !== texts) return;
+    show(found);
+    tell(found, performance.now() - begun);
   } catch (error) {
-    if (number !== asked) return;
     at("label").replaceChildren();
     say(error.message, "error");
   }
+  if (wanted === texts) wanted = null;
 }
 
 function prompt(boxes) {
