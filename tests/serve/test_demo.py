@@ -90,6 +90,8 @@ def test_a_typed_caption_gets_its_label(page: tuple[Page, list[str]], classify: 
     assert first[0] in shown.locator("#label").inner_text()
     assert f"{first[1]:.0%}" in shown.locator("#label").inner_text()
     assert " ms" in shown.locator("#status").inner_text()
+    shown.get_by_role("spinbutton").fill("1")
+    shown.wait_for_selector("#status >> text=unsure, by a least confidence of 100%")
     assert wrong == []
 
 
@@ -123,6 +125,8 @@ def test_a_file_is_dropped_and_its_answers_are_those_of_predict(
     )
     shown.locator("#file-desk .drop").dispatch_event("drop", {"dataTransfer": dropped})
     shown.wait_for_selector("#file-desk >> text=captions.csv: 42 rows answered.")
+    shown.get_by_role("tab", name="Try it").click()
+    shown.get_by_role("tab", name="A file").click()
     with shown.expect_download() as download:
         shown.get_by_text("Download the answers").click()
     assert download.value.suggested_filename == "captions_predicted.csv"

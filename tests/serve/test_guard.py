@@ -41,7 +41,7 @@ def ask(
 
 
 def predict(port: int, value: object = "a bowl of ramen", **headers: str) -> tuple[int, bytes]:
-    body = json.dumps({"data": [value], "fn_index": 0}).encode()
+    body = json.dumps({"data": [value, 0.5], "fn_index": 0}).encode()
     return ask(port, PREDICT, method="POST", body=body, **headers)
 
 

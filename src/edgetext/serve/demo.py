@@ -196,7 +196,7 @@ def make_sliders(gr: Any, classify: Predictor) -> list[Any]:
     if classify.min_confidence is None:
         return []
     value, label = round(classify.min_confidence, 4), "Sure from a confidence of"
-    return [gr.Slider(0, 1, value=value, step=0.01, label=label, elem_id="least", show_reset_button=False)]
+    return [gr.Slider(0, 1, value=value, step=0.01, label=label, elem_id="least")]
 
 
 def make_boxes(gr: Any, classify: Predictor) -> list[Any]:

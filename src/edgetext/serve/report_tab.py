@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 REPORT = "/report/"
 REPORT_FILE = "report.html"
-FRAME = f"<iframe id='report' title='Report' sandbox='allow-scripts' src='{REPORT[1:]}'></iframe>"
+FRAME = (
+    f"<iframe id='report' title='Report' sandbox='allow-scripts' src='{REPORT[1:]}'></iframe>"
+    f"<p><a href='{REPORT[1:]}' target='_blank' rel='noopener'>Open it in a window of its own</a></p>"
+)
 _ALONE = {  # its own script and style run, and nothing is asked of anybody, this server included
     "Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'",
