@@ -23,7 +23,6 @@ from hub_stand_in import HubModel, StandIn, hub_stand_in
 
 OLD = Path(__file__).parents[1] / "data" / "old"
 NAME = "owner/tiny"
-NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 EXAMPLES = ["fresh fruit salad", "a bicycle on the street in winter"]
 SECRET = "a text of the training rows"
 # In an interpreter of its own, since huggingface_hub reads the address when it is imported; one for all commands.
@@ -215,7 +214,7 @@ def test_the_card_bears_the_figures_that_were_measured(edgetext: Commands, hub: 
     assert result["dataset"] == {"name": "owner/captions", "type": "owner/captions", "split": "validation"}
     assert result["metrics"] == [{"type": "accuracy", "value": 1.0, "name": "accuracy (int8, 9 held-out rows)"}]
     body = (OLD / "bundle" / "README.md").read_bytes().partition(b"\n---\n")[2]
-    assert card.endswith(body)
+    assert card.endswith(body.replace(b"path/to/this/folder", b"hub:owner/tiny@COMMIT"))
 
 
 def test_what_the_user_wrote_into_the_card_stays(edgetext: Commands, hub: StandIn, bundle: Path) -> None:
@@ -261,6 +260,7 @@ def test_a_checkpoint_arrives_without_the_folders_it_came_from(
     assert there.split.parts == here.split.parts and there.split.sources[0].uri == "rows.csv"
     assert there.figures == here.figures and there.labels == here.labels
     block = block_of(files["README.md"])
+    assert b'pipeline("text-classification", "owner/tiny")' in files["README.md"]
     assert block["library_name"] == "transformers" and b"`food`, `not_food`" in files["README.md"]
     metrics = {
         (result["dataset"]["split"], metric["type"]): metric["value"]
@@ -306,6 +306,7 @@ def test_a_model_of_another_kind_is_left_alone(edgetext: Commands, hub: StandIn,
 @pytest.mark.parametrize(
     ("breaks_at", "after", "left"),
     [
+        ("/whoami", False, "cannot be pushed to"),
         ("/repos/create", False, "nothing was sent"),
         ("/preupload/", False, "private and empty"),
         ("/info/lfs/", False, "private and empty"),

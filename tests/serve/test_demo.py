@@ -117,8 +117,9 @@ def test_a_file_is_dropped_and_its_answers_are_those_of_predict(
 ) -> None:
     shown, wrong = page
     rows = tmp_path / "captions.csv"
-    rows.write_text("id,text\n1,a bowl of ramen\n2,=1+1\n" + "3,the road to the mountain\n" * 40, "utf-8")
+    rows.write_text("id,said\n1,a bowl of ramen\n2,=1+1\n" + "3,the road to the mountain\n" * 40, "utf-8")
     shown.get_by_role("tab", name="A file").click()
+    shown.get_by_label("Text column").fill("said")
     dropped = shown.evaluate_handle(
         "text => { const all = new DataTransfer(); all.items.add(new File([text], 'captions.csv')); return all; }",
         rows.read_text("utf-8"),
@@ -131,7 +132,10 @@ def test_a_file_is_dropped_and_its_answers_are_those_of_predict(
         shown.get_by_text("Download the answers").click()
     assert download.value.suggested_filename == "captions_predicted.csv"
     found = Path(download.value.path()).read_bytes()
-    assert found == predicted(bundle_with_examples, rows, "--for-spreadsheets") and b"'=1+1" in found
+    assert (
+        found == predicted(bundle_with_examples, rows, "--for-spreadsheets", "--text-column", "said")
+        and b"'=1+1" in found
+    )
     assert wrong == []
 
 
@@ -140,11 +144,11 @@ def test_a_file_that_cannot_be_used_is_a_sentence_on_a_phone_too(page: tuple[Pag
     shown.set_viewport_size({"width": 390, "height": 844})
     shown.get_by_role("tab", name="A file").click()
     given = {"name": "<b>rows.csv", "mimeType": "text/csv", "buffer": b"text\na\n \n"}
-    shown.locator("#file-desk input").set_input_files(given)
+    shown.locator("#file-desk .drop input").set_input_files(given)
     shown.wait_for_selector("#file-desk .error >> text=<b>rows.csv: row 2 (line 3): the text is empty")
     assert shown.get_by_text("Download the answers").is_hidden()
     assert wrong == []
-    shown.locator("#file-desk input").set_input_files({**given, "name": "rows.docx"})
+    shown.locator("#file-desk .drop input").set_input_files({**given, "name": "rows.docx"})
     shown.wait_for_selector("#file-desk .error >> text=rows.docx is none of .csv")
     assert all("415" in line for line in wrong), "Chromium itself notes the status"
     for tab in ("Try it", "A file", "Report"):
@@ -175,7 +179,7 @@ class Desk:
 
     def hand_in(self, name: str, content: bytes) -> tuple[str, dict[str, Any]]:
         """Hands a file in and waits for it; gives where its answers are, and what is told of it."""
-        status, _, body = self.ask(f"{FILES}?name={quote(name)}", content)
+        status, _, body = self.ask(f"{FILES}?name={quote(name, safe='=&')}", content)
         assert status == 200
         path = f"{FILES}{json.loads(body)['key']}"
         ends = time.monotonic() + PATIENCE_MS / 1e3
@@ -221,12 +225,8 @@ def test_files_of_every_task_are_answered_as_predict_does(
     rows.write_bytes(content)
     desk = desks(folder)
     path, told = desk.hand_in(name, content)
-    assert told == {
-        "rows": content.count(b"\n") - (rows.suffix != ".jsonl"),
-        "part": 1,
-        "done": True,
-        "problem": "",
-    }
+    expected = content.count(b"\n") - (rows.suffix != ".jsonl")
+    assert told == {"rows": expected, "part": 1, "notes": [], "done": True, "problem": ""}
     _, headers, found = desk.ask(path)
     assert found == predicted(folder, rows)
     assert f'filename="rows_predicted{OUTPUTS[rows.suffix]}"' in headers["content-disposition"]
@@ -247,9 +247,20 @@ def test_the_desk_has_limits(desks: Callable[..., Desk], tiny_bundle: Path, tmp_
         assert desk.ask(f"{FILES}?name={name}", b"x")[0] == 415
 
 
-def test_the_desk_says_which_columns_hold_the_texts(tiny_pairs: Path) -> None:
+def test_the_columns_of_a_file_can_be_named(
+    desks: Callable[..., Desk], tiny_bundle: Path, tiny_pairs: Path
+) -> None:
+    desk = desks(tiny_bundle)
+    _, told = desk.hand_in("rows.csv", b"id,said\n1,a\n")
+    assert "which column holds the text" in told["problem"]
+    _, told = desk.hand_in("rows.csv&text_column=said", b"id,said\n1,a\n")
+    assert told["rows"] == 1
+    _, told = desk.hand_in("rows.csv", b"id,caption\n1,a\n")
+    (note,) = told["notes"]
+    assert note.startswith("rows.csv: the texts are taken from the column 'caption'")
     with Predictor(tiny_pairs) as pairs:
-        assert "in the columns <b>premise</b> and <b>hypothesis</b>" in draw_desk(pairs)
+        drawn = draw_desk(pairs)
+    assert "placeholder='premise'" in drawn and "placeholder='hypothesis'" in drawn
 
 
 def test_the_least_confidence_can_be_moved_where_there_is_one(classify: Predictor, tiny_pairs: Path) -> None:

@@ -27,6 +27,9 @@ _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _PARTS = ("validation", "test")
 _NAMED_LABELS = 20
 _EMPTY_BLOCK = f"---\npipeline_tag: {TASK}\n---\n\n"
+_PLACE = "path/to/this/folder"  # where the model is, in the card of a folder
+_LOADS_BUNDLE = f'from edgetext import Predictor\n\nclassify = Predictor("{_PLACE}")'
+_LOADS_CHECKPOINT = f'from transformers import pipeline\n\nclassify = pipeline("{TASK}", "{_PLACE}")'
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,9 @@ def render_card(facts: CardFacts, name: str, *, license: str | None, language: s
     """
     from huggingface_hub import ModelCard
 
-    text = facts.text if facts.text.lstrip().startswith("---") else _EMPTY_BLOCK + facts.text
+    at = f"hub:{name}@COMMIT" if facts.library == "edgetext" else name
+    text = facts.text.replace(_PLACE, at)
+    text = text if text.lstrip().startswith("---") else _EMPTY_BLOCK + text
     try:
         card = ModelCard(text, ignore_metadata_errors=True)
     except Exception as error:  # PyYAML has a tree of its own, and the client raises what comes
@@ -133,10 +138,6 @@ def render_card(facts: CardFacts, name: str, *, license: str | None, language: s
         card.data["model_name"] = name.rpartition("/")[2]
         card.data["eval_results"] = _results(facts)
     return str(card).encode("utf-8")
-
-
-_LOADS_BUNDLE = 'from edgetext import Predictor\n\nclassify = Predictor("path/to/this/folder")'
-_LOADS_CHECKPOINT = f'from transformers import pipeline\n\nclassify = pipeline("{TASK}", "path/to/this/folder")'
 
 
 def _short_card(labels: tuple[str, ...], loading: str, figures: Mapping[str, Any] | None = None) -> str:

@@ -29,14 +29,17 @@
     if (file.size > most) return show(`${file.name} is larger than ${Math.floor(most / 2 ** 20)} MB.`, { wrong: true });
     show(`${file.name} is handed in …`, { done: 0 });
     try {
-      const { key } = await ask(`files/?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+      const columns = [...document.querySelectorAll("#file-desk .columns input")].map((box) => [box.name, box.value]);
+      const query = new URLSearchParams([["name", file.name], ...columns]);
+      const { key } = await ask(`files/?${query}`, { method: "POST", body: file });
       for (;;) {
         await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
         if (mine !== turn || !part("")) return;
         const told = await ask(`files/${key}`);
         const rows = `${told.rows.toLocaleString("en")} row${told.rows === 1 ? "" : "s"}`;
         if (mine !== turn) return;
-        show(told.done ? `${file.name}: ${rows} answered.` : `${file.name}: ${rows} …`, { done: told.done ? 1 : told.part });
+        const said = told.done ? `${file.name}: ${rows} answered.` : `${file.name}: ${rows} …`;
+        show([said, ...told.notes].join(" "), { done: told.done ? 1 : told.part });
         if (told.done) {
           part("a").href = `files/${key}/answers`;
           part("a").hidden = false;
@@ -49,7 +52,7 @@
   }
 
   document.addEventListener("change", (event) => {
-    if (!event.target.matches?.("#file-desk input") || !event.target.files.length) return;
+    if (!event.target.matches?.("#file-desk input[type=file]") || !event.target.files.length) return;
     handIn(event.target.files[0]);
     event.target.value = "";
   });

@@ -6,13 +6,14 @@ folder by any path. Here a file comes as the body of a request, and its answers 
 
 from __future__ import annotations
 
+import asyncio
 import html
 import logging
 import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ OUTPUTS = {".csv": ".csv", ".tsv": ".csv", ".jsonl": ".jsonl", ".ndjson": ".json
 """What is taken, and what comes of it, by suffix."""
 _MOST_FILES = 8
 _LONGEST_NAME = 120
+_PATIENCE_S = 120.0  # until a file has arrived
+_COLUMNS = (("text_column", "Text column"), ("text_pair_column", "Second text column"))
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
 
 _LOG = logging.getLogger(__name__)
@@ -52,22 +55,30 @@ class DeskFile:
         output: Where its answers lie when it is done.
         rows: How many have an answer.
         part: How much of it was read, 0 to 1.
+        columns: Those of the text, and of the second one of a pair, where the owner named them.
+        notes: What the owner should know of how it was read.
         problem: Why it was refused, as a sentence.
-        work: Its turn.
+        work: Its turn; ``None`` until it has arrived.
     """
 
     name: str
     input: Path
     output: Path
+    columns: tuple[str | None, str | None] = (None, None)
     rows: int = 0
     part: float = 0.0
+    notes: list[str] = field(default_factory=list)
     problem: str = ""
     work: Future[None] | None = None
 
     @property
     def done(self) -> bool:
         """Whether nothing more will come of it."""
-        return self.work is None or self.work.done()
+        return self.work is not None and self.work.done()
+
+    def told(self, sentence: str) -> str:
+        """The sentence with the name that the owner knows in place of where the file lies."""
+        return sentence.replace(str(self.input), self.name)
 
 
 class FileDesk:
@@ -107,34 +118,35 @@ class FileDesk:
         with needs_extra("demo"):
             from starlette.requests import ClientDisconnect
 
-        name = PurePosixPath(request.query_params.get("name", "").replace("\\", "/")).name[-_LONGEST_NAME:]
+        given = request.query_params
+        name = PurePosixPath(given.get("name", "").replace("\\", "/")).name[-_LONGEST_NAME:]
         suffix = PurePosixPath(name).suffix.lower()
         if suffix not in OUTPUTS:
             return _json({"problem": f"{name or 'it'} is none of {', '.join(OUTPUTS)}"}, 415)
-        key = secrets.token_urlsafe(24)
-        if not self._make_room():
+        folder = self._folder / secrets.token_urlsafe(24)
+        columns = (given.get("text_column") or None, given.get("text_pair_column") or None)
+        taken = DeskFile(name, folder / f"rows{suffix}", folder / f"answers{OUTPUTS[suffix]}", columns)
+        if not self._make_room(taken):
             return _json({"problem": "other files are waiting: try again in a minute"}, 503)
-        folder = self._folder / key
-        folder.mkdir(parents=True)
-        taken = DeskFile(name, folder / f"rows{suffix}", folder / f"answers{OUTPUTS[suffix]}")
         try:
-            with taken.input.open("xb") as stream:
-                async for chunk in request.stream():
-                    stream.write(chunk)
-        except (ClientDisconnect, OSError) as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            async with asyncio.timeout(_PATIENCE_S):
+                with taken.input.open("xb") as stream:
+                    async for chunk in request.stream():
+                        stream.write(chunk)
+        except (ClientDisconnect, OSError) as error:  # a timeout is an OSError too
+            self._forget(folder.name)
             return _json({"problem": f"{name} did not arrive: {first_line(error)}"}, 507)
-        with self._lock:
-            self._files[key] = taken
-            taken.work = self._worker.submit(self._work, taken)
-        return _json({"key": key})
+        taken.work = self._worker.submit(self._work, taken)
+        return _json({"key": folder.name})
 
     async def _tell(self, request: Request) -> Response:
         """Tells how far a file has come."""
         file = self._files.get(request.path_params["key"])
         if file is None:
             return _json({"problem": "this file is gone: hand it in again"}, 404)
-        return _json({"rows": file.rows, "part": file.part, "done": file.done, "problem": file.problem})
+        told = {"rows": file.rows, "part": file.part, "notes": file.notes, "problem": file.problem}
+        return _json({"done": file.done, **told})
 
     async def _give(self, request: Request) -> Response:
         """Returns the answers, under the name of the file that they are for."""
@@ -147,17 +159,21 @@ class FileDesk:
         name = f"{PurePosixPath(file.name).stem}_predicted{file.output.suffix}"
         return FileResponse(file.output, filename=name, headers=_SAFE)
 
-    def _make_room(self) -> bool:
-        """Forgets the oldest file that is done where there are many; says whether there is room for another."""
+    def _make_room(self, file: DeskFile) -> bool:
+        """Keeps a file, in place of the oldest that is done where there are many; says whether there is room."""
         with self._lock:
-            if len(self._files) < _MOST_FILES:
-                return True
-            oldest = next((key for key, file in self._files.items() if file.done), None)
-            if oldest is None:
+            oldest = next((key for key, one in self._files.items() if one.done), None)
+            full = len(self._files) >= _MOST_FILES
+            if full and oldest is None:
                 return False
-            del self._files[oldest]
-        shutil.rmtree(self._folder / oldest, ignore_errors=True)
+            self._files[file.input.parent.name] = file
+        if full and oldest is not None:
+            self._forget(oldest)
         return True
+
+    def _forget(self, key: str) -> None:
+        self._files.pop(key, None)
+        shutil.rmtree(self._folder / key, ignore_errors=True)
 
     def _work(self, file: DeskFile) -> None:
         """Classifies a file; what is wrong with it becomes its problem."""
@@ -166,7 +182,7 @@ class FileDesk:
         except DeskClosedError:
             return
         except EdgetextError as error:
-            file.problem = str(error).replace(str(file.input), file.name)
+            file.problem = file.told(str(error))
         except Exception as error:
             _LOG.exception("a file could not be classified")
             file.problem = f"something unexpected happened: {first_line(error)}"
@@ -178,7 +194,8 @@ class FileDesk:
             file.rows, file.part = rows, min(1.0, position / size) if size else 0.0
 
         classify = self._predictor()
-        with open_rows(file.input, text_columns(classify)) as source:
+        columns = text_columns(classify, *file.columns)
+        with open_rows(file.input, columns, lambda note: file.notes.append(file.told(note))) as source:
             rows = replace(source, name=file.name, records=_at_most(source.records, self._most_rows))
             job = FileJob(file.output, spreadsheet=file.output.suffix == ".csv")
             file.rows = predict_rows(classify, rows, job, report).rows
@@ -202,14 +219,16 @@ class FileDesk:
 def draw_desk(classify: Predictor) -> str:
     """Draws the desk as HTML; ``demo.js`` brings it to life."""
     manifest = classify.manifest
-    columns = [name for name in (manifest.text_column, manifest.text_pair_column) if name] or ["text"]
-    named = " and ".join(f"<b>{html.escape(name)}</b>" for name in columns)
-    where = f"in the {'columns' if columns[1:] else 'column'} {named}"
+    names = [manifest.text_column or "text", *([manifest.text_pair_column] if manifest.text_pair_column else [])]
+    boxes = "".join(
+        f"<label>{label} <input name='{name}' placeholder='{html.escape(column, quote=True)}'></label>"
+        for (name, label), column in zip(_COLUMNS, names, strict=False)
+    )
     return (
         f"<section id='file-desk' data-most-bytes='{MOST_FILE_BYTES}'>"
-        f"<p class='hint'>CSV, TSV or JSON Lines with the texts {where}, up to {MOST_FILE_BYTES >> 20} MB and "
-        f"{MOST_ROWS:,} rows. You get the same rows with the answers beside them. Files stay with the program "
-        f"behind this page, and go when it ends.</p>"
+        "<p class='hint'>Rows of CSV, TSV or JSON Lines go in, and come back with the answers beside them: up to "
+        f"{MOST_FILE_BYTES >> 20} MB and {MOST_ROWS:,} rows. Files stay with the program behind this page, and go "
+        f"when it ends.</p><p class='columns'>{boxes}</p>"
         f"<label class='drop'><input type='file' accept='{','.join(OUTPUTS)}'><span>Drop a file here, or choose one"
         "</span></label><progress max='1' value='0' hidden></progress>"
         "<p class='status note' role='status'></p>"
