@@ -16,6 +16,7 @@ import pytest
 
 from edgetext import Predictor
 from edgetext.checkpoint import open_checkpoint
+from edgetext.hub.card import CardFacts, MeasuredFigure, render_card
 from edgetext.hub.parcel import without_folders
 from edgetext.ours import BUNDLE, CHECKPOINT, belongs
 from edgetext.runtime.bundle import open_bundle
@@ -237,7 +238,8 @@ def test_texts_are_sent_where_asked_and_gone_with_the_next_push(
     assert files_of(model)["tuning/gate.jsonl"] == (bundle / "tuning" / "gate.jsonl").read_bytes()
     assert json.loads(files_of(model)["bundle.json"])["examples"] == EXAMPLES
     model.commits[model.branches["main"]]["samples.md"] = b"somebody's own"
-    assert edgetext("push", bundle, NAME).code == 0
+    done = edgetext("push", bundle, NAME)
+    assert done.code == 0 and f"{NAME} is there and private, and stays so" in done.err
     assert "tuning/gate.jsonl" not in files_of(model) and "samples.md" in files_of(model)
     assert model.private, "a model that is there keeps what its owner chose"
 
@@ -258,6 +260,8 @@ def test_a_checkpoint_arrives_without_the_folders_it_came_from(
     there, here = open_checkpoint(unpacked(files, tmp_path / "fetched")), open_checkpoint(checkpoint)
     assert there.split and here.split
     assert there.split.parts == here.split.parts and there.split.sources[0].uri == "rows.csv"
+    (source,) = {result["dataset"]["name"] for result in block_of(files["README.md"])["model-index"][0]["results"]}
+    assert source == "rows.csv"
     assert there.figures == here.figures and there.labels == here.labels
     block = block_of(files["README.md"])
     assert b'pipeline("text-classification", "owner/tiny")' in files["README.md"]
@@ -379,6 +383,20 @@ def test_what_a_command_made_is_pushed(edgetext: Commands, hub: StandIn, bundle:
     done = edgetext("made", bundle, "--push-to-hub", NAME)
     assert done.code == 2 and f"{bundle} is whole, and  edgetext push {bundle} {NAME}  sends it" in done.err
     assert edgetext("made", bundle).code == 0
+
+
+def test_a_data_set_is_named_as_the_hub_does() -> None:
+    for source, name in {
+        "hub:a/b:de@v1": "a/b",
+        "builtin:food_not_food": "food_not_food",
+        "my rows.csv": "my rows.csv",
+    }.items():
+        figure = MeasuredFigure("test", "accuracy", 0.5, "accuracy")
+        card = render_card(
+            CardFacts("", "edgetext", (), data=(source,), figures=(figure,)), NAME, license=None, language=None
+        )
+        data = block_of(card)["model-index"][0]["results"][0]["dataset"]
+        assert data == {"name": name, "type": name.replace(" ", "_"), "split": "test"}
 
 
 def test_paths_lose_their_folders_and_other_texts_stay() -> None:

@@ -160,7 +160,7 @@ def _short_card(labels: tuple[str, ...], loading: str, figures: Mapping[str, Any
 def _usual(facts: CardFacts) -> dict[str, Any]:
     """What stands in the block where the user wrote nothing else."""
     base = MINILM_HUB if facts.base_model == MINILM else facts.base_model.partition("@")[0]
-    data = [one.removeprefix("hub:").partition("@")[0].partition(":")[0] for one in facts.data if _is_hub(one)]
+    data = [_hub_id(one) for one in facts.data if _is_hub(one)]
     return {
         "library_name": facts.library,
         "pipeline_tag": TASK,
@@ -174,12 +174,17 @@ def _is_hub(source: str) -> bool:
     return source.startswith("hub:")
 
 
+def _hub_id(source: str) -> str:
+    """Returns the id of a data set that was named ``hub:ID[:CONFIG][@REVISION]``."""
+    return source.removeprefix("hub:").partition("@")[0].partition(":")[0]
+
+
 def _results(facts: CardFacts) -> list[Any]:
     from huggingface_hub import EvalResult
 
     source = facts.data[0] if facts.data else "held-out rows"
-    known = source.removeprefix("hub:").partition("@")[0].partition(":")[0]
-    kind = known if _is_hub(source) else re.sub(r"[^\w.-]+", "_", source.removeprefix("builtin:"), flags=re.ASCII)
+    known = _hub_id(source) if _is_hub(source) else source.removeprefix("builtin:")
+    kind = known if _is_hub(source) else re.sub(r"[^\w.-]+", "_", known, flags=re.ASCII)
     return [
         EvalResult(
             task_type=TASK,

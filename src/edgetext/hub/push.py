@@ -5,6 +5,7 @@ A new repository is made private and opened when its commit is there, so that no
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -148,11 +149,10 @@ def push(folder: Path, settings: PushSettings, progress: Progress | None = None)
     repository = find_repository(settings, parcel.kind)
     card = render_card(parcel.facts, settings.name, license=settings.license, language=settings.language)
     parcel = replace(parcel, files={**parcel.files, CARD_FILE: card})
-    for sentence in _told(parcel, settings):
+    for sentence in _told(parcel, repository, settings):
         (progress or Silent()).note(sentence)
     new = repository.there is None
-    with calm(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the Hub's remarks on a card that it takes
+    with calm(), _quiet():
         if new:
             repository = _make(repository)
         commit = _commit(repository, parcel, settings, new=new)
@@ -225,7 +225,9 @@ def _refuse_other(found: HubRepository, settings: PushSettings, kind: Kind) -> N
         )
 
 
-def _told(parcel: Parcel, settings: PushSettings) -> Iterator[str]:
+def _told(parcel: Parcel, repository: HubRepository, settings: PushSettings) -> Iterator[str]:
+    if repository.there is not None and repository.there.private and not settings.private:
+        yield f"{repository.name} is there and private, and stays so: its page can make it public"
     if parcel.texts:
         listing = ", ".join(parcel.texts)
         yield (
@@ -287,6 +289,20 @@ def _open(repository: HubRepository, settings: PushSettings, commit: str, *, new
         with _one_sentence(f"{whole}; its page can make it public"):
             repository.api.update_repo_settings(settings.name, private=False)
     return settings.private
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps back the Hub's remarks on a card that it takes, and the client's on every try that fails."""
+    client = logging.getLogger("huggingface_hub")
+    level = client.level
+    client.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        client.setLevel(level)
 
 
 @contextmanager
