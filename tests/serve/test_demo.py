@@ -252,7 +252,7 @@ def test_the_columns_of_a_file_can_be_named(
 ) -> None:
     desk = desks(tiny_bundle)
     _, told = desk.hand_in("rows.csv", b"id,said\n1,a\n")
-    assert "which column holds the text" in told["problem"]
+    assert "which column holds the text" in told["problem"] and "by 'Text column'" in told["problem"]
     _, told = desk.hand_in("rows.csv&text_column=said", b"id,said\n1,a\n")
     assert told["rows"] == 1
     _, told = desk.hand_in("rows.csv", b"id,caption\n1,a\n")

@@ -8,7 +8,7 @@
 
   function show(text, { wrong = false, done = null } = {}) {
     part(".status").textContent = text;
-    part(".status").classList.toggle("error", wrong);
+    part(".status").className = `status ${wrong ? "error" : "note"}`;
     part("progress").hidden = done === null;
     if (done !== null) part("progress").value = done;
     part("a").hidden = true;

@@ -77,7 +77,9 @@ class DeskFile:
         return self.work is not None and self.work.done()
 
     def told(self, sentence: str) -> str:
-        """The sentence with the name that the owner knows in place of where the file lies."""
+        """The sentence in the words of the page: the name of the file, and the boxes for what the command calls."""
+        for option, box in _COLUMNS:
+            sentence = sentence.replace(f"--{option.replace('_', '-')}", f"'{box}'")
         return sentence.replace(str(self.input), self.name)
 
 
