@@ -67,8 +67,12 @@ BUNDLE = Kind(
     mark=("bundle.json", b'"format_version"'),
     needs="an export needs about six times the model's size while it works",
 )
-_CACHED = {"__pycache__": Kind("folder of compiled modules", files=("*.pyc",))}  # which a Space leaves that ran
-_SOURCES = Kind("folder of sources", files=("*.py", "*.css"), folders=_CACHED)
+_COMPILED = Kind("folder of compiled modules", files=("*.pyc",))  # which a Space leaves that ran
+_INNER = {"__pycache__": _COMPILED}
+_CODE = Kind(
+    "copy of edgetext", files=("*.py", "py.typed", "LICENSE", "*.css", "*.js", "*.html", "*.jinja"), folders=_INNER
+)
+_INNER["*"] = _CODE
 _SPACE_FILES = (
     "README.md", "space.json", "app.py", "requirements.txt", "index.html", "demo.css", "page.css", "page.js",
     "classifier.js", "model.js", "table.js", "task.js", "tokens.js",
@@ -78,11 +82,7 @@ SPACE = Kind(
     files=_SPACE_FILES,
     folders={
         "bundle": BUNDLE,
-        "edgetext": Kind(
-            "copy of edgetext",
-            files=("*.py", "py.typed", "LICENSE"),
-            folders={"foreign": _SOURCES, "runtime": _SOURCES, "serve": _SOURCES, **_CACHED},
-        ),
+        "edgetext": _CODE,
         "vendor": Kind(
             "folder of npm packages",
             folders={"*": Kind("npm package", files=("LICENSE", "ThirdPartyNotices.txt", "*.mjs", "*.wasm"))},
@@ -148,6 +148,14 @@ def why_not_ours(folder: Path, kind: Kind) -> str | None:
     if found == folder:
         return f"is no {kind.name} that edgetext wrote"
     return f"holds {found.relative_to(folder)}, which is not part of a {kind.name}"
+
+
+def belongs(path: str, kind: Kind) -> bool:
+    """Says whether a file under this path, relative and with forward slashes, is part of a folder of the kind."""
+    name, slash, rest = path.partition("/")
+    if not slash:
+        return any(fnmatchcase(name, pattern) for pattern in kind.files)
+    return any(belongs(rest, inner) for folder, inner in kind.folders.items() if fnmatchcase(name, folder))
 
 
 def bears_mark(file: Path, marks: Sequence[bytes]) -> bool:

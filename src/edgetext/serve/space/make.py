@@ -16,7 +16,7 @@ from edgetext.errors import BundleError, InputError, MissingExtraError
 from edgetext.escape import code, markdown, yaml
 from edgetext.files import new_folder, refuse_existing, write_json
 from edgetext.ours import SPACE, TEXTS
-from edgetext.runtime.bundle import CONFIG_FILE, TOKENIZER_FILE, Bundle, open_bundle, write_manifest
+from edgetext.runtime.bundle import CONFIG_FILE, TOKENIZER_FILE, Bundle, open_bundle, title_of, write_manifest
 from edgetext.runtime.manifest import MANIFEST_FILE, Manifest, Variant
 from edgetext.runtime.weights import external_files
 from edgetext.serve.space.vendored import ONNXRUNTIME_WEB, TOKENIZERS, take
@@ -26,12 +26,7 @@ KINDS = ("gradio", "static")
 _PACKAGE = Path(__file__).parents[2]
 _ASSETS = Path(__file__).parent
 _STYLE = _PACKAGE / "serve" / "demo.css"
-# What the demo's page imports of edgetext, which is on no package index: the Space carries it.
-_SOURCES = (
-    "__init__.py", "errors.py", "escape.py", "fields.py", "lazy.py", "py.typed", "reading.py", "task.py",
-    "telemetry.py", "foreign/__init__.py", "foreign/config.py", "foreign/files.py", "runtime/*.py",
-    "serve/__init__.py", "serve/demo.css", "serve/demo.py", "serve/guard.py", "serve/listening.py",
-)  # fmt: skip
+_LEFT_AT_HOME = ("__pycache__", "*.csv", "*.md")  # of edgetext's own files: the built-in data
 _REQUIREMENTS = ("gradio", "numpy", "onnxruntime", "tokenizers")
 _BESIDE = ("tokenizer_config.json", "special_tokens_map.json")  # for others that open the bundle
 _TEXT_FIELDS = {"examples", "tuning"}  # of the manifest
@@ -113,17 +108,17 @@ def make_space(path: str | Path, output: Path, settings: SpaceSettings, *, overw
             f"{bundle.path} has no {MANIFEST_FILE}, and a Space is made of a bundle: make one with "
             "'edgetext export CHECKPOINT -o BUNDLE'"
         )
-    title = settings.title or _name(bundle.path)
+    title = settings.title or title_of(bundle.path, bundle.manifest)
     texts = _texts(bundle)
-    plan = _Plan(title, _manifest(bundle.manifest, settings), settings)
+    plan = _Plan(title, _manifest(bundle.manifest, title, settings), settings)
     with new_folder(output, SPACE, overwrite=overwrite) as folder:
         write(folder, plan)
         _take_bundle(bundle, folder / "bundle", plan.manifest)
         if settings.with_texts:
             for file in texts.keys() - _TEXT_FIELDS:
                 _copy(bundle.file(file), folder / "bundle" / file)
-        told = {"kind": settings.kind, "title": title, "created_with": f"edgetext {__version__}"}
-        write_json(folder / "space.json", {"space_version": 1, **told})
+        about = {"space_version": 1, "kind": settings.kind, "created_with": f"edgetext {__version__}"}
+        write_json(folder / "space.json", about)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return Space(output, title, size, () if settings.with_texts else tuple(texts.values()))
 
@@ -135,11 +130,6 @@ def _check(settings: SpaceSettings) -> None:
         raise InputError("--vendor goes with --kind static: a Space of Gradio needs nothing of npm")
 
 
-def _name(folder: Path) -> str:
-    place = folder.resolve()
-    return place.parent.name if place.name == "bundle" else place.name
-
-
 def _texts(bundle: Bundle) -> dict[str, str]:
     """Names the texts of the data that a bundle holds, by the manifest's field or by file."""
     examples = bundle.manifest.extra.get("examples", ())
@@ -147,13 +137,13 @@ def _texts(bundle: Bundle) -> dict[str, str]:
     return {**({"examples": f"{len(examples)} examples"} if examples else {}), **{file: file for file in files}}
 
 
-def _manifest(whole: Manifest, settings: SpaceSettings) -> Manifest:
+def _manifest(whole: Manifest, title: str, settings: SpaceSettings) -> Manifest:
     """Makes the manifest of what goes along."""
     default = whole.variant(settings.variant)
     chosen = whole.variants if settings.kind == "static" and settings.variant is None else (default,)
     first = whole.first_stage if whole.first_stage and whole.first_stage.variant == default.name else None
     left = {"text_model"} if settings.with_texts else {"text_model", *_TEXT_FIELDS}
-    extra = {name: value for name, value in whole.extra.items() if name not in left}
+    extra = {name: value for name, value in whole.extra.items() if name not in left} | {"title": title}
     return replace(
         whole, variants=tuple(chosen), default_variant=default.name, first_stage=first, extra=extra, files={}
     )
@@ -188,9 +178,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _write_gradio(folder: Path, plan: _Plan) -> None:
     pins = {name: _pin(name) for name in _REQUIREMENTS}
-    for pattern in _SOURCES:
-        for file in sorted(_PACKAGE.glob(pattern)):
-            _copy(file, folder / "edgetext" / file.relative_to(_PACKAGE))
+    shutil.copytree(_PACKAGE, folder / "edgetext", ignore=shutil.ignore_patterns(*_LEFT_AT_HOME))
     with suppress(PackageNotFoundError):  # sources that nobody installed
         license_text = distribution("edgetext").read_text("licenses/LICENSE") or ""
         (folder / "edgetext" / "LICENSE").write_text(license_text, "utf-8")
@@ -201,7 +189,7 @@ def _write_gradio(folder: Path, plan: _Plan) -> None:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     front = {"sdk": "gradio", "sdk_version": pins["gradio"], "python_version": python, "app_file": "app.py"}
     said = (
-        "It runs edgetext's demo page; the text goes to this Space's machine and is kept nowhere.\n\n"
+        "It runs edgetext's demo page; what is typed or dropped there goes to this Space's machine.\n\n"
         "On any other machine:\n\n```sh\npip install -r requirements.txt\npython app.py\n```\n"
     )
     _write_readme(folder, plan, front, said)

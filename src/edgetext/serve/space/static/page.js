@@ -17,10 +17,9 @@ export const ready = start();
 
 async function start() {
   try {
-    const { title } = await fetchJson("space.json");
-    document.title = `${title} · edgetext`;
-    at("name").textContent = title;
     const manifest = await fetchJson("bundle/bundle.json");
+    document.title = `${manifest.title} · edgetext`;
+    at("name").textContent = manifest.title;
     at("boxes").replaceChildren(...makeBoxes(manifest));
     say("Loading the model …");
     classifier = await openClassifier(manifest, tellProgress);
