@@ -27,6 +27,7 @@ class HubModel:
     """A repository: the files of each commit, and which commit a branch or a tag is at."""
 
     private: bool = False
+    sdk: str | None = None
     commits: dict[str, Files] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class StandIn:
     """The Hub; what it answers can be spoiled.
 
     Attributes:
-        models: By name.
+        models: By name; Spaces among them, as ``spaces/OWNER/NAME``.
         asked: The paths that were asked for, with what stands behind the question mark.
         calls: The same as methods and paths.
         breaks_at: Where a path holds this, the connection ends in place of an answer; what was asked is done where
@@ -85,12 +86,12 @@ class StandIn:
             return _json({"errors": [], "warnings": [{"message": "the Hub says something of each card"}]})
         if path == "/api/repos/create":
             asked = json.loads(body)
-            name = f"{asked['organization']}/{asked['name']}"
+            name = f"{'spaces/' if asked.get('type') == 'space' else ''}{asked['organization']}/{asked['name']}"
             if role != "write" or asked["organization"] != "owner":
                 return 403, {}, b'{"error": "You have no rights there"}'
             if name in self.models:
                 return 409, {}, b'{"error": "You already created this model repo"}'
-            self.models[name] = HubModel(private=bool(asked.get("private")))
+            self.models[name] = HubModel(private=bool(asked.get("private")), sdk=asked.get("sdk"))
             self.models[name].add({".gitattributes": b"*.onnx filter=lfs\n"})
             return _json({"url": f"{self.endpoint}/{name}"})
         if path.startswith("/large/"):
@@ -100,10 +101,11 @@ class StandIn:
         return None
 
     def _model(self, method: str, path: str, token: str, body: bytes) -> Reply:
-        plain = path.removeprefix("/api/models/").removeprefix("/")
+        plain = path.removeprefix("/api/models").removeprefix("/api").removeprefix("/")
+        space, plain = ("spaces/" if plain.startswith("spaces/") else ""), plain.removeprefix("spaces/")
         name, _, rest = plain.partition("/")
         last, _, rest = rest.partition("/")
-        name = f"{name}/{last.removesuffix('.git')}"
+        name = f"{space}{name}/{last.removesuffix('.git')}"
         model = self.models.get(name)
         if model is None or (model.private and token not in TOKENS):
             return 401 if path.startswith("/api/") else 404, {"X-Error-Code": "RepoNotFound"}, b""

@@ -218,6 +218,32 @@ def test_the_card_bears_the_figures_that_were_measured(edgetext: Commands, hub: 
     assert card.endswith(body.replace(b"path/to/this/folder", b"hub:owner/tiny@COMMIT"))
 
 
+def test_a_space_arrives_as_one(edgetext: Commands, hub: StandIn, bundle: Path, tmp_path: Path) -> None:
+    done = edgetext("space", bundle, "-o", tmp_path / "space", "--push", "owner/page")
+    assert done.code == 0, done.err
+    assert f"{hub.endpoint}/spaces/owner/page (public)" in done.out
+    space = hub.models["spaces/owner/page"]
+    assert (space.sdk, space.private, list(hub.models)) == ("gradio", False, ["spaces/owner/page"])
+    files = space.commits[space.branches["main"]]
+    assert {"README.md", "app.py", "requirements.txt", "bundle/bundle.json", "edgetext/__init__.py"} <= files.keys()
+    assert files["README.md"] == (tmp_path / "space" / "README.md").read_bytes()
+    assert not any(".pyc" in name or "tuning/" in name for name in files)
+    whole = b"".join(files.values())
+    assert SECRET.encode() not in whole and b"/home/someone" not in whole
+    again = edgetext("push", tmp_path / "space", "owner/page")
+    assert again.code == 0, again.err
+    assert space.commits[space.branches["main"]] == files
+
+
+def test_a_space_that_cannot_be_pushed_is_not_made(
+    edgetext: Commands, hub: StandIn, bundle: Path, tmp_path: Path
+) -> None:
+    for words, said in ((("--push", "owner/page"), "no token"), (("--private",), "--push OWNER/NAME")):
+        done = edgetext("space", bundle, "-o", tmp_path / "space", *words, token=None)
+        assert (done.code, list(hub.models), (tmp_path / "space").exists()) == (2, [], False)
+        assert said in done.err
+
+
 def test_what_the_user_wrote_into_the_card_stays(edgetext: Commands, hub: StandIn, bundle: Path) -> None:
     (bundle / "README.md").write_text("---\nlicense: mit\nlanguage: fr\n---\nMine.\n", "utf-8")
     assert edgetext("push", bundle, NAME, "--language", "en").code == 0

@@ -1,4 +1,4 @@
-"""``edgetext push BUNDLE|CHECKPOINT OWNER/NAME``, and ``--push-to-hub`` of the commands that make one."""
+"""``edgetext push FOLDER OWNER/NAME``, and ``--push-to-hub`` of the commands that make a bundle or a checkpoint."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ _CHOICES: Mapping[str, str] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("folder", type=Path, metavar="BUNDLE|CHECKPOINT", help="the folder to send")
     parser.add_argument(
-        "name", metavar="OWNER/NAME", help="the model on the Hugging Face Hub, made where it is new"
+        "folder", type=Path, metavar="FOLDER", help="the bundle, the checkpoint or the Space to send"
+    )
+    parser.add_argument(
+        "name", metavar="OWNER/NAME", help="the model or the Space on the Hugging Face Hub, made where it is new"
     )
     _add_choices(parser)
     parser.add_argument("--json", action="store_true", help="print what was sent as JSON")

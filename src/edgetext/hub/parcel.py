@@ -1,4 +1,4 @@
-"""What of a bundle or a checkpoint is sent: its files, without texts and without the folders they came from.
+"""What of a bundle, a checkpoint or a Space is sent: its files, without texts and the folders they came from.
 
 The manifest that is sent is written anew and does not name what is left out, so that the bundle opens as before. A
 checkpoint holds no text, but paths of this machine; only the last part of each is sent.
@@ -17,7 +17,7 @@ from edgetext.checkpoint import SPLIT_FILE, TRAINING_FILE, open_checkpoint
 from edgetext.errors import InputError
 from edgetext.foreign.files import read_found
 from edgetext.hub.card import CARD_FILE, CardFacts, bundle_facts, checkpoint_facts
-from edgetext.ours import BUNDLE, CHECKPOINT, Kind, belongs
+from edgetext.ours import BUNDLE, CHECKPOINT, SPACE, Kind, belongs
 from edgetext.reading import MAX_JSON_BYTES, read_bytes
 from edgetext.runtime.bundle import Bundle, holds_bundle, open_bundle
 from edgetext.runtime.held import place_in
@@ -27,6 +27,7 @@ from edgetext.runtime.manifest import MANIFEST_FILE, Manifest
 RECORD_FILE = "export.json"
 _TEXT_FIELDS = ("examples", "tuning")
 _TUNING = "tuning/"
+_COMPILED = "__pycache__/"  # which a Space has that ran here
 # A path from the root, a home or a drive on, where a word begins; quoted ones may hold spaces.
 _ROOT = r"(?:~[\w.-]*|[A-Za-z]:)?[/\\]"
 _QUOTED = re.compile(rf"'{_ROOT}[^']*[/\\]([^'/\\]+)'")
@@ -38,35 +39,37 @@ class Parcel:
     """What is sent.
 
     Attributes:
-        kind: Of folder: ``BUNDLE`` or ``CHECKPOINT``.
+        kind: Of folder: ``BUNDLE``, ``CHECKPOINT`` or ``SPACE``.
         files: By path in the repository: the file, or the bytes that are sent in its place.
-        facts: What the card tells of it.
+        facts: What the card tells of it; ``None`` for a Space, whose README is its card.
         texts: The texts that there are, sent or not, a few words each.
         others: What else lies in the folder, which is not sent.
     """
 
     kind: Kind
     files: Mapping[str, Path | bytes]
-    facts: CardFacts
+    facts: CardFacts | None = None
     texts: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
 
 def kind_of(folder: Path) -> Kind:
-    """Tells a bundle from a checkpoint, before either is opened.
+    """Tells a bundle, a checkpoint and a Space apart, before any is opened.
 
     Raises:
-        InputError: It is neither, or not one that edgetext wrote.
+        InputError: It is none of them, or not one that edgetext wrote.
     """
     if is_hub_name(folder.as_posix()):
         raise InputError(f"{folder} is on the Hub already: give a folder of this machine")
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder: give a bundle or a checkpoint that edgetext wrote")
+        raise InputError(f"{folder} is not a folder: give a bundle, a checkpoint or a Space that edgetext wrote")
+    if (folder / _mark(SPACE)).is_file():
+        return SPACE
     kind = BUNDLE if holds_bundle(folder) else CHECKPOINT
     if not (folder / _mark(kind)).is_file():
         raise InputError(
-            f"{folder} holds neither {MANIFEST_FILE} nor {TRAINING_FILE}: give a bundle or a checkpoint that "
-            "edgetext wrote"
+            f"{folder} holds neither {MANIFEST_FILE} nor {TRAINING_FILE}: give a bundle, a checkpoint or a Space "
+            "that edgetext wrote"
         )
     return kind
 
@@ -75,11 +78,11 @@ def pack(folder: Path, *, texts: bool = False) -> Parcel:
     """Puts together what is sent of a folder; nothing is written.
 
     Args:
-        folder: A bundle or a checkpoint.
-        texts: Whether the texts that a bundle keeps are sent too.
+        folder: A bundle, a checkpoint or a Space.
+        texts: Whether the texts that a bundle keeps are sent too; those that a Space was made with are part of it.
 
     Raises:
-        InputError: It is neither, or a part of it is damaged.
+        InputError: It is none of them, or a part of it is damaged.
         BundleError: A file of the bundle is missing, or a link that leaves it.
         IntegrityError: A file of the bundle is not the one that was exported.
         ModelError: The checkpoint cannot be opened.
@@ -87,7 +90,9 @@ def pack(folder: Path, *, texts: bool = False) -> Parcel:
     kind = kind_of(folder)
     own, others = _sorted_out(folder, kind)
     files: dict[str, Path | bytes] = {name: place_in(folder, name) for name in own}
-    if kind is BUNDLE:
+    if kind is SPACE:
+        packed = _pack_space(folder, files)
+    elif kind is BUNDLE:
         packed = _pack_bundle(open_bundle(folder), files, texts=texts)
     else:
         packed = _pack_checkpoint(folder, files)
@@ -134,6 +139,15 @@ def _pack_bundle(bundle: Bundle, files: dict[str, Path | bytes], *, texts: bool)
     facts = bundle_facts(manifest, record, _card(bundle.path))
     there = (*told, *((f"{len(examples)} examples in {MANIFEST_FILE}",) if examples else ()))
     return Parcel(BUNDLE, sent, facts.renamed(without_folders(facts.base_model)), there)
+
+
+def _pack_space(folder: Path, files: dict[str, Path | bytes]) -> Parcel:
+    bundle = open_bundle(folder / "bundle")
+    _check(bundle)
+    manifest = replace(bundle.manifest, provenance=without_folders(dict(bundle.manifest.provenance)))
+    sent = {name: file for name, file in files.items() if _COMPILED not in name}
+    told = tuple(name for name in files if name.startswith(f"bundle/{_TUNING}"))
+    return Parcel(SPACE, {**sent, f"bundle/{MANIFEST_FILE}": _manifest_bytes(manifest)}, texts=told)
 
 
 def _check(bundle: Bundle) -> None:

@@ -1,4 +1,4 @@
-"""Sends a bundle or a checkpoint to the Hugging Face Hub, in one commit, and says what is there if that breaks off.
+"""Sends a bundle, a checkpoint or a Space to the Hugging Face Hub in one commit; says what is there if it fails.
 
 A new repository is made private and opened when its commit is there, so that nothing half-public can be seen.
 """
@@ -15,18 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import EdgetextError, InputError, first_line, needs_extra
+from edgetext.foreign.files import read_found
 from edgetext.hub.card import CARD_FILE, render_card
 from edgetext.hub.parcel import Parcel, pack
-from edgetext.ours import Kind, belongs
+from edgetext.ours import SPACE, Kind, belongs
 from edgetext.progress import Progress, Silent
 from edgetext.reading import listed
 from edgetext.runtime.hub import calm
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import ModelInfo
+    from huggingface_hub.hf_api import ModelInfo, SpaceInfo
 
 _PATIENCE_S = 10.0
+SPACE_FILE = "space.json"
 _BRANCH = re.compile(r"[\w][\w./-]*", re.ASCII)
 _OF_THE_HUB = (".gitattributes", ".gitignore", CARD_FILE)
 """What a repository holds that somebody made on the Hub's page."""
@@ -87,6 +89,7 @@ class HubRepository:
     Attributes:
         api: The client, with its token.
         name: ``OWNER/NAME``.
+        type: What kind of repository: ``model`` or ``space``.
         there: What the Hub tells of it; ``None`` where it is to be made.
         head: The commit that the branch is at, or that a new one will begin at.
         files: What lies there.
@@ -94,7 +97,8 @@ class HubRepository:
 
     api: HfApi
     name: str
-    there: ModelInfo | None
+    type: str
+    there: ModelInfo | SpaceInfo | None
     head: str | None = None
     files: tuple[str, ...] = ()
 
@@ -122,18 +126,18 @@ def find_repository(settings: PushSettings, kind: Kind) -> HubRepository:
     api = HfApi(token=token)
     with _one_sentence(f"{settings.name} cannot be pushed to"):
         _refuse_reader(api.whoami())
-        found = _look(api, settings)
+        found = _look(api, settings, "space" if kind is SPACE else "model")
     _refuse_other(found, settings, kind)
     return found
 
 
 def push(folder: Path, settings: PushSettings, progress: Progress | None = None) -> Pushed:
-    """Sends a bundle or a checkpoint in one commit.
+    """Sends a bundle, a checkpoint or a Space in one commit.
 
     Files of the same kind that the repository has and the folder lacks are removed by the commit; all others stay.
 
     Args:
-        folder: The bundle or the checkpoint.
+        folder: The bundle, the checkpoint or the Space.
         settings: Where to, and how.
         progress: Told of what is left out, before anything is sent.
 
@@ -147,20 +151,21 @@ def push(folder: Path, settings: PushSettings, progress: Progress | None = None)
         import huggingface_hub  # noqa: F401
     parcel = pack(folder, texts=settings.texts)
     repository = find_repository(settings, parcel.kind)
-    card = render_card(parcel.facts, settings.name, license=settings.license, language=settings.language)
-    parcel = replace(parcel, files={**parcel.files, CARD_FILE: card})
+    if parcel.facts is not None:
+        card = render_card(parcel.facts, settings.name, license=settings.license, language=settings.language)
+        parcel = replace(parcel, files={**parcel.files, CARD_FILE: card})
     for sentence in _told(parcel, repository, settings):
         (progress or Silent()).note(sentence)
     new = repository.there is None
     with calm(), _quiet():
         if new:
-            repository = _make(repository)
+            repository = _make(repository, folder)
         commit = _commit(repository, parcel, settings, new=new)
         private = _open(repository, settings, commit, new=new)
     return Pushed(
         name=settings.name,
         commit=commit,
-        url=f"{repository.api.endpoint}/{settings.name}",
+        url=f"{repository.api.endpoint}/{'spaces/' if repository.type == 'space' else ''}{settings.name}",
         private=private,
         files=tuple(sorted(parcel.files)),
         bytes=sum(len(one) if isinstance(one, bytes) else one.stat().st_size for one in parcel.files.values()),
@@ -194,21 +199,26 @@ def _refuse_reader(who: Any) -> None:
         )
 
 
-def _look(api: HfApi, settings: PushSettings) -> HubRepository:
+def _look(api: HfApi, settings: PushSettings, type: str) -> HubRepository:
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        there = api.model_info(settings.name, timeout=_PATIENCE_S)
+        there = _told_by_hub(api, settings.name, type)
     except RepositoryNotFoundError:
-        return HubRepository(api, settings.name, None)
+        return HubRepository(api, settings.name, type, None)
     branch = there
     if settings.revision:
         try:
-            branch = api.model_info(settings.name, revision=settings.revision, timeout=_PATIENCE_S)
+            branch = _told_by_hub(api, settings.name, type, settings.revision)
         except RevisionNotFoundError:
             branch = there  # where a new branch begins
     files = tuple(one.rfilename for one in branch.siblings or ())
-    return HubRepository(api, settings.name, there, branch.sha, files)
+    return HubRepository(api, settings.name, type, there, branch.sha, files)
+
+
+def _told_by_hub(api: HfApi, name: str, type: str, revision: str | None = None) -> ModelInfo | SpaceInfo:
+    found: Any = api.repo_info(name, revision=revision, repo_type=type, timeout=_PATIENCE_S)
+    return found  # type: ignore[no-any-return]  # never a data set
 
 
 def _refuse_other(found: HubRepository, settings: PushSettings, kind: Kind) -> None:
@@ -239,13 +249,14 @@ def _told(parcel: Parcel, repository: HubRepository, settings: PushSettings) -> 
         yield f"not part of a {parcel.kind.name}, and not sent: {listed(parcel.others)}"
 
 
-def _make(repository: HubRepository) -> HubRepository:
+def _make(repository: HubRepository, folder: Path) -> HubRepository:
     """Makes the repository, private for now."""
-    name = repository.name
+    name, type = repository.name, repository.type
+    sdk = (read_found(folder, SPACE_FILE) or {}).get("kind") if type == "space" else None
     with _one_sentence(f"{name} cannot be made on the Hub, and nothing was sent"):
-        repository.api.create_repo(name, private=True)
+        repository.api.create_repo(name, private=True, repo_type=type, space_sdk=sdk)
     with _one_sentence(f"{name} was made on the Hub, private and empty, and nothing was sent"):
-        there = repository.api.model_info(name, timeout=_PATIENCE_S)
+        there = _told_by_hub(repository.api, name, type)
     return replace(repository, there=there, head=there.sha)
 
 
@@ -259,9 +270,12 @@ def _commit(repository: HubRepository, parcel: Parcel, settings: PushSettings, *
     operations += [CommitOperationDelete(file) for file in gone]
     try:
         if branch:
-            api.create_branch(name, branch=branch, exist_ok=True)
+            api.create_branch(name, branch=branch, exist_ok=True, repo_type=repository.type)
         message = f"{parcel.kind.name.capitalize()} by edgetext push"
-        return str(api.create_commit(name, operations, commit_message=message, revision=branch).oid)
+        made = api.create_commit(
+            name, operations, commit_message=message, revision=branch, repo_type=repository.type
+        )
+        return str(made.oid)
     except Exception as error:  # network and Hub: requests, httpx and huggingface_hub each have a tree
         left = _left(repository, branch, new=new)
         raise InputError(f"{name} could not be pushed to: {_why(error)}; {left}") from error
@@ -271,7 +285,7 @@ def _left(repository: HubRepository, branch: str | None, *, new: bool) -> str:
     """Says what is on the Hub after a commit that failed, as the end of a sentence."""
     place = f"{repository.name} is there, private and empty" if new else f"{repository.name} is as it was"
     try:
-        now = repository.api.model_info(repository.name, revision=branch, timeout=_PATIENCE_S)
+        now = _told_by_hub(repository.api, repository.name, repository.type, branch)
     except Exception:  # the network again, or a branch that was not made
         return f"nothing half-written is there: as far as can be told from here, {place}"
     if now.sha == repository.head:
@@ -287,7 +301,7 @@ def _open(repository: HubRepository, settings: PushSettings, commit: str, *, new
     if not settings.private:
         whole = f"all files are on the Hub, as the commit {commit}, but {settings.name} is still private"
         with _one_sentence(f"{whole}; its page can make it public"):
-            repository.api.update_repo_settings(settings.name, private=False)
+            repository.api.update_repo_settings(settings.name, private=False, repo_type=repository.type)
     return settings.private
 
 
