@@ -35,6 +35,7 @@ COMMANDS = {
     "errors": "what a model gets wrong, and which labels are probably wrong",
     "inspect": "say what a bundle holds",
     "demo": "a page to try a bundle in the browser",
+    "serve": "an HTTP service that classifies texts",
 }
 
 STOPS_WITH_ITS_READER = "predict"  # its answers may have no end; the others have more to do than to print
