@@ -118,4 +118,5 @@ class Flood:
         }
         body = await reader.readexactly(int(headers["content-length"]))
         writer.close()
+        await writer.wait_closed()
         return Answer(int(head[0].split()[1]), headers, body)

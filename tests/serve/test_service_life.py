@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from serving import Answer, Flood, Serving
 
 from edgetext import Predictor
@@ -19,6 +20,7 @@ from edgetext.cli.main import main
 from edgetext.runtime.bundle import open_bundle, write_manifest
 
 MANY = 1000
+PATIENT = ("--queue", 2 * MANY, "--drain-timeout", 100, "--read-timeout", 60)
 TEXTS = [f"number {number} of the bowls of ramen" for number in range(50)]
 RENAMED = ("meal", "thing", "who knows")
 
@@ -69,7 +71,7 @@ def test_a_full_queue_is_told_at_once(tiny_bundle: Path, tmp_path: Path) -> None
 
 
 def test_what_was_asked_before_the_end_is_answered(tiny_bundle: Path, tmp_path: Path) -> None:
-    serving = Serving(tmp_path, tiny_bundle, "--deterministic", "--queue", 2 * MANY, "--threads", 1)
+    serving = Serving(tmp_path, tiny_bundle, "--deterministic", *PATIENT, "--threads", 1)
     wanted = expected(tiny_bundle)
 
     async def run() -> list[Answer]:
@@ -87,7 +89,7 @@ def test_what_was_asked_before_the_end_is_answered(tiny_bundle: Path, tmp_path: 
 
 
 def test_it_is_not_ready_once_it_was_told_to_stop(tiny_bundle: Path, tmp_path: Path) -> None:
-    serving = Serving(tmp_path, tiny_bundle, "--queue", 2 * MANY, "--threads", 1, "--max-texts", 1000)
+    serving = Serving(tmp_path, tiny_bundle, *PATIENT, "--threads", 1, "--max-texts", 1000)
 
     async def run() -> list[Answer]:
         work = Flood(serving.port, "/v1/predict", [{"texts": TEXTS * 10}] * 3)
@@ -108,7 +110,7 @@ def test_a_new_bundle_is_taken_up_and_no_request_is_lost_or_wrong(tiny_bundle: P
     bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     other = labelled(tiny_bundle, tmp_path / "other", RENAMED)
     before, after = expected(bundle), expected(other)
-    serving = Serving(tmp_path / "logs", bundle, "--deterministic", "--queue", 2 * MANY, "--threads", 1)
+    serving = Serving(tmp_path / "logs", bundle, "--deterministic", *PATIENT, "--threads", 1)
 
     async def run() -> tuple[Answer, list[Answer]]:
         requests = flood(serving)
@@ -143,7 +145,7 @@ def test_workers_share_a_socket_and_one_that_dies_is_replaced(tiny_bundle: Path,
     (tmp_path / "logs").mkdir()
     bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     before = expected(bundle)
-    serving = Serving(tmp_path / "logs", bundle, "--deterministic", "--workers", 2, "--queue", 2 * MANY)
+    serving = Serving(tmp_path / "logs", bundle, "--deterministic", "--workers", 2, *PATIENT)
 
     def answered() -> list[Answer]:
         async def run() -> list[Answer]:
@@ -174,10 +176,14 @@ def test_workers_share_a_socket_and_one_that_dies_is_replaced(tiny_bundle: Path,
     assert sum(line.get("event") == "stopped" for line in serving.log) == 2
 
 
-def test_workers_that_cannot_start_end_the_service(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_workers_that_cannot_start_end_the_service(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     (bundle / "onnx" / "model_quantized.onnx").write_bytes(b"damaged")
     assert main(["serve", str(bundle), "--workers", "2", "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "model_quantized.onnx" in said and said.count("\n") == 1
 
 
 def test_workers_end_with_their_supervisor(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -100,16 +100,17 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serves until it is told to stop."""
-    from edgetext.errors import needs_extra
+    from edgetext.errors import check_extra
     from edgetext.runtime.bundle import open_bundle
     from edgetext.serve.listening import listen
 
+    check_extra("serve")
     settings = _settings(arguments)
     for _, path in settings.bundles:
         open_bundle(path)
-    with needs_extra("serve"):
-        from edgetext.serve.workers import serve
     with listen(arguments.host, arguments.port) as listening:
+        from edgetext.serve.workers import serve
+
         return serve(settings, listening)
 
 

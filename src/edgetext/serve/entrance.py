@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -54,15 +54,15 @@ class State:
         room: Where texts wait.
         keys: The API keys; anybody may ask where there are none.
         ready: Whether it answers, and was not told to stop.
-        open: Requests that are not yet answered.
-        last: When the last one came or went, by ``perf_counter``.
+        came: How many requests came.
+        open: How many of them are not yet answered.
     """
 
     room: Room
     keys: tuple[bytes, ...] = ()
     ready: bool = True
+    came: int = 0
     open: int = 0
-    last: float = field(default_factory=perf_counter)
 
 
 class Record:
@@ -98,14 +98,13 @@ class Record:
                     message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
+        state.came += 1
         state.open += 1
-        state.last = begun
         try:
             await self._app(scope, receive, noted)
         finally:
             state.open -= 1
-            state.last = perf_counter()
-            self._note(scope, visit, state.last - begun)
+            self._note(scope, visit, perf_counter() - begun)
 
     def _note(self, scope: Message, visit: Visit, seconds: float) -> None:
         self._metrics.request(visit.route, visit.status, seconds)

@@ -25,13 +25,12 @@ from edgetext.serve.settings import ServiceSettings
 from edgetext.stopping import signals_call, stop_if_told
 
 _KEEP_ALIVE_S = 65  # longer than the load balancers', so that it is they who end a connection
-_QUIET_S = 0.3
-_SETTLING_S = 5.0
 _BACKLOG = 2048
 _LOOKS_S = 0.05
+_QUIET_LOOKS = 6  # rather than seconds, so that a machine that is busy with other things takes in what waits
 _SWITCH_S = 0.0005
-"""How long a thread keeps the interpreter from another one: with Python's 5 ms the threads that predict and the event
-loop wait for each other so long that p99 is a third higher."""
+"""How long a thread may keep the interpreter from another one: with Python's 5 ms the threads that predict and the
+event loop wait for each other so long that p99 is a third higher."""
 
 
 class Running:
@@ -134,9 +133,12 @@ class Running:
             return
         self._state.ready = False
         self._log.event("stopping", open=self._state.open)
-        begun = perf_counter()
-        while perf_counter() - max(begun, self._state.last) < _QUIET_S and perf_counter() - begun < _SETTLING_S:
+        quiet = 0
+        ends = perf_counter() + self._settings.limits.drain_s / 2
+        while quiet < _QUIET_LOOKS and perf_counter() < ends:
+            came = self._state.came
             await asyncio.sleep(_LOOKS_S)
+            quiet = 0 if self._state.came > came or self._server.has_silent_connections else quiet + 1
         self._server.should_exit = True
 
     async def _reload(self) -> str:
@@ -158,6 +160,12 @@ class Running:
 
 class _Server(uvicorn.Server):
     """A server whose signals are handled by who runs it."""
+
+    @property
+    def has_silent_connections(self) -> bool:
+        """Whether there are connections on which no request came yet: it may be on its way."""
+        connections: set[Any] = self.server_state.connections
+        return any(connection.cycle is None for connection in connections)
 
     def capture_signals(self) -> Any:
         return nullcontext()

@@ -57,7 +57,8 @@ class Limits:
         texts: In it, a pair being one.
         characters: Of a text, or of both texts of a pair.
         read_s: Seconds for its head, and as many for its body.
-        drain_s: Seconds that requests which were taken have when the service is told to stop.
+        drain_s: Seconds that requests which were taken have when the service is told to stop; half as many go by
+            before none is taken any more where they do not cease to come.
     """
 
     body_bytes: int = 4 << 20

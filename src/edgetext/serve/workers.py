@@ -16,16 +16,13 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
-from edgetext.errors import EdgetextError, needs_extra
+from edgetext.errors import EdgetextError, InputError
 from edgetext.runtime.threads import usable_threads
 from edgetext.serve.listening import url
 from edgetext.serve.log import Log
+from edgetext.serve.metrics import FOLDER, forget
 from edgetext.serve.settings import ServiceSettings
 from edgetext.stopping import signals_call
-
-with needs_extra("serve"):
-    from edgetext.serve.metrics import FOLDER, forget
-    from edgetext.serve.service import Running
 
 _LOOKS_S = 0.5
 _BETWEEN_STARTS_S = 1.0
@@ -47,6 +44,8 @@ def serve(settings: ServiceSettings, listening: socket) -> int:
     """
     if settings.workers > 1:
         return Supervisor(settings, listening).run()
+    from edgetext.serve.service import Running  # which a supervisor need not import
+
     log = Log()
     try:
         Running(settings, listening, log).run(lambda: _tell_ready(log, settings, listening))
@@ -61,7 +60,7 @@ class _Worker:
 
     Attributes:
         process: It.
-        says: Where it says that it answers.
+        says: Where it says that it answers, by an empty text, or why it cannot.
         started: When it was started, in seconds.
         ready: Whether it has answered.
     """
@@ -88,10 +87,14 @@ class Supervisor:
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._stopping = False
-        self._code = 0
+        self._refused = ""
 
     def run(self) -> int:
-        """Serves until SIGTERM or SIGINT comes, or a process cannot start; returns an exit code."""
+        """Serves until SIGTERM or SIGINT comes; returns an exit code.
+
+        Raises:
+            InputError: A process cannot start.
+        """
         with (
             _counting_together(),
             signals_call({"SIGTERM": self._stop, "SIGINT": self._stop, "SIGHUP": self._reload}),
@@ -104,7 +107,9 @@ class Supervisor:
                 for worker in self._workers:
                     worker.process.kill()
                 self._log.close()
-        return self._code
+        if self._refused:
+            raise InputError(self._refused)
+        return 0
 
     def _start(self) -> _Worker:
         hears, says = self._context.Pipe(duplex=False)
@@ -125,22 +130,23 @@ class Supervisor:
 
     def _hear(self, worker: _Worker) -> None:
         with suppress(EOFError):
-            worker.ready = worker.says.recv()
+            self._refused = self._refused or worker.says.recv()
+            worker.ready = not self._refused
             if all(other.ready for other in self._workers) and not self._stopping:
                 _tell_ready(self._log, self._settings, self._listening)
 
     def _replace(self, worker: _Worker, code: int) -> None:
         worker.says.close()
         forget(worker.process.pid)
-        if self._stopping or not worker.ready:  # one that never answered would not do so the next time
-            self._workers.remove(worker)
-            if not self._stopping:
-                self._code = code if code > 0 else 1
-                self._stop()
+        if worker.ready and not self._stopping:
+            self._log.event("worker died", pid=worker.process.pid, code=code)
+            time.sleep(max(0, worker.started + _BETWEEN_STARTS_S - time.monotonic()))
+            self._workers[self._workers.index(worker)] = self._start()
             return
-        self._log.event("worker died", pid=worker.process.pid, code=code)
-        time.sleep(max(0, worker.started + _BETWEEN_STARTS_S - time.monotonic()))
-        self._workers[self._workers.index(worker)] = self._start()
+        self._workers.remove(worker)
+        if not self._stopping:  # one that never answered would not do so the next time
+            self._refused = self._refused or f"a worker ended with {code} before it answered"
+            self._stop()
 
     def _stop(self) -> None:
         self._stopping = True
@@ -159,6 +165,8 @@ class Supervisor:
 
 def _work(settings: ServiceSettings, listening: socket, says: Connection) -> None:
     """Is a worker: serves until it is told to stop, or its supervisor is gone."""
+    from edgetext.serve.service import Running
+
     nothing = {
         "SIGINT": lambda: None,
         "SIGHUP": lambda: None,
@@ -167,9 +175,9 @@ def _work(settings: ServiceSettings, listening: socket, says: Connection) -> Non
         Thread(target=_follow, daemon=True).start()
         log = Log(pid=os.getpid())
         try:
-            Running(settings, listening, log, pass_on=_ask_supervisor).run(lambda: says.send(True))
+            Running(settings, listening, log, pass_on=_ask_supervisor).run(lambda: says.send(""))
         except EdgetextError as error:
-            log.event("failed", error=str(error))
+            says.send(str(error))
             raise SystemExit(error.exit_code) from None
         finally:
             log.close()
