@@ -52,7 +52,7 @@ _REQUESTS = (PredictRequest, TeiRequest, InferRequest)
 _SCHEMAS = "#/components/schemas/"
 
 
-class Problem(BaseModel):
+class ErrorAnswer(BaseModel):
     """What is wrong with a request, or with the service."""
 
     error: str
@@ -286,7 +286,7 @@ async def _unexpected(_: Request, error: Exception) -> Response:
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Documents the errors of a route; what stands before the routes may answer with the first four."""
-    return {status: {"model": Problem} for status in sorted({401, 403, 421, *statuses})}
+    return {status: {"model": ErrorAnswer} for status in sorted({401, 403, 421, *statuses})}
 
 
 def _takes(kind: type[BaseModel]) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class Running:
                 http=_patient(limits.read_s),
                 ws="none",
                 log_config=None,
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
