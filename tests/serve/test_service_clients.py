@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import requests
@@ -80,19 +81,19 @@ def test_a_client_of_the_open_inference_protocol(service: Serving, classify: Pre
     openapi = pytest.importorskip("open_inference.openapi")
     from open_inference.openapi.client import OpenInferenceClient
 
-    client = OpenInferenceClient(base_url=service.url)
-    client.check_server_liveness()
-    client.check_server_readiness()
-    client.check_model_readiness("tiny")
-    assert client.read_server_metadata().name == "edgetext"
-    assert [tensor.name for tensor in client.read_model_metadata("tiny").inputs] == ["text"]
-    text = openapi.RequestInput(name="text", shape=[len(TEXTS)], datatype="BYTES", data=TEXTS)
-    found = client.model_infer("tiny", request=openapi.InferenceRequest(inputs=[text]))
+    with httpx.Client() as http:
+        client = OpenInferenceClient(base_url=service.url, httpx_client=http)
+        client.check_server_liveness()
+        client.check_server_readiness()
+        client.check_model_readiness("tiny")
+        assert client.read_server_metadata().name == "edgetext"
+        assert [tensor.name for tensor in client.read_model_metadata("tiny").inputs] == ["text"]
+        text = openapi.RequestInput(name="text", shape=[len(TEXTS)], datatype="BYTES", data=TEXTS)
+        found = client.model_infer("tiny", request=openapi.InferenceRequest(inputs=[text]))
     outputs = {output.name: output.data.__root__ for output in found.outputs}
     assert outputs["label"] == [one.label for one in classify.predict(TEXTS)]
 
 
-@pytest.mark.filterwarnings("default")
 def test_nothing_that_the_document_allows_or_forbids_makes_it_fail(
     service: Serving, tried: Callable[[str, int], None]
 ) -> None:
@@ -110,13 +111,14 @@ def test_nothing_that_the_document_allows_or_forbids_makes_it_fail(
     def call(case: Any) -> None:
         nonlocal made
         made += 1
-        case.call_and_validate(checks=wanted)
+        case.call_and_validate(session=session, checks=wanted)
 
-    for operation in operations:
-        for mode in schemathesis.GenerationMode:
-            share = settings(max_examples=CASES // 10, deadline=None, database=None,
-                             suppress_health_check=list(HealthCheck))  # fmt: skip
-            with suppress(Unsatisfiable):  # nothing about it can be wrong
-                share(given(operation.as_strategy(generation_mode=mode))(call))()
+    with requests.Session() as session:
+        for operation in operations:
+            for mode in schemathesis.GenerationMode:
+                share = settings(max_examples=CASES // 10, deadline=None, database=None,
+                                 suppress_health_check=list(HealthCheck))  # fmt: skip
+                with suppress(Unsatisfiable):  # nothing about it can be wrong
+                    share(given(operation.as_strategy(generation_mode=mode))(call))()
     tried("requests made up by Schemathesis", made)
     assert service.predict({"text": "a"}).status == 200
