@@ -67,6 +67,7 @@ def test_a_full_queue_is_told_at_once(tiny_bundle: Path, tmp_path: Path) -> None
     assert serving.predict({"text": "a"}).status == 200  # there is room again
     said = serving.ask("GET", "/metrics").body.decode()
     assert f"edgetext_refused_total {float(len(refused))}" in said
+    assert f'edgetext_requests_total{{route="/v1/predict",status="503"}} {float(len(refused))}' in said
     assert serving.stop() == 0
 
 

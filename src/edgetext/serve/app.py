@@ -98,10 +98,10 @@ class Service:
 def make_app(service: Service) -> FastAPI:
     """Makes the application."""
     app = FastAPI(title="edgetext", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
-    _add_operations(app, service)
-    _add_own(app, service)
+    _add_own(app, service)  # routes are tried in this order
     _add_tei(app, service)
     _add_inference(app, service)
+    _add_operations(app, service)
     for kind, respond in ((EdgetextError, _told), (HTTPException, _http), (Exception, _unexpected)):
         app.add_exception_handler(kind, respond)
     app.openapi = lambda: _documented(app)  # type: ignore[method-assign]
@@ -109,12 +109,6 @@ def make_app(service: Service) -> FastAPI:
 
 
 def _add_own(app: FastAPI, service: Service) -> None:
-    @app.get("/v1/models", responses=_problems())
-    async def list_models(request: Request) -> Response:
-        """Lists the models by name; the first answers what names none."""
-        _enter(request)
-        return _json({"models": [_described(served) for served in service.models]})
-
     @app.post("/v1/predict", response_model=PredictAnswer, responses=_problems(404, *_OF_TEXTS),
               openapi_extra=_takes(PredictRequest))  # fmt: skip
     async def predict(request: Request) -> Response:
@@ -124,6 +118,12 @@ def _add_own(app: FastAPI, service: Service) -> None:
         served = service.models.named(asked.model)
         answers = await service.ask(request, served, asked.asked())
         return _json(answer(served.name, answers.predictions, asked.top_k))
+
+    @app.get("/v1/models", responses=_problems())
+    async def list_models(request: Request) -> Response:
+        """Lists the models by name; the first answers what names none."""
+        _enter(request)
+        return _json({"models": [_described(served) for served in service.models]})
 
     @app.post("/v1/reload", responses=_problems(403, 409))
     async def reload(request: Request) -> Response:

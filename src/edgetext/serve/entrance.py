@@ -24,6 +24,7 @@ VISIT = "edgetext"
 FREE = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 """What is answered without a key."""
 
+_OTHER = "other"
 _LINGER_S = 5.0  # for the rest of a body that is too long: a client that is cut off does not read why
 
 
@@ -39,7 +40,7 @@ class Visit:
         shown: The texts, where the log is to hold them.
     """
 
-    route: str = "other"
+    route: str = _OTHER
     status: int = 0
     texts: int = 0
     batch: int = 0
@@ -145,8 +146,12 @@ class Entrance:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        route = predicting_route(scope["path"])
+        scope[VISIT].route = route or _OTHER
         try:
             self._check(scope)
+            if route:
+                self._state.room.check()
             handed: Message = {"type": "http.request", "body": await self._body(receive), "more_body": False}
         except RequestError as error:
             await refuse(send, error.status, str(error), receive if error.status == 413 else None)
@@ -176,8 +181,6 @@ class Entrance:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > self._limits.body_bytes:
             raise self._too_long()
-        if predicts(scope["path"]):
-            self._state.room.check()
 
     async def _body(self, receive: Receive) -> bytes:
         """Reads the body.
@@ -206,9 +209,11 @@ class Entrance:
         return RequestError(413, f"a body may have {self._limits.body_bytes} bytes, and this one has more")
 
 
-def predicts(path: str) -> bool:
-    """Tells whether a path is one that has texts classified, and is refused while too many wait."""
-    return path in ("/v1/predict", "/predict") or (path.startswith("/v2/models/") and path.endswith("/infer"))
+def predicting_route(path: str) -> str:
+    """Names the route of a path that has texts classified, and is refused while too many wait; empty for others."""
+    if path.startswith("/v2/models/") and path.endswith("/infer"):
+        return "/v2/models/{name}/infer"
+    return path if path in ("/v1/predict", "/predict") else ""
 
 
 async def refuse(send: Send, status: int, sentence: str, receive: Receive | None = None) -> None:

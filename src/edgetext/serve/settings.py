@@ -39,7 +39,7 @@ class Batching:
             batch anyway.
     """
 
-    queue: int = 128
+    queue: int = 64
     batch: int = 32
     wait_ms: float = 0
 
