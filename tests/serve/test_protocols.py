@@ -10,19 +10,9 @@ import numpy as np
 import pytest
 
 from edgetext.runtime.prediction import Prediction
-from edgetext.serve.protocols import (
-    InferRequest,
-    PredictRequest,
-    RequestError,
-    TeiRequest,
-    answer,
-    check,
-    infer_answer,
-    parse,
-    read_infer,
-    tei_answer,
-)
+from edgetext.serve.protocols import PredictRequest, RequestError, TeiRequest, answer, check, parse, tei_answer
 from edgetext.serve.settings import Limits
+from edgetext.serve.tensors import InferRequest, infer_answer, read_infer
 
 LABELS = ("a", "ü")
 PREDICTIONS = [

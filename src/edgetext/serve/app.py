@@ -23,11 +23,6 @@ from edgetext.serve.guard import is_of_this_machine_alone
 from edgetext.serve.metrics import MEDIA_TYPE, Metrics
 from edgetext.serve.models import Models, Served, UnknownModelError
 from edgetext.serve.protocols import (
-    OUTPUTS,
-    TEXT,
-    TEXT_PAIR,
-    InferAnswer,
-    InferRequest,
     PredictAnswer,
     PredictRequest,
     RequestError,
@@ -36,12 +31,11 @@ from edgetext.serve.protocols import (
     answer,
     as_json,
     check,
-    infer_answer,
     parse,
-    read_infer,
     tei_answer,
 )
 from edgetext.serve.settings import ServiceSettings
+from edgetext.serve.tensors import OUTPUTS, TEXT, TEXT_PAIR, InferAnswer, InferRequest, infer_answer, read_infer
 from edgetext.task import Text
 
 JSON_LENGTH = "Inference-Header-Content-Length"

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from edgetext.errors import EdgetextError, InputError
 from edgetext.serve.app import Service, make_app
@@ -21,6 +20,7 @@ from edgetext.serve.keys import read_keys
 from edgetext.serve.log import Log
 from edgetext.serve.metrics import Metrics
 from edgetext.serve.models import Models
+from edgetext.serve.patience import patient
 from edgetext.serve.settings import ServiceSettings
 from edgetext.stopping import signals_call, stop_if_told
 
@@ -99,7 +99,7 @@ class Running:
         try:
             config = uvicorn.Config(
                 app,
-                http=_patient(limits.read_s),
+                http=patient(limits.read_s),
                 ws="none",
                 log_config=None,
                 log_level="error",
@@ -170,38 +170,3 @@ class _Server(uvicorn.Server):
 
     def capture_signals(self) -> Any:
         return nullcontext()
-
-
-def _patient(seconds: float) -> type[asyncio.Protocol]:
-    """Makes a protocol that ends a connection on which no head of a request comes in time."""
-
-    class Patient(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
-        _giving_up: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(transport)
-            self._look()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._look()
-
-        def connection_lost(self, error: Exception | None) -> None:
-            self._wait_no_more()
-            super().connection_lost(error)
-
-        def _look(self) -> None:
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._wait_no_more()
-            elif self._giving_up is None:
-                self._giving_up = self.loop.call_later(seconds, self._give_up)
-
-        def _wait_no_more(self) -> None:
-            if self._giving_up is not None:
-                self._giving_up.cancel()
-                self._giving_up = None
-
-        def _give_up(self) -> None:
-            self.transport.close()
-
-    return Patient
