@@ -132,7 +132,8 @@ def parse(kind: type[_Body], body: bytes) -> _Body:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         if first["type"] == "json_invalid":
-            raise RequestError(400, f"the body is no JSON that can be read: {first['msg']}") from None
+            said = first["msg"].removeprefix("Invalid JSON: ")
+            raise RequestError(400, f"the body is no JSON that can be read: {said}") from None
         place = ".".join(str(step) for step in first["loc"] if _is_of_the_body(step))
         raise RequestError(422, f"{place or 'the body'}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
 
