@@ -125,6 +125,14 @@ def why_not_ours(folder: Path, kind: Kind) -> str | None:
     return f"holds {found.relative_to(folder)}, which is not part of a {kind.name}"
 
 
+def belongs(path: str, kind: Kind) -> bool:
+    """Says whether a file under this path, relative and with forward slashes, is part of a folder of the kind."""
+    name, slash, rest = path.partition("/")
+    if not slash:
+        return any(fnmatchcase(name, pattern) for pattern in kind.files)
+    return any(belongs(rest, inner) for folder, inner in kind.folders.items() if fnmatchcase(name, folder))
+
+
 def bears_mark(file: Path, marks: Sequence[bytes]) -> bool:
     """Says whether a file holds one of the marks near its beginning or its end, or nothing at all.
 

@@ -14,12 +14,20 @@ from pathlib import Path
 import pytest
 from serving import Serving
 
+from tiny_onnx import SURE_FROM
+
+REPORT = """<!doctype html><title>Report</title><style>p { color: green }</style><p id="told">nothing yet</p>
+<script>document.getElementById("told").textContent = "the report's own script ran";</script>"""
+
 
 @pytest.fixture(scope="package")
 def bundle_with_examples(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Gives the tiny bundle with two texts to try."""
+    """Gives the tiny bundle with two texts to try, a least confidence, and the report of a bench beside it."""
     folder = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("examples") / "bundle")
+    (folder.parent / "report").mkdir()
+    (folder.parent / "report" / "report.html").write_text(REPORT, "utf-8")
     document = json.loads((folder / "bundle.json").read_text("utf-8"))
+    document["min_confidence"] = SURE_FROM
     document["examples"] = ["a slice of pizza", "the road to the mountain"]
     (folder / "bundle.json").write_text(json.dumps(document), "utf-8")
     return folder

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from typing import Any
 
 MOST_BYTES = 1 << 20
@@ -31,17 +31,22 @@ class Guard:
         app: The other one.
         is_own: Tells whether a name, in lower case and without a port, is one of the server's.
         paths: What may be asked for: these, and what lies below those that end in a slash.
-        most_bytes: Of a request's body.
+        larger: How many bytes the body of a request to a path may have, where that is more than ``MOST_BYTES``.
     """
 
     def __init__(
-        self, app: App, *, is_own: Callable[[str], bool], paths: Collection[str], most_bytes: int = MOST_BYTES
+        self,
+        app: App,
+        *,
+        is_own: Callable[[str], bool],
+        paths: Collection[str],
+        larger: Mapping[str, int] | None = None,
     ) -> None:
         self._app = app
         self._is_own = is_own
         self._paths = frozenset(paths)
         self._below = tuple(path for path in paths if path.endswith("/") and path != "/")
-        self._most_bytes = most_bytes
+        self._larger = larger or {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers with a status of its own, or hands the request on."""
@@ -59,16 +64,15 @@ class Guard:
             return refused
         if scope["path"] not in self._paths and not scope["path"].startswith(self._below):
             return 404, "there is nothing here"
-        return self._too_long(
-            {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        )
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        return self._too_long(headers, self._larger.get(scope["path"], MOST_BYTES))
 
-    def _too_long(self, headers: dict[str, str]) -> tuple[int, str] | None:
+    def _too_long(self, headers: dict[str, str], most: int) -> tuple[int, str] | None:
         length = headers.get("content-length", "0")
         if "transfer-encoding" in headers or not (length.isascii() and length.isdigit()):
             return 411, "the request must say how long it is"
-        if int(length[:20]) > self._most_bytes:
-            return 413, f"the request is longer than {self._most_bytes} bytes"
+        if int(length[:20]) > most:
+            return 413, f"the request is longer than {most} bytes"
         return None
 
 
