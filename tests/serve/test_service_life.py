@@ -54,7 +54,7 @@ def test_a_full_queue_is_told_at_once(tiny_bundle: Path, tmp_path: Path) -> None
     serving = Serving(tmp_path, tiny_bundle, "--queue", 8, "--threads", 1, "--max-texts", 1000)
 
     async def run() -> list[Answer]:
-        bodies = [{"texts": TEXTS * 4}] * 8 + [{"text": text} for text in TEXTS]
+        bodies = [{"texts": TEXTS * 20}] * 8 + [{"text": text} for text in TEXTS]
         requests = Flood(serving.port, "/v1/predict", bodies)
         await requests.send()
         return await requests.answers()
