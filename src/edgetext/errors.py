@@ -32,6 +32,7 @@ _IMPORTS = {  # by which a missing extra is told
     "train": ("torch", "transformers", "datasets", "evaluate", "sklearn"),
     "export": ("torch", "transformers", "onnx", "optimum"),
     "bench": ("psutil", "torch", "transformers"),
+    "serve": ("fastapi", "prometheus_client", "uvicorn"),
 }
 _LONGEST_LINE = 300
 
@@ -125,7 +126,7 @@ def check_extra(extra: str) -> None:
     """Raises before any work is done for it if an extra is not installed; imports nothing.
 
     Args:
-        extra: ``train``, ``export`` or ``bench``.
+        extra: ``train``, ``export``, ``bench`` or ``serve``.
 
     Raises:
         MissingExtraError: One of its packages is not there.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import Serving
 
 from tiny_onnx import SURE_FROM
 
@@ -55,3 +56,16 @@ def address(bundle_with_examples: Path, tmp_path_factory: pytest.TempPathFactory
         yield line.split()[0]
         process.send_signal(signal.SIGINT)
     assert not list(folder.glob("edgetext-demo-*"))
+
+
+@pytest.fixture(scope="package")
+def service(
+    tiny_bundle: Path, tiny_pairs: Path, tiny_first: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
+    """Gives a service of three bundles with low limits, whose answers do not depend on their batch."""
+    bundles = [f"tiny={tiny_bundle}", f"pairs={tiny_pairs}", f"first={tiny_first}"]
+    limits = ["--max-texts", 5, "--max-characters", 2000, "--max-body", 20_000, "--read-timeout", 1]
+    serving = Serving(tmp_path_factory.mktemp("service"), *bundles, "--deterministic", "--threads", 1, *limits)
+    yield serving
+    assert serving.stop() == 0
+    assert serving.errors.read_text("utf-8") == ""

@@ -36,6 +36,7 @@ COMMANDS = {
     "inspect": "say what a bundle holds",
     "demo": "a page to try a bundle in the browser",
     "space": "bundle -> a folder to upload as a Hugging Face Space",
+    "serve": "an HTTP service that classifies texts",
     "push": "send a bundle or a checkpoint to the Hugging Face Hub",
 }
 
