@@ -137,18 +137,19 @@ class Running:
         """Ends it."""
         self._process.terminate()
         try:
-            self._process.wait(ENDS_WITHIN_S)
-        except BaseException:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDS_WITHIN_S)
+        finally:
             self._process.kill()
             self._process.wait()
-        self._errors.close()
+            self._errors.close()
 
     def rss_mb(self) -> float:
         """Reads the memory of all its processes, in MB."""
         with suppress(psutil.NoSuchProcess):
             first = psutil.Process(self._process.pid)
             return sum(one.memory_info().rss for one in (first, *first.children(recursive=True))) / 1e6
-        raise RuntimeError(f"the service ended:\n{self._said()}")
+        raise RuntimeError("the service ended")
 
     def ask(self, load: Load, per_s: float, seconds: float) -> Step:
         """Sends requests at a rate, and waits until all are answered."""
