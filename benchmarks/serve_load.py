@@ -12,7 +12,7 @@ The capacity of a service is the highest rate at which the 99th percentile of th
 and every request is answered with 200: its rate is doubled until that fails, then bisected. A rate that fails is
 tried once more, so that a hiccup of the machine does not halve the answer. Each round finds the capacity of every
 service, in shuffled order; a figure is the median of the rounds, a ratio the median of the rounds' ratios. Then the
-service alone gets three times its capacity, and its memory is read once a second.
+service alone, after five seconds of the same, gets three times its capacity, and its memory is read once a second.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from statistics import linear_regression, median
 from typing import Any
@@ -53,6 +54,7 @@ LEAST_PER_S, MOST_PER_S = 10.0, 20_000.0
 BISECTIONS = 3  # the capacity is then known to 9 %
 OVERLOAD = 3.0  # times the capacity
 WARM_UP_S = 1.0
+OVERLOAD_WARM_UP_S = 5.0
 STARTS_WITHIN_S = 120.0
 ENDS_WITHIN_S = 30.0
 
@@ -119,6 +121,7 @@ class Running:
     def __init__(self, words: Sequence[str], body: str) -> None:
         self.port = _free_port()
         self._body = body
+        self._seeds = count()  # a rate that is tried again has other arrivals
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the block
         self._process = subprocess.Popen(
             [sys.executable, *words, "--port", str(self.port)], stdout=subprocess.DEVNULL, stderr=self._errors
@@ -154,7 +157,7 @@ class Running:
     def ask(self, load: Load, per_s: float, seconds: float) -> Step:
         """Sends requests at a rate, and waits until all are answered."""
         command = [sys.executable, str(HERE / "open_loop.py"), str(self.port), str(load.bodies)]
-        command += ["--per-s", str(per_s), "--seconds", str(seconds)]
+        command += ["--per-s", str(per_s), "--seconds", str(seconds), "--seed", str(next(self._seeds))]
         ends, rss = time.monotonic() + _longest_s(per_s, seconds), []
         with subprocess.Popen(command, stdout=subprocess.PIPE) as asking:
             try:
@@ -226,7 +229,7 @@ def measure_capacity(candidate: Candidate, load: Load) -> None:
 def measure_overload(candidate: Candidate, load: Load, per_s: float, seconds: float) -> dict[str, Any]:
     """Asks a service for more than it can answer, and tells what came of it and of its memory."""
     with Running(candidate.words, _first(load.bodies)) as running:
-        running.ask(load, per_s / OVERLOAD, WARM_UP_S)
+        running.ask(load, per_s, OVERLOAD_WARM_UP_S)  # the largest batches need memory, which is kept
         step = running.ask(load, per_s, seconds)
     return {"seconds": seconds, **asdict(step), **growth(step.rss_mb)}
 
@@ -320,7 +323,7 @@ def measure(arguments: argparse.Namespace, load: Load) -> dict[str, Any]:
         candidate = candidates[turn.index]
         measure_capacity(candidate, load)
         print(f"round {turn.round + 1}: {candidate.name}: {candidate.capacity_per_s[-1]:.0f}/s", file=sys.stderr)
-    per_s = OVERLOAD * max(median(candidates[0].capacity_per_s), LEAST_PER_S)
+    per_s = min(OVERLOAD * max(median(candidates[0].capacity_per_s), LEAST_PER_S), MOST_PER_S)
     return record(candidates, load, measure_overload(candidates[0], load, per_s, arguments.overload_seconds))
 
 

@@ -169,6 +169,8 @@ def serve_load(file: Path) -> Iterator[str]:
         times = " | ".join(f"{answered[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms"))
         yield f"| {'none' if status == '0' else status} | {answered['count']:,} | {times} |"
     yield ""
+    if "0" not in over["answers"]:
+        yield "No request was left without an answer."
     start, end, most = (f"{over[f'rss_{name}_mb']:.0f} MB" for name in ("start", "end", "max"))
     slope = f"{over['rss_slope_mb_per_min']:+.1f} MB a minute"
     yield f"Its memory meanwhile: {start} at the start, {end} at the end, {most} at most; {slope} (least squares)."
