@@ -6,6 +6,7 @@
 ``<!-- recorded -->`` becomes the tables of all recorded benches, and the blocks ``export_gains``,
 ``repeatability`` and ``coverage`` those of what the benchmarks wrote (see ``docs/recorded.py``).
 ``<!-- runtime: FILE -->`` becomes the tables of what ``benchmarks/runtime.py`` wrote.
+``<!-- serve_load: FILE -->`` becomes the tables of what ``benchmarks/serve_load.py`` wrote, if that is there.
 ``<!-- batch_effect: FILE -->`` and ``<!-- installed_size: FILE -->`` become the tables of what the benchmarks of
 those names wrote.
 ``<!-- scale_assumed -->``, ``<!-- scale_bulk: FILE -->`` and ``<!-- scale_online: FILE -->`` become what a recorded
@@ -64,7 +65,7 @@ def filled(text: str) -> str:
     def fill(found: re.Match[str]) -> str:
         makers = {"results": results, "runtime": runtime, "architectures": architectures}
         makers |= {"batch_effect": batch_effect, "installed_size": installed_size, "export_gains": export_gains}
-        makers |= {"repeatability": repeatability, "coverage": coverage}
+        makers |= {"repeatability": repeatability, "coverage": coverage, "serve_load": serve_load}
         makers |= {"scale_bulk": scaling.bulk, "scale_online": scaling.online}
         alone = {"tree": tree, "schemes": schemes, "recorded": recorded, "scale_assumed": scaling.assumed}
         lines = makers[found[2]](ROOT / found[3]) if found[3] else alone[found[2]]()
@@ -145,6 +146,38 @@ def runtime(file: Path) -> Iterator[str]:
     if "alone" in found:
         yield f"In a process that does nothing else, a first prediction takes {found['alone']['first_mb']:.0f} MB."
     yield f"A stream of {grown['lines']:,} lines made the peak memory grow by {grown['grown_mb']:.0f} MB."
+
+
+def serve_load(file: Path) -> Iterator[str]:
+    """Gives the capacities that ``benchmarks/serve_load.py`` recorded, and what came of too much load."""
+    if not file.exists():
+        yield "Not recorded yet."
+        return
+    found = json.loads(file.read_text("utf-8"))
+    services, over = found["services"], found["overload"]
+    bound, rounds = f"{found['bound_ms']:g} ms", len(services[0]["capacity_per_s"])
+    yield f"{machine(found['environment'])}, the load on the same; {rounds} rounds, {found['texts']:,} texts:"
+    yield ""
+    yield f"| service | requests/s, p99 under {bound} | times fewer than {services[0]['name']} |"
+    yield "|---|---:|---|"
+    for service in services:
+        ratio = found["ratios"].get(service["name"])
+        times = _ratio(ratio) if ratio else ABSENT
+        yield f"| {service['name']} | {median(service['capacity_per_s']):,.0f} | {times} |"
+    yield ""
+    yield f"{services[0]['name']} under {over['per_s']:,.0f} requests/s for {over['seconds']:g} s:"
+    yield ""
+    yield "| answer | requests | p50, ms | p99, ms | slowest, ms |"
+    yield "|---|---:|---:|---:|---:|"
+    for status, answered in over["answers"].items():
+        times = " | ".join(f"{answered[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms"))
+        yield f"| {'none' if status == '0' else status} | {answered['count']:,} | {times} |"
+    yield ""
+    if "0" not in over["answers"]:
+        yield "No request was left without an answer."
+    start, end, most = (f"{over[f'rss_{name}_mb']:.0f} MB" for name in ("start", "end", "max"))
+    slope = f"{over['rss_slope_mb_per_min']:+.1f} MB a minute"
+    yield f"Its memory meanwhile: {start} at the start, {end} at the end, {most} at most; {slope} (least squares)."
 
 
 def architectures(file: Path) -> Iterator[str]:

@@ -29,6 +29,8 @@ from edgetext.reading import listed
 if TYPE_CHECKING:
     from edgetext.task import Task
 
+MINILM, MINILM_HUB = "minilm", "sentence-transformers/all-MiniLM-L6-v2"
+"""The built-in base model: what users call it, and what it is on the Hub."""
 SPLIT_FILE = "split.json"
 TRAINING_FILE = "training.json"
 SPLIT_PARTS = ("train", "validation", "test")

@@ -33,6 +33,7 @@ _IMPORTS = {  # by which a missing extra is told
     "export": ("torch", "transformers", "onnx", "optimum"),
     "bench": ("psutil", "torch", "transformers"),
     "ray": ("ray", "pandas", "pyarrow"),
+    "serve": ("fastapi", "prometheus_client", "uvicorn"),
 }
 _LONGEST_LINE = 300
 
@@ -126,7 +127,7 @@ def check_extra(extra: str) -> None:
     """Raises before any work is done for it if an extra is not installed; imports nothing.
 
     Args:
-        extra: ``train``, ``export``, ``bench`` or ``ray``.
+        extra: ``train``, ``export``, ``bench``, ``ray`` or ``serve``.
 
     Raises:
         MissingExtraError: One of its packages is not there.

@@ -49,6 +49,7 @@ CHECKPOINT = Kind(
     mark=("training.json", b'"base_model"'),
     needs="a training needs about ten times the model's size while it works, some 900 MB for minilm",
 )
+TEXTS = Kind("folder of texts", files=("calibration.jsonl", "gate.jsonl"))
 BUNDLE = Kind(
     "bundle",
     files=(
@@ -61,10 +62,34 @@ BUNDLE = Kind(
     ),
     folders={
         "onnx": Kind("folder of models", files=("model*.onnx", "model*.onnx_data", "model*.onnx.data")),
-        "tuning": Kind("folder of texts", files=("calibration.jsonl", "gate.jsonl")),
+        "tuning": TEXTS,
     },
     mark=("bundle.json", b'"format_version"'),
     needs="an export needs about six times the model's size while it works",
+)
+_COMPILED = Kind("folder of compiled modules", files=("*.pyc",))  # which a Space leaves that ran
+_INNER = {"__pycache__": _COMPILED}
+_CODE = Kind(
+    "copy of edgetext", files=("*.py", "py.typed", "LICENSE", "*.css", "*.js", "*.html", "*.jinja"), folders=_INNER
+)
+_INNER["*"] = _CODE
+_SPACE_FILES = (
+    "README.md", "space.json", "app.py", "requirements.txt", "index.html", "demo.css", "page.css", "page.js",
+    "classifier.js", "model.js", "table.js", "task.js", "tokens.js",
+)  # fmt: skip
+SPACE = Kind(
+    "Space",
+    files=_SPACE_FILES,
+    folders={
+        "bundle": BUNDLE,
+        "edgetext": _CODE,
+        "vendor": Kind(
+            "folder of npm packages",
+            folders={"*": Kind("npm package", files=("LICENSE", "ThirdPartyNotices.txt", "*.mjs", "*.wasm"))},
+        ),
+    },
+    mark=("space.json", b'"space_version"'),
+    needs="a Space takes the size of its models and some 15 MB",
 )
 REPORT = Kind(
     "report of a bench",
@@ -132,6 +157,14 @@ def why_not_ours(folder: Path, kind: Kind) -> str | None:
     if found == folder:
         return f"is no {kind.name} that edgetext wrote"
     return f"holds {found.relative_to(folder)}, which is not part of a {kind.name}"
+
+
+def belongs(path: str, kind: Kind) -> bool:
+    """Says whether a file under this path, relative and with forward slashes, is part of a folder of the kind."""
+    name, slash, rest = path.partition("/")
+    if not slash:
+        return any(fnmatchcase(name, pattern) for pattern in kind.files)
+    return any(belongs(rest, inner) for folder, inner in kind.folders.items() if fnmatchcase(name, folder))
 
 
 def bears_mark(file: Path, marks: Sequence[bytes]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.bench.settings import BenchSettings
+from edgetext.checkpoint import MINILM
 from edgetext.data.settings import ColumnChoice, DataSettings
 from edgetext.errors import check_extra
 from edgetext.export.settings import ExportSettings
@@ -18,7 +19,6 @@ from edgetext.files import new_folder, refuse_existing
 from edgetext.ours import BUNDLE, CHECKPOINT, REPORT, RUN
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import DistillSettings, TrainArguments
-from edgetext.train.base import MINILM
 
 if TYPE_CHECKING:
     from edgetext.bench.results import Results

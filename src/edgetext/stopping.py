@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -83,6 +83,25 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+@contextmanager
+def signals_call(functions: Mapping[str, Callable[[], None]]) -> Iterator[None]:
+    """Has signals call functions inside the block: a server ends by itself when it has answered what it took.
+
+    Args:
+        functions: By the name of a signal, such as ``SIGTERM``; one that the system does not have is left out. They
+            run in the main thread, between two steps of whatever it does.
+    """
+    numbers = {getattr(signal, name): function for name, function in functions.items() if hasattr(signal, name)}
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, lambda number, _: numbers[number]())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -124,9 +124,11 @@ def _place(error: BaseException, target: Path) -> Path:
     names = [str(one.filename) for one in _chain(error) if isinstance(one, OSError) and one.filename is not None]
     if any(Path(name).is_relative_to(folder) for name in names):
         return target
-    if any(Path(name).is_relative_to(temporary) for name in names) or _free(temporary) < _free(folder):
+    if any(Path(name).is_relative_to(temporary) for name in names):
         return temporary
-    return target
+    # On one disk two readings differ by what others write between them.
+    apart = _existing(temporary).stat().st_dev != folder.stat().st_dev
+    return temporary if apart and _free(temporary) < _free(folder) else target
 
 
 def _existing(path: Path) -> Path:

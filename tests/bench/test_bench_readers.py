@@ -68,7 +68,10 @@ def test_the_report_says_how_and_on_what(recorded):
     text = report_text(recorded)
     assert "Data: 200 rows of captions (test). The test rows, by which nothing was chosen." in text
     assert "accuracy minus that of torch-cpu fp32 on the same texts" in text
-    assert "in 5 rounds of shuffled turns" in text and "256 texts a round in batches of 32" in text
+    assert (
+        "in 5 rounds of shuffled turns" in text
+        and "256 texts a round, as many as there is time for, in batches of 32" in text
+    )
     assert "- isa: avx2, avx512_vnni" in text and "numpy 2.4.6, onnxruntime 1.32.0" in text
     assert (
         "disturbed" not in text and "- **others**: Other programs took 1 % of the machine's time meanwhile." in text

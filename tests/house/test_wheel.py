@@ -64,6 +64,8 @@ def test_it_holds_what_is_needed_besides_python_files(wheel: Path) -> None:
     others = {name for name in names if name.startswith("edgetext/") and not name.endswith(".py")}
     assert {"edgetext/py.typed", "edgetext/serve/demo.css", "edgetext/data/food_not_food.csv"} <= others
     assert {"edgetext/data/food_not_food_hard.csv", "edgetext/data/food_not_food.md"} <= others
+    page = {"index.html", "page.css", "page.js", "classifier.js", "model.js", "table.js", "task.js", "tokens.js"}
+    assert {f"edgetext/serve/space/static/{name}" for name in page} <= others
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

@@ -67,6 +67,19 @@ def test_the_sure_get_its_probabilities_and_the_others_those_of_the_model(tiny_f
         assert stages(model(text) for text in TEXTS) == ["model"] * len(TEXTS)
 
 
+def test_it_can_be_asked_alone(tiny_first: Path, tiny_bundle: Path) -> None:
+    with Predictor(tiny_first, deterministic=True) as predictor, Predictor(tiny_bundle) as without:
+        expected = predictor.predict(TEXTS)
+        before = predictor.answered
+        found = [predictor.by_first_stage(text) for text in TEXTS]
+        assert found == [one if one.stage == "first" else None for one in expected]
+        assert predictor.answered.first - before.first == sum(one is not None for one in found) > 0
+        assert predictor.answered.model == before.model
+        assert without.by_first_stage("soup") is None
+        with pytest.raises(InputError, match="Unicode"):
+            predictor.by_first_stage("a \ud800")
+
+
 @pytest.mark.parametrize("profile", ["latency", "throughput", "background"])
 def test_many_texts_keep_their_order_and_their_stage(tiny_first: Path, profile: str) -> None:
     texts = TEXTS * 5

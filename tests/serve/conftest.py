@@ -12,13 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import Serving
+
+from tiny_onnx import SURE_FROM
+
+REPORT = """<!doctype html><title>Report</title><style>p { color: green }</style><p id="told">nothing yet</p>
+<script>document.getElementById("told").textContent = "the report's own script ran";</script>"""
 
 
 @pytest.fixture(scope="package")
 def bundle_with_examples(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Gives the tiny bundle with two texts to try."""
+    """Gives the tiny bundle with two texts to try, a least confidence, and the report of a bench beside it."""
     folder = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("examples") / "bundle")
+    (folder.parent / "report").mkdir()
+    (folder.parent / "report" / "report.html").write_text(REPORT, "utf-8")
     document = json.loads((folder / "bundle.json").read_text("utf-8"))
+    document["min_confidence"] = SURE_FROM
     document["examples"] = ["a slice of pizza", "the road to the mountain"]
     (folder / "bundle.json").write_text(json.dumps(document), "utf-8")
     return folder
@@ -47,3 +56,16 @@ def address(bundle_with_examples: Path, tmp_path_factory: pytest.TempPathFactory
         yield line.split()[0]
         process.send_signal(signal.SIGINT)
     assert not list(folder.glob("edgetext-demo-*"))
+
+
+@pytest.fixture(scope="package")
+def service(
+    tiny_bundle: Path, tiny_pairs: Path, tiny_first: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
+    """Gives a service of three bundles with low limits, whose answers do not depend on their batch."""
+    bundles = [f"tiny={tiny_bundle}", f"pairs={tiny_pairs}", f"first={tiny_first}"]
+    limits = ["--max-texts", 5, "--max-characters", 2000, "--max-body", 20_000, "--read-timeout", 1]
+    serving = Serving(tmp_path_factory.mktemp("service"), *bundles, "--deterministic", "--threads", 1, *limits)
+    yield serving
+    assert serving.stop() == 0
+    assert serving.errors.read_text("utf-8") == ""

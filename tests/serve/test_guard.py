@@ -6,9 +6,11 @@ import json
 import socket
 from contextlib import closing
 from http.client import HTTPConnection
+from urllib.request import urlopen
 
 import pytest
 
+from edgetext.serve.file_desk import MOST_FILE_BYTES
 from edgetext.serve.guard import MOST_BYTES, own_names
 
 PREDICT = "/gradio_api/run/predict"
@@ -39,7 +41,7 @@ def ask(
 
 
 def predict(port: int, value: object = "a bowl of ramen", **headers: str) -> tuple[int, bytes]:
-    body = json.dumps({"data": [value], "fn_index": 0}).encode()
+    body = json.dumps({"data": [value, 0.5], "fn_index": 0}).encode()
     return ask(port, PREDICT, method="POST", body=body, **headers)
 
 
@@ -79,7 +81,9 @@ def test_other_pages_are_not(origin: str, port: int) -> None:
     ["/upload", "/gradio_api/upload", "/gradio_api/upload_progress", "/file=/etc/passwd", "/gradio_api/file/x",
      "/gradio_api/file=/etc/passwd", "/gradio_api/file=http://evil.example", "/gradio_api/proxy=http://evil.example",
      "/gradio_api/queue/join", "/gradio_api/component_server", "/gradio_api/vibe-code/", "/openapi.json", "/docs",
-     "/login", "/monitoring", "/config", "/gradio_api/info", "//evil.example", "/assets"],
+     "/login", "/monitoring", "/config", "/gradio_api/info", "//evil.example", "/assets", "/files", "/report",
+     "/files/none", "/files/none/answers", "/files/none/rows.csv", "/files/none/answers.csv", "/report/report.html",
+     "/report/../bundle/bundle.json"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_the_page_does_not_use_is_not_there(path: str, method: str, port: int) -> None:
@@ -105,6 +109,25 @@ def test_long_requests_are_refused_before_they_are_read(port: int) -> None:
     chunked = {"Transfer_Encoding": "chunked", "Content_Length": "5"}
     assert ask(port, PREDICT, method="POST", body=b"0\r\n\r\n", **chunked)[0] in (400, 411)
     assert predict(port, "ramen " * 100_000)[0] == 200
+
+
+def test_a_file_may_be_larger_than_other_requests_and_has_a_limit_too(port: int) -> None:
+    assert ask(port, "/files/", method="POST", Content_Length=str(MOST_FILE_BYTES + 1))[0] == 413
+    status, body = ask(port, "/files/?name=rows.csv", method="POST", body=b"text\n" + b"x" * (MOST_BYTES + 1))
+    assert status == 200
+    key = json.loads(body)["key"]
+    assert len(key) >= 32 and ask(port, f"/files/{key}")[0] == 200
+    for path in (f"/files/{key}/rows.csv", f"/files/{key}/../{key}", "/files/..", "/files/%2e%2e%2fgradio"):
+        assert ask(port, path)[0] in (400, 404)
+    for method in ("GET", "PUT", "DELETE"):
+        assert ask(port, "/files/", method=method)[0] in (404, 405)
+    assert ask(port, "/files/?name=rows.csv", method="POST", body=b"text\na\n", Origin="null")[0] == 403
+
+
+def test_the_report_may_ask_nobody(address: str) -> None:
+    with urlopen(f"{address}report/") as answer:
+        policy = answer.headers["Content-Security-Policy"]
+    assert "sandbox allow-scripts;" in policy and "default-src 'none'" in policy and "same-origin" not in policy
 
 
 def test_a_file_in_place_of_a_text_is_not_fetched(port: int) -> None:

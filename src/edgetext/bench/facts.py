@@ -93,8 +93,8 @@ def _how_timed(results: Results) -> Iterator[Fact]:
     piece = "slice" if "slices" in settings else "round"
     yield Fact(
         "texts/s",
-        f"{_setting(settings, 'throughput_texts')} texts a {piece} in batches of {_setting(settings, 'batch')}, "
-        f"the median over rounds. {_fewer(results)}".rstrip(),
+        f"{_bulk_texts(results)} texts a {piece}, as many as there is time for, in batches of "
+        f"{_setting(settings, 'batch')}, the median over rounds.",
     )
     if any(row.tokenization_ms for row in results.rows):
         yield Fact(
@@ -231,11 +231,9 @@ def _range(counts: Sequence[int]) -> str:
     return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
 
 
-def _fewer(results: Results) -> str:
-    asked = results.settings.get("throughput_texts")
-    found = [row for row in results.rows if row.throughput_per_s and row.throughput_per_s.texts != asked]
-    names = ", ".join(f"{row.name} {row.throughput_per_s.texts}" for row in found if row.throughput_per_s)
-    return f"Fewer for slow ones: {names}." if names else ""
+def _bulk_texts(results: Results) -> str:
+    counts = [row.throughput_per_s.texts for row in results.rows if row.throughput_per_s]
+    return _range(counts) if all(counts) and counts else _setting(results.settings, "throughput_texts")
 
 
 def _setting(settings: Mapping[str, Any], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from socket import socket
 
 from edgetext.cli.arguments import add_bundle, add_variant
@@ -21,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a name that the page may be opened under, such as that of a proxy; may be given several times",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="a report of 'edgetext bench' to show (default: the folder report beside the bundle, if there is one)",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in the browser")
     add_variant(parser)
 
@@ -29,13 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Serves the page until it is interrupted."""
     from edgetext.runtime.bundle import open_bundle
     from edgetext.serve.listening import listen
+    from edgetext.serve.report_tab import find_report
 
-    open_bundle(arguments.bundle)
+    bundle = open_bundle(arguments.bundle)
+    report = find_report(bundle.path, arguments.report)
     with listen(arguments.host, arguments.port) as listening:
-        return _serve(arguments, listening)
+        return _serve(arguments, listening, report)
 
 
-def _serve(arguments: argparse.Namespace, listening: socket) -> int:
+def _serve(arguments: argparse.Namespace, listening: socket, report: bytes | None) -> int:
     from edgetext.runtime.predictor import Predictor
     from edgetext.serve.demo import start
     from edgetext.stopping import stop_if_told
@@ -47,6 +56,7 @@ def _serve(arguments: argparse.Namespace, listening: socket) -> int:
             names=arguments.allow_host,
             browser=not arguments.no_browser,
             listening=listening,
+            report=report,
         )
         try:
             stop_if_told()  # a library may have swallowed a signal while it was imported

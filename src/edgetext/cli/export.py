@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from edgetext.cli.arguments import add_labelled_rows, settings_of
+from edgetext.cli.push import add_push_to_hub, plan_push, push_made
 from edgetext.cli.train import data_settings
 from edgetext.export.settings import (
     AUTO,
@@ -19,6 +20,7 @@ from edgetext.export.settings import (
     FIRST_STAGE_CHOICES,
     OBJECTIVES,
 )
+from edgetext.ours import BUNDLE
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -56,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list-schemes", action=ListSchemes, nargs=0, help="say which schemes there are, and end")
     parser.add_argument("--overwrite", action="store_true", help="replace the output folder if it is there")
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
+    add_push_to_hub(parser, "the bundle, unless the gate refuses it,")
 
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgetext.cli.console import open_console
     from edgetext.pipeline import export
 
-    settings = export_settings(arguments)
+    settings, pushing = export_settings(arguments), plan_push(arguments, BUNDLE)
     console = open_console()
     with console.progress() as progress:
         exported = export(
@@ -166,6 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     show(exported, console, as_json=arguments.json)
     refuse_incomplete(exported)
+    push_made(exported.path, pushing, console, as_json=arguments.json)
     return 0
 
 

@@ -35,6 +35,9 @@ COMMANDS = {
     "errors": "what a model gets wrong, and which labels are probably wrong",
     "inspect": "say what a bundle holds",
     "demo": "a page to try a bundle in the browser",
+    "space": "bundle -> a folder to upload as a Hugging Face Space",
+    "serve": "an HTTP service that classifies texts",
+    "push": "send a bundle or a checkpoint to the Hugging Face Hub",
 }
 
 STOPS_WITH_ITS_READER = "predict"  # its answers may have no end; the others have more to do than to print

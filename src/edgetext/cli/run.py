@@ -18,6 +18,7 @@ from edgetext.cli.export import (
     refuse_incomplete,
     show_search,
 )
+from edgetext.cli.push import add_push_to_hub, plan_push, push_made
 from edgetext.cli.train import (
     DATA_HELP,
     add_data_arguments,
@@ -25,6 +26,7 @@ from edgetext.cli.train import (
     data_settings,
     training_settings,
 )
+from edgetext.ours import BUNDLE
 
 if TYPE_CHECKING:
     from edgetext.cli.console import Console
@@ -51,13 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of each measured program")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in the output folder")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    add_push_to_hub(parser, "the bundle, unless the gate refuses it,")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, exports, measures, and prints what was reached and what to type next."""
     from edgetext.cli.console import open_console
 
-    settings = _settings(arguments)
+    settings, pushing = _settings(arguments), plan_push(arguments, BUNDLE)
     console = open_console()
     with console.progress() as progress:
         made = pipeline.run(
@@ -70,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     _show(arguments, console, made)
     refuse_incomplete(made.exported)
     refuse_unmeasured(made.results)
+    push_made(made.exported.path, pushing, console, as_json=arguments.json)
     return 0
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetext.cli.arguments import add_columns, settings_of
+from edgetext.cli.push import add_push_to_hub, plan_push, push_made
+from edgetext.ours import CHECKPOINT
 from edgetext.train.arguments import PRESETS
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     add_training_arguments(parser)
     add_output_arguments(parser)
+    add_push_to_hub(parser, "the checkpoint")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgetext.cli.console import open_console
     from edgetext.pipeline import train
 
-    choices = training_settings(arguments)
+    choices, pushing = training_settings(arguments), plan_push(arguments, CHECKPOINT)
     console = open_console()
     with console.progress() as progress:
         checkpoint = train(
@@ -156,6 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
         console.say_json(summary(checkpoint))
     else:
         show(checkpoint, console)
+    push_made(checkpoint.path, pushing, console, as_json=arguments.json)
     return 0
 
 

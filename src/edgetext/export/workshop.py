@@ -282,13 +282,17 @@ def origin(checkpoint: Checkpoint) -> dict[str, Any]:
         "model_type": checkpoint.model_type,
         # The file's name, not its path: a bundle is passed on, and folder names tell of the machine it was made on.
         "data": [
-            {"name": PurePath(source.uri).name, "fingerprint": source.fingerprint, "rows": source.rows}
+            {"name": _source_name(source.uri), "fingerprint": source.fingerprint, "rows": source.rows}
             for source in (record.sources if record else ())
         ],
         "rows": {name: len(part.rows) for name, part in record.parts.items()} if record else {},
         "seed": record.seed if record else None,
         **_teacher(checkpoint),
     }
+
+
+def _source_name(uri: str) -> str:
+    return uri if uri.startswith("hub:") else PurePath(uri).name
 
 
 def _teacher(checkpoint: Checkpoint) -> dict[str, Any]:

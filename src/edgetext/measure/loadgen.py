@@ -1,8 +1,8 @@
-"""One MLPerf LoadGen test around a runner, inside the process that is measured.
+"""One MLPerf LoadGen test: around a runner inside the process that is measured, or of requests to a service.
 
 LoadGen decides which text is asked when, and computes the percentiles and the early-stopping estimates (MLPerf
-Inference rules, "Early Stopping"); this module hands its queries to the runner and reads what it wrote. Its state
-belongs to the process, so there is one test at a time; its log files go into a folder that is removed.
+Inference rules, "Early Stopping"); this module hands its queries on and reads what it wrote. Its state belongs to
+the process, so there is one test at a time; its log files go into a folder that is removed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgetext.errors import needs_extra
 from edgetext.measure.runner import Runner
@@ -26,8 +27,9 @@ MIN_QUERIES = 64
 """LoadGen estimates a 90th percentile from 64 queries on."""
 
 _LINE = ":::MLLOG "
+_TRACE = "mlperf_log_trace.json"  # not always JSON that a parser would take
 _ESTIMATE = re.compile(r"Early stopping ([\d.]+)th percentile estimate: (\d+)")
-_SAMPLE = re.compile(r'"name":"Sample".*"complete_ns":(\d+)')
+_SAMPLE = re.compile(r'"name":"Sample".*"sample_seq":(\d+),.*"complete_ns":(\d+)')
 _PERCENTILE = re.compile(r"result_([\d.]+)_percentile_latency_ns")
 
 
@@ -86,6 +88,60 @@ def run_load_test(runner: Runner, texts: Sequence[Text], test: LoadTest) -> dict
         if work.error is not None:
             raise work.error
         return _read(Path(folder), test)
+
+
+class Request(NamedTuple):
+    """What LoadGen wants sent now.
+
+    Attributes:
+        number: Counted from 0, in the order of their arrivals.
+        text: Which text, by its place.
+        done: To be called when the answer is there, or when it is certain that none will come.
+    """
+
+    number: int
+    text: int
+    done: Callable[[], None]
+
+
+def run_requests(send: Callable[[list[Request]], None], texts: int, test: LoadTest) -> list[float]:
+    """Has requests sent in an open loop: each at its time, however many are not yet answered.
+
+    They arrive as a Poisson process does; LoadGen draws all arrivals beforehand, and a latency counts from when a
+    request should have been sent, so that no delay is left out (no "coordinated omission").
+
+    Args:
+        send: Is called in this thread with requests that are due; it must not wait for answers nor raise.
+        texts: How many there are to draw from.
+        test: ``server``, with a trace.
+
+    Returns:
+        The latency of each request in milliseconds, by number, once the last is done.
+
+    Raises:
+        MissingExtraError: LoadGen is not installed.
+    """
+    with needs_extra("bench"):
+        import mlperf_loadgen
+
+    numbers = count()
+
+    def done(identity: int) -> None:
+        mlperf_loadgen.QuerySamplesComplete([mlperf_loadgen.QuerySampleResponse(identity, 0, 0)])
+
+    def ask(queries: list[Any]) -> None:
+        send([Request(next(numbers), query.index, partial(done, query.id)) for query in queries])
+
+    with TemporaryDirectory(prefix="edgetext-loadgen-") as folder:
+        _starter(mlperf_loadgen, ask, texts, test, Path(folder))()
+        with (Path(folder) / _TRACE).open(encoding="utf-8") as lines:
+            return read_latencies(lines)
+
+
+def read_latencies(trace: Iterable[str]) -> list[float]:
+    """Reads the latencies from the lines of LoadGen's trace, in milliseconds, in the order of the arrivals."""
+    found = [(int(match[1]), int(match[2])) for line in trace if (match := _SAMPLE.search(line))]
+    return [_ms(nanoseconds) for _, nanoseconds in sorted(found)]
 
 
 class _Queries:
@@ -203,8 +259,8 @@ def _read(folder: Path, test: LoadTest) -> dict[str, Any]:
         "per_s": found[_RATES[test.scenario]],
     }
     if test.trace:
-        trace = (folder / "mlperf_log_trace.json").read_text("utf-8")  # not always JSON that a parser would take
-        answer["latencies_ms"] = [_ms(int(sample)) for sample in _SAMPLE.findall(trace)]
+        with (folder / _TRACE).open(encoding="utf-8") as trace:
+            answer["latencies_ms"] = read_latencies(trace)
     return answer
 
 

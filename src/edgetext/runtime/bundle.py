@@ -177,6 +177,12 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     return bundle
 
 
+def title_of(folder: Path, manifest: Manifest) -> str:
+    """Names a bundle for a page: as its manifest says, or by its folder, or the one around a ``bundle``."""
+    place = folder.resolve()
+    return str(manifest.extra.get("title") or (place.parent.name if place.name == "bundle" else place.name))
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     """Writes ``bundle.json``; the SHA-256 of the tokenizer, ``config.json`` and external weights are added.
 

@@ -46,6 +46,7 @@ class _Extra(TypedDict, total=False):
     """What is read of the manifest's other fields."""
 
     examples: tuple[str | tuple[str, ...], ...]
+    title: str
 
 
 @dataclass(frozen=True)

@@ -116,14 +116,21 @@ class Scheduler:
         """
         model = (self._lane or self.open()).model
         encoded = model.encoder.encode(text)
-        if self._first is not None and not encoded.more:
-            probabilities = self._first.one(encoded.ids)
-            if probabilities is not None:
-                self.tally.add(first=1)
-                return One(probabilities, encoded.truncated, by_first=True)
+        found = self._by_first(encoded)
+        if found is not None:
+            return found
         logits = self._windows(model, encoded) if encoded.more else model.run((encoded,))[0]
         self.tally.add(model=1)
         return One(self._scoring.probabilities(logits), encoded.truncated, by_first=False)
+
+    def first(self, text: Text) -> One | None:
+        """Classifies one text or pair where the first stage is trusted with it; ``None`` where the model is.
+
+        Raises:
+            InputError: It is no string or no valid Unicode.
+        """
+        model = (self._lane or self.open()).model
+        return None if self._first is None else self._by_first(model.encoder.encode(text))
 
     def many(self, texts: Iterable[Text], window: int) -> Iterator[Many]:
         """Yields the answers window by window, in order.
@@ -202,6 +209,13 @@ class Scheduler:
             return _Lane(self._loader.load_beside(lane.model, profile))
         except BundleError:  # the bundle was replaced or removed meanwhile: what is loaded goes on to answer
             return lane
+
+    def _by_first(self, encoded: Encoded) -> One | None:
+        probabilities = None if self._first is None or encoded.more else self._first.one(encoded.ids)
+        if probabilities is None:
+            return None
+        self.tally.add(first=1)
+        return One(probabilities, encoded.truncated, by_first=True)
 
     def _ask_first(self, encoded: list[Encoded]) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Makes room for the logits of a window, and fills in those that the first stage is trusted with."""

@@ -1,7 +1,7 @@
-"""A page to try a bundle in the browser: type a text, or both texts of a pair, and read its labels.
+"""A page to try a bundle in the browser: type a text, drop a file of them, and read the report of the bench.
 
 It listens on this machine only unless told otherwise, and neither the page nor the server asks anything of another.
-Whatever Gradio serves beside what the page asks for, uploads and files among it, is not reachable.
+Whatever Gradio serves beside what the page asks for, its uploads and files among it, is not reachable.
 """
 
 from __future__ import annotations
@@ -21,15 +21,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from edgetext.errors import EdgetextError, InputError, needs_extra
+from edgetext.runtime.bundle import title_of
 from edgetext.runtime.prediction import FIRST, Prediction
 from edgetext.runtime.predictor import Predictor
+from edgetext.serve.file_desk import FILES, MOST_FILE_BYTES, FileDesk, draw_desk
 from edgetext.serve.guard import Guard, own_names
 from edgetext.serve.listening import ServerThread, listen, url
+from edgetext.serve.report_tab import FRAME, REPORT, add_report
 from edgetext.task import MultiLabel
 
-STYLE = Path(__file__).parent / "demo.css"
-PATHS = ("/", "/favicon.ico", "/theme.css", "/assets/", "/static/", "/gradio_api/run/")
+STYLE, SCRIPT = Path(__file__).parent / "demo.css", Path(__file__).parent / "demo.js"
+PATHS = ("/", "/favicon.ico", "/theme.css", "/assets/", "/static/", "/gradio_api/run/", FILES, REPORT)
 """What the page asks for."""
 
 _TEMPORARY = "GRADIO_TEMP_DIR"
@@ -58,8 +63,13 @@ class Page:
     close: Callable[[], None]
 
 
-def answer(classify: Predictor, *texts: str) -> Answer:
+def answer(classify: Predictor, *texts: str, least: float | None = None) -> Answer:
     """Classifies one text, or one pair of texts, for the page.
+
+    Args:
+        classify: The predictor.
+        texts: The text, or both texts of a pair.
+        least: The confidence from which on an answer is sure, in place of the bundle's.
 
     Returns:
         The highest probabilities by label, as bars in HTML where a text may bear several labels; and a line of HTML
@@ -76,8 +86,7 @@ def answer(classify: Predictor, *texts: str) -> Answer:
     took = (time.perf_counter() - begun) * 1e3
     notes = [f"Predicted in <b>{took:.1f} ms</b> on the CPU"]
     if classify.min_confidence is not None:
-        sure = "sure" if prediction.sure else "unsure"
-        notes.append(f"{sure}, by a least confidence of {classify.min_confidence:.0%}")
+        notes.append(_sureness(classify, prediction, classify.min_confidence if least is None else least))
     if classify.first_stage is not None:
         notes.append("by the first stage" if prediction.stage == FIRST else "by the model")
     if prediction.truncated:
@@ -86,6 +95,15 @@ def answer(classify: Predictor, *texts: str) -> Answer:
         return _bars(classify.task, prediction), _line(" · ".join(notes), escaped=True)
     best = list(prediction.scores.items())[:_MOST_LABELS]
     return dict(best), _line(" · ".join(notes), escaped=True)
+
+
+def _sureness(classify: Predictor, prediction: Prediction, least: float) -> str:
+    """Says whether an answer is sure from a confidence on, and how sure it is."""
+    probabilities = np.array([prediction.scores[label] for label in classify.labels])
+    confidence = float(classify.task.confidence(probabilities))
+    sure = prediction.sure if least == classify.min_confidence else confidence >= least
+    words = f"{'sure' if sure else 'unsure'}, by a least confidence of {least:.0%}"
+    return f"<span class='{'sure' if sure else 'unsure'}' title='confidence {confidence:.1%}'>{words}</span>"
 
 
 def _bars(task: MultiLabel, prediction: Prediction) -> str:
@@ -124,11 +142,12 @@ def examples(classify: Predictor) -> list[tuple[str, ...]]:
     return [one for one in found if len(one) == 1 + _of_pairs(classify)][:_MOST_EXAMPLES]
 
 
-def build(classify: Predictor) -> Any:
+def build(classify: Predictor, *, report: bool = False) -> Any:
     """Makes the page.
 
     Args:
         classify: The predictor that answers.
+        report: Whether there is a report to show.
 
     Returns:
         A ``gradio.Blocks``.
@@ -139,25 +158,48 @@ def build(classify: Predictor) -> Any:
     with needs_extra("demo"):
         import gradio as gr
 
-    with gr.Blocks(analytics_enabled=False, title=f"{_name(classify)} · edgetext") as page:
+    with gr.Blocks(
+        analytics_enabled=False, title=f"{title_of(classify.path, classify.manifest)} · edgetext"
+    ) as page:
         gr.HTML(_header(classify))
-        boxes = make_boxes(gr, classify)
-        button = gr.Button("Classify", variant="primary", elem_id="classify")
-        if classify.task.one_label:
-            label = gr.Label(label="Label", num_top_classes=_MOST_LABELS, show_label=False, elem_id="label")
-        else:
-            label = gr.HTML("", elem_id="label")
-        status = gr.HTML(_line(_prompt(classify)), elem_id="status")
-
-        def reply(*texts: str) -> Answer:
-            return answer(classify, *texts)
-
-        # Typing and choosing an example both change the boxes, so that one event answers both.
-        common = {"fn": reply, "inputs": boxes, "outputs": [label, status], **_AT_ONCE}
-        gr.on([button.click, *(box.submit for box in boxes)], **common)
-        gr.on([box.change for box in boxes], **common, trigger_mode="always_last")
-        _add_examples(gr, examples(classify), boxes)
+        with gr.Tabs():
+            with gr.Tab("Try it"):
+                _add_boxes(gr, classify)
+            with gr.Tab("A file"):
+                gr.HTML(draw_desk(classify))
+            if report:
+                with gr.Tab("Report"):
+                    gr.HTML(FRAME)
     return page
+
+
+def _add_boxes(gr: Any, classify: Predictor) -> None:
+    """Adds what is typed and its answer."""
+    boxes = make_boxes(gr, classify)
+    button = gr.Button("Classify", variant="primary", elem_id="classify")
+    if classify.task.one_label:
+        label = gr.Label(label="Label", num_top_classes=_MOST_LABELS, show_label=False, elem_id="label")
+    else:
+        label = gr.HTML("", elem_id="label")
+    status = gr.HTML(_line(_prompt(classify)), elem_id="status")
+    sliders = make_sliders(gr, classify)
+
+    def reply(*values: Any) -> Answer:
+        return answer(classify, *values[: len(boxes)], least=values[len(boxes)] if sliders else None)
+
+    # Typing and choosing an example both change the boxes, so that one event answers both.
+    common = {"fn": reply, "inputs": [*boxes, *sliders], "outputs": [label, status], **_AT_ONCE}
+    gr.on([button.click, *(box.submit for box in boxes)], **common)
+    gr.on([one.change for one in (*boxes, *sliders)], **common, trigger_mode="always_last")
+    _add_examples(gr, examples(classify), boxes)
+
+
+def make_sliders(gr: Any, classify: Predictor) -> list[Any]:
+    """Makes the slider for the least confidence, at the bundle's own; none where it has none."""
+    if classify.min_confidence is None:
+        return []
+    value, label = round(classify.min_confidence, 4), "Sure from a confidence of"
+    return [gr.Slider(0, 1, value=value, step=0.01, label=label, elem_id="least")]
 
 
 def make_boxes(gr: Any, classify: Predictor) -> list[Any]:
@@ -197,6 +239,7 @@ def start(
     names: Sequence[str] = (),
     browser: bool = False,
     listening: socket.socket | None = None,
+    report: bytes | None = None,
 ) -> Page:
     """Serves the page and gives back at once.
 
@@ -207,6 +250,7 @@ def start(
         names: Names that the page may be opened under, beside those of this machine.
         browser: Whether to open the page in the user's browser.
         listening: What ``listen(host, port)`` gave, where that was called before.
+        report: A page of HTML to show in a tab of its own (see ``report_tab.find_report``).
 
     Raises:
         InputError: The port is taken, the address is not one of this machine, or there is no temporary folder.
@@ -215,9 +259,11 @@ def start(
     taken = listening or listen(host, port)
     with ExitStack() as stack:
         stack.callback(taken.close)
-        _stay_at_home(stack)
+        desk = FileDesk(classify, _stay_at_home(stack))
+        stack.callback(desk.close)
         warnings.filterwarnings("ignore", module=r"gradio(\..*)?")  # about what it calls itself, at every request
-        app = Guard(_application(classify), is_own=own_names(host, names), paths=PATHS)
+        larger = {FILES: MOST_FILE_BYTES}
+        app = Guard(_application(classify, desk, report), is_own=own_names(host, names), paths=PATHS, larger=larger)
         # The first run allocates; no visitor should wait for it.
         classify(("a text", "another") if _of_pairs(classify) else "a text")
         server = ServerThread(app, taken)
@@ -228,28 +274,32 @@ def start(
         return Page(address, server.wait, stack.pop_all().close)
 
 
-def _application(classify: Predictor) -> Any:
+def _application(classify: Predictor, desk: FileDesk, report: bytes | None) -> Any:
     """Makes the page an ASGI application; Gradio is asked for it, and left out of serving it."""
-    page = build(classify)
+    page = build(classify, report=report is not None)
     with needs_extra("demo"):
         import gradio as gr
         from fastapi import FastAPI
-    style = f"<style>{STYLE.read_text('utf-8')}</style>"  # Gradio's own option for it drops media queries
+    # Gradio's own option for a style drops media queries.
+    head = f"<style>{STYLE.read_text('utf-8')}</style><script>{SCRIPT.read_text('utf-8')}</script>"
     bare = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    look: Any = {"theme": _theme(gr), "head": style, "footer_links": [], "ssr_mode": False}
+    desk.add_to(bare)
+    if report is not None:
+        add_report(bare, report)
+    look: Any = {"theme": _theme(gr), "head": head, "footer_links": [], "ssr_mode": False}
     return gr.mount_gradio_app(bare, page, path="/", **look, show_error=True, enable_monitoring=False)
 
 
-def _stay_at_home(stack: ExitStack) -> None:
-    """Sets what Gradio reads from the environment: a temporary folder that goes with the page."""
-    if _TEMPORARY in os.environ:
-        return
+def _stay_at_home(stack: ExitStack) -> Path:
+    """Makes a temporary folder that goes with the page, and gives it to Gradio too, by the environment."""
     try:
         folder = stack.enter_context(TemporaryDirectory(prefix="edgetext-demo-", ignore_cleanup_errors=True))
     except OSError as error:
         raise InputError(f"the page needs a temporary folder, and none can be made: {error.strerror}") from error
-    os.environ[_TEMPORARY] = folder
-    stack.callback(os.environ.pop, _TEMPORARY, None)
+    if _TEMPORARY not in os.environ:
+        os.environ[_TEMPORARY] = str(Path(folder) / "gradio")
+        stack.callback(os.environ.pop, _TEMPORARY, None)
+    return Path(folder) / "files"
 
 
 def _theme(gr: Any) -> Any:
@@ -268,12 +318,8 @@ def _header(classify: Predictor) -> str:
         f"up to {classify.max_length} tokens",
     ]
     chips = "".join(f"<span>{html.escape(fact)}</span>" for fact in facts)
-    return f"<header class='head'><h1>{html.escape(_name(classify))}</h1><p class='facts'>{chips}</p></header>"
-
-
-def _name(classify: Predictor) -> str:
-    folder = classify.path.resolve()
-    return folder.parent.name if folder.name == "bundle" else folder.name
+    title = html.escape(title_of(classify.path, classify.manifest))
+    return f"<header class='head'><h1>{title}</h1><p class='facts'>{chips}</p></header>"
 
 
 def _line(text: str, *, kind: str = "note", escaped: bool = False) -> str:

