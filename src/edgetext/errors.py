@@ -30,7 +30,8 @@ INTERRUPTED = 130
 
 _IMPORTS = {  # by which a missing extra is told
     "train": ("torch", "transformers", "datasets", "evaluate", "sklearn"),
-    "export": ("torch", "transformers", "onnx", "optimum"),
+    "export": ("torch", "transformers", "onnx", "onnxscript"),
+    "optimum": ("optimum",),
     "bench": ("psutil", "torch", "transformers"),
 }
 _LONGEST_LINE = 300
@@ -125,7 +126,7 @@ def check_extra(extra: str) -> None:
     """Raises before any work is done for it if an extra is not installed; imports nothing.
 
     Args:
-        extra: ``train``, ``export`` or ``bench``.
+        extra: ``train``, ``export``, ``optimum`` or ``bench``.
 
     Raises:
         MissingExtraError: One of its packages is not there.

@@ -176,7 +176,7 @@ def make_checkpoint(
         eos_token_id=tokenizer.sep_token_id,
     )
     model = transformers.AutoModelForSequenceClassification.from_config(config)
-    model.to(dtype).save_pretrained(folder, safe_serialization=True)
+    model.to(dtype).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -205,7 +205,7 @@ def _frame(architecture: Architecture, tokenizer: Tokenizer) -> Any:
     specials = architecture.specials
     if architecture.tokenizer_class == "RobertaTokenizerFast":  # the class looks into this very processor
         start, end = ((name, tokenizer.token_to_id(name)) for name in (specials.start, specials.end))
-        return processors.RobertaProcessing(sep=end, cls=start, add_prefix_space=False)
+        return processors.RobertaProcessing(end, start, add_prefix_space=False)
     return frame(tokenizer, specials, segments=architecture.segments, ends=2 if architecture.double_end else 1)
 
 

@@ -259,7 +259,7 @@ def _mend(judging: _Judging, variants: Mapping[str, Variant]) -> None:
 
 
 def _shipped(variant: Variant, verdict: Verdict | None, **more: Any) -> Variant:
-    return replace(variant, evaluation={**(verdict.to_json() if verdict else {}), **more})
+    return replace(variant, evaluation={**variant.evaluation, **(verdict.to_json() if verdict else {}), **more})
 
 
 def _remarks(

@@ -5,6 +5,7 @@ transformers makes up weights that a file lacks or has in another shape; here th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import ModelError, first_line, needs_extra
+from edgetext.files import write_json
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
+from edgetext.foreign.versions import transformers_version
 
 if TYPE_CHECKING:
     from edgetext.task import Task, Text
 
+_ANY_CLASS = "PreTrainedTokenizerFast"
 _LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
 
@@ -74,6 +78,18 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
     return tokenizer
 
 
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Saves a tokenizer so that transformers 4 and 5 both load it.
+
+    Where it has no class of its own, transformers 5 names one that 4 does not know; both know ``_ANY_CLASS``.
+    """
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text("utf-8"))
+    if settings.get("tokenizer_class") == "TokenizersBackend":
+        write_json(path, {**settings, "tokenizer_class": _ANY_CLASS})
+
+
 def load_classifier(source: Source, *, extra: str, dtype: Any = "float32", task: Task | None = None) -> Any:
     """Loads the model as a sequence classifier.
 
@@ -89,15 +105,14 @@ def load_classifier(source: Source, *, extra: str, dtype: Any = "float32", task:
     """
     with needs_extra(extra):
         import transformers
-    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
     head = {} if task is None else _head(task)
-    with _as_model_error(source, "the model"):
+    with _as_model_error(source, "the model"), _no_bars():
         model, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
             source.location,
             use_safetensors=True,
             ignore_mismatched_sizes=True,  # said below, for all of them and in a line
             output_loading_info=True,
-            **{"dtype" if version >= (4, 56) else "torch_dtype": dtype},
+            **{"dtype" if transformers_version() >= (4, 56) else "torch_dtype": dtype},
             **_LOCAL,
             **head,
         )
@@ -189,6 +204,20 @@ def _shape(source: Source, names: set[str]) -> tuple[int, ...] | None:
             if held := names & set(tensors.keys()):
                 return tuple(tensors.get_slice(held.pop()).get_shape())
     return None
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keeps transformers 5 from drawing a bar for the weights of each model that is loaded."""
+    from transformers.utils import logging
+
+    before = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if before:
+            logging.enable_progress_bar()
 
 
 @contextmanager

@@ -151,8 +151,8 @@ _ENTRIES = (
     ),
     SchemeEntry(
         "dynamic-int8",
-        "dynamic int8, weights per channel, on the graph as exported (Optimum)",
-        "optimum:build_as_exported",
+        "dynamic int8, weights per channel, on the graph as exported, as Optimum quantizes",
+        "exported:build_as_exported",
     ),
     SchemeEntry(
         "static-int8-percentile",
@@ -171,7 +171,7 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-per-tensor",
         "dynamic-int8 with one scale a weight matrix",
-        "optimum:build_as_exported",
+        "exported:build_as_exported",
         {"per_channel": False},
     ),
     SchemeEntry(
@@ -202,7 +202,7 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-reduced-range",
         "dynamic-int8 with weights of 7 bits, for x86 processors without VNNI",
-        "optimum:build_as_exported",
+        "exported:build_as_exported",
         {"reduce_range": True},
     ),
 )
