@@ -12,8 +12,10 @@ from pathlib import Path
 
 from edgetext.errors import needs_extra
 from edgetext.export.graph.multi_head import gather_up
+from edgetext.export.graph.walk import GraphIndex, add_constant
 
 with needs_extra("export"):
+    import numpy as np
     import onnx
     import onnxruntime as ort
     from onnx import ModelProto, helper
@@ -45,6 +47,8 @@ def fuse(source: Path, model_type: str, *, slow_fusions: bool = False) -> ModelP
     model = onnx.load(source)
     if not gather_up(model) and model_type not in FUSES_AS_BERT:
         return None
+    if slow_fusions:
+        _give_biases(model)
     options = FusionOptions("bert")
     options.use_multi_head_attention = True
     options.enable_skip_layer_norm = slow_fusions
@@ -61,6 +65,16 @@ def fuse(source: Path, model_type: str, *, slow_fusions: bool = False) -> ModelP
     if all(opset.domain != _CONTRIB for opset in fused.opset_import):
         fused.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
     return fused
+
+
+def _give_biases(model: ModelProto) -> None:
+    """Gives normalizations without a bias one of zeros: the fusion of SkipLayerNormalization reads it."""
+    index = GraphIndex(model.graph)
+    for node in model.graph.node:
+        if node.op_type == "LayerNormalization" and len(node.input) == 2:
+            scale = index.constant(node.input[1])
+            if scale is not None:
+                node.input.append(add_constant(model.graph, f"{node.output[0]}_no_bias", np.zeros_like(scale)))
 
 
 def approximate_gelu(model: ModelProto) -> int:
