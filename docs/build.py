@@ -172,6 +172,8 @@ def architectures(file: Path) -> Iterator[str]:
                 reasons.setdefault(reason.replace(repr(item["model_type"]), "such"), []).append(item["name"])
         skipped = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
         yield f"| `{scheme}` | {', '.join(fits) if reasons else 'all'} | {skipped} |"
+    if not others:
+        return
     yield ""
     yield "| other architecture | what came of it |"
     yield "|---|---|"

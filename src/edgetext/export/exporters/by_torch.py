@@ -84,10 +84,10 @@ def _sample(network: Any, tokens: int) -> dict[str, Any]:
     mask[-1, -1] = 0
     given = {"input_ids": ids, "attention_mask": mask}
     # A model of one segment needs none; where none are given, each token is of the first one.
-    takes = "token_type_ids" in inspect.signature(network.forward).parameters
-    if takes and (getattr(network.config, "type_vocab_size", None) or 0) > 1:
+    if (getattr(network.config, "type_vocab_size", None) or 0) > 1:
         given["token_type_ids"] = torch.zeros_like(ids)
-    return given
+    taken = inspect.signature(network.forward).parameters
+    return {name: values for name, values in given.items() if name in taken}
 
 
 @contextmanager
