@@ -28,6 +28,8 @@ from tiny_tokenizers import (
 )
 from tokenizers import Tokenizer, processors
 
+from edgetext.foreign.load import Source, load_tokenizer
+
 LABELS = ("food", "not_food", "unclear")
 MAX_LENGTH = 48
 
@@ -217,7 +219,8 @@ def torch_logits(checkpoint: Path, texts: Sequence[str | tuple[str, str]], *, pa
         texts: Texts and pairs.
         pad: Whether every text is padded to ``MAX_LENGTH``; as it is otherwise.
     """
-    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    # transformers 5 alone would split texts as real checkpoints of the class do, not as this one's file says.
+    tokenizer = load_tokenizer(Source("the checkpoint", str(checkpoint)), extra="train")
     model = transformers.AutoModelForSequenceClassification.from_pretrained(checkpoint, dtype=torch.float32).eval()
     settings = {"truncation": True, "max_length": MAX_LENGTH, "padding": "max_length" if pad else False}
     rows = []

@@ -75,7 +75,23 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
         )
     if tokenizer.pad_token_id is None:
         raise ModelError(f"{source.name}: {NO_PADDING}")
+    if transformers_version() >= (5, 0):
+        _take_from_file(tokenizer, Path(source.location) / "tokenizer.json")
     return tokenizer
+
+
+def _take_from_file(tokenizer: Any, file: Path) -> None:
+    """Lets a tokenizer split texts as ``tokenizer.json`` says: that is what the model learned from.
+
+    transformers 5 takes the vocabulary from the file and rebuilds the rest as the class has it, which can differ.
+    """
+    if not file.is_file():
+        return
+    from tokenizers import Tokenizer
+
+    kept, own = Tokenizer.from_file(str(file)), tokenizer.backend_tokenizer
+    for part in ("model", "normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        setattr(own, part, getattr(kept, part))
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
