@@ -13,12 +13,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnxruntime.quantization import quantize_dynamic
 
 from edgetext.cli.main import main
 from edgetext.data.example import Example
 from edgetext.errors import DataError, InputError, ModelError, OutputExistsError
 from edgetext.export import search, workshop
 from edgetext.export.export import export_bundle
+from edgetext.export.quiet import quiet
 from edgetext.export.schemes import registry
 from edgetext.export.schemes.registry import SchemeInput
 from edgetext.export.settings import ExportSettings
@@ -154,10 +156,26 @@ def ruined(source, target):
     return {}
 
 
+def ruined_int8(source, target):
+    """The same in int8."""
+    ruined(source, target)
+    with quiet():
+        quantize_dynamic(target, target)
+    return {}
+
+
 @pytest.fixture
 def sabotage(monkeypatch):
-    schemes = {"ruined": SimpleNamespace(precision="int8", build=ruined)}
+    schemes = {"ruined": SimpleNamespace(precision="int8", build=ruined_int8)}
     monkeypatch.setattr(registry, "SCHEMES", schemes)
+
+
+def test_a_file_without_an_integer_product_is_no_int8(tiny_checkpoint, held_out, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "SCHEMES", {"float": SimpleNamespace(precision="int8", build=ruined)})
+    made = export_bundle(tiny_checkpoint, held_out, tmp_path / "bundle", ExportSettings(schemes=("float",)))
+    assert made.refused
+    row = made.record.row("float")
+    assert row.status == "failed" and "none of its products with weights is integer" in row.reason
 
 
 @pytest.mark.usefixtures("sabotage")

@@ -5,7 +5,6 @@ transformers makes up weights that a file lacks or has in another shape; here th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from edgetext.errors import ModelError, first_line, needs_extra
 from edgetext.files import write_json
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
 from edgetext.foreign.versions import transformers_version
+from edgetext.reading import read_object
 
 if TYPE_CHECKING:
     from edgetext.task import Task, Text
 
+_SEGMENTS = "token_type_ids"
 _ANY_CLASS = "PreTrainedTokenizerFast"
 _LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
@@ -77,6 +78,7 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
         raise ModelError(f"{source.name}: {NO_PADDING}")
     if transformers_version() >= (5, 0):
         _take_from_file(tokenizer, Path(source.location) / "tokenizer.json")
+        _give_segments(tokenizer, Path(source.location))
     return tokenizer
 
 
@@ -94,6 +96,24 @@ def _take_from_file(tokenizer: Any, file: Path) -> None:
         setattr(own, part, getattr(kept, part))
 
 
+def _give_segments(tokenizer: Any, folder: Path) -> None:
+    """Lets a tokenizer tell a pair's second text from its first if the model has segments, as transformers 4 does.
+
+    In 5 some classes leave that out, and the one for tokenizers without a class.
+    """
+    names = tokenizer.model_input_names
+    settings, config = (_read(folder / name) for name in ("tokenizer_config.json", "config.json"))
+    segments = config.get("type_vocab_size")
+    if "model_input_names" in settings or _SEGMENTS in names or not isinstance(segments, int) or segments < 2:
+        return
+    if any(tokenizer("a", "b", return_token_type_ids=True)[_SEGMENTS]):
+        tokenizer.model_input_names = [*names, _SEGMENTS]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return read_object(file, error=ModelError) if file.is_file() else {}
+
+
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Saves a tokenizer so that transformers 4 and 5 both load it.
 
@@ -101,9 +121,12 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
-    settings = json.loads(path.read_text("utf-8"))
+    settings = _read(path)
     if settings.get("tokenizer_class") == "TokenizersBackend":
-        write_json(path, {**settings, "tokenizer_class": _ANY_CLASS})
+        settings["tokenizer_class"] = _ANY_CLASS
+    if tokenizer.model_input_names != type(tokenizer).model_input_names:
+        settings["model_input_names"] = tokenizer.model_input_names
+    write_json(path, settings)
 
 
 def load_classifier(source: Source, *, extra: str, dtype: Any = "float32", task: Task | None = None) -> Any:

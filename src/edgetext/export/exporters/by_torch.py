@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ NAME = "torch"
 _OURS = "edgetext"
 _OPSET = 18  # what onnxscript writes without converting; GELU and normalization are operators of onnxruntime there
 _LARGEST = 2**31 - 2**20  # bytes of weights in one file of ONNX, with room for the graph
+_SUMMARY = "## Exception summary"
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -70,8 +73,8 @@ def write_graph(network: Any, folder: Path, tokens: int) -> None:
 
 def cannot_export(model_type: str, said: str) -> str:
     """Says what torch said."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return f"torch cannot export a {model_type!r} model: {first_line(Exception(lines[0] if lines else said))}"
+    cause = said.rpartition(_SUMMARY)[2].strip()  # before it stands advice for those who export themselves
+    return f"torch cannot export a {model_type!r} model: {first_line(Exception(_COLOUR.sub('', cause)))}"
 
 
 def _sample(network: Any, tokens: int) -> dict[str, Any]:
