@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -189,7 +190,7 @@ def test_a_ruined_candidate_is_refused_and_fp32_stays(tiny_checkpoint, held_out,
     assert not (made.path / "onnx/model_quantized.onnx").exists()
     with Predictor(made.path) as classify:
         assert classify(held_out[0].text).label == held_out[0].label
-    assert "failed: int8 lost 100.00 points" in (made.path / "README.md").read_text("utf-8")
+    assert re.search(r"failed: int8 lost \d{2,3}\.\d\d points", (made.path / "README.md").read_text("utf-8"))
 
 
 @pytest.mark.usefixtures("sabotage")
