@@ -213,9 +213,6 @@ def build(shop: Workshop, name: str) -> Candidate | SchemeOutcome:
         reason = f"it could not be built: {type(error).__name__}: {first_line(error)}"
         return SchemeOutcome(name, "failed", reason)
     variant = make_variant(shop.folder, name, file, precision=scheme.precision, session=session)
-    if variant.evaluation.get(INTEGER) == 0:
-        reason = f"none of its products with weights is integer, and it is to be {scheme.precision}"
-        return SchemeOutcome(name, "failed", reason)
     return Candidate(name, variant, time.monotonic() - begin)
 
 

@@ -86,13 +86,24 @@ class SchemeEntry:
 
         Raises:
             SchemeNotApplicableError: The scheme does not fit this architecture, or lacks calibration texts.
+            RuntimeError: The file is not what ``precision`` says.
         """
         if self.calibrated and not source.calibration:
             raise SchemeNotApplicableError("it is calibrated on training texts, and there are none")
         module, _, function = self.builder.partition(":")
         builder: Builder = getattr(import_module(f"{__package__}.{module}"), function)
         with quiet():
-            return builder(source, target, **self.keywords)
+            session = builder(source, target, **self.keywords)
+        if self.precision != "fp32":
+            self._check(target)
+        return session
+
+    def _check(self, target: Path) -> None:
+        from edgetext.export.graph.integer import integer_share
+
+        if not integer_share(target):
+            target.unlink()
+            raise RuntimeError(f"none of its products with weights is {self.precision}")
 
 
 REFERENCE = ("fp32", "the graph as exported: the reference, in every bundle")
