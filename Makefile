@@ -40,7 +40,9 @@ test-fast: install
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 # What touches transformers, once more beside the newest of everything: transformers 5, where torch exports.
-TESTS_5 := tests/train tests/export/test_architectures.py
+TESTS_5 := tests/train/test_fit.py tests/train/test_recipe.py tests/train/test_trainer.py \
+  tests/export/test_architectures.py tests/export/test_exporters.py tests/export/test_graph.py \
+  tests/bench/test_bench_tasks.py tests/bench/test_backends.py::test_the_command_for_a_gpu_runs_where_there_is_none
 
 test-5: $(READY_5)
 	.venv-5/bin/python -m pytest $(PARALLEL) $(TESTS_5)
