@@ -23,6 +23,7 @@ from edgetext.export.schemes import registry
 from edgetext.export.schemes.registry import SchemeEntry, SchemeInput
 from edgetext.export.settings import ExportSettings
 from edgetext.export.tuning import CalibrationTexts
+from edgetext.foreign.versions import transformers_version
 from edgetext.runtime.manifest import Manifest
 from edgetext.runtime.predictor import Predictor
 
@@ -69,7 +70,7 @@ def test_the_manifest_says_how_much_the_batch_matters(exported):
 
 def test_the_bundle_holds_what_the_design_says(exported):
     found = {str(path.relative_to(exported.path)) for path in exported.path.rglob("*") if path.is_file()}
-    assert found == {
+    assert found | {"special_tokens_map.json"} == {  # which transformers 5 does without
         "README.md",
         "bundle.json",
         "config.json",
@@ -213,6 +214,7 @@ def test_strict_refuses_what_is_undecided(tiny_checkpoint, held_out, tmp_path):
     assert strict.record.row(*FUSED).status == "undecided"
 
 
+@pytest.mark.skipif(transformers_version() >= (5, 0), reason="torch's graphs say where their attention is")
 def test_a_scheme_that_does_not_fit_is_skipped_and_said(tiny_checkpoint, held_out, tmp_path):
     made = export_bundle(
         replace(tiny_checkpoint, model_type="mobilebert"),
