@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
+READY_5 := .venv-5/.installed
 NODE_MODULES := tests/interop/node_modules
 
-.PHONY: install run test test-fast check bench bench-gpu docs pictures clean
+.PHONY: install run test test-5 test-fast check bench bench-gpu docs pictures clean
 
 install: $(READY)
 
@@ -38,6 +39,19 @@ $(NODE_MODULES): tests/interop/package-lock.json
 test-fast: install
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
+# What touches transformers, once more beside the newest of everything: transformers 5, where torch exports.
+TESTS_5 := tests/train/test_fit.py tests/train/test_recipe.py tests/train/test_trainer.py \
+  tests/export/test_architectures.py tests/export/test_exporters.py tests/export/test_graph.py \
+  tests/bench/test_bench_tasks.py tests/bench/test_backends.py::test_the_command_for_a_gpu_runs_where_there_is_none
+
+test-5: $(READY_5)
+	.venv-5/bin/python -m pytest $(PARALLEL) $(TESTS_5)
+
+$(READY_5): pyproject.toml constraints-5.txt
+	$(PYTHON) -m venv .venv-5
+	.venv-5/bin/python -m pip install --quiet --no-compile --constraint constraints-5.txt --editable ".[train,export,bench,test]"
+	touch $(READY_5)
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -60,4 +74,4 @@ pictures: install
 	$(BIN)/python docs/pictures.py
 
 clean:
-	rm -rf $(VENV) $(NODE_MODULES) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-5 $(NODE_MODULES) runs .pytest_cache .mypy_cache .ruff_cache

@@ -186,12 +186,18 @@ def architectures(file: Path) -> Iterator[str]:
     promised, others = found["architectures"], found["others"]
     yield "Tried with " + ", ".join(f"{name} {version}" for name, version in found["libraries"].items()) + ":"
     yield ""
-    yield "| architecture | `model_type` | tokenizer | inputs besides `input_ids` | largest difference of a logit |"
-    yield "|---|---|---|---|---:|"
+    yield (
+        "| architecture | `model_type` | tokenizer | inputs besides `input_ids` | largest difference of a logit | "
+        "fused: attention, GELU, normalization | integer products |"
+    )
+    yield "|---|---|---|---|---:|---|---:|"
     for item in promised:
         inputs = ", ".join(f"`{name}`" for name in item["inputs"][1:])
-        difference = f"{item['largest_difference']:.0e}"
-        yield f"| {item['name']} | `{item['model_type']}` | {item['tokenizer']} | {inputs} | {difference} |"
+        cells = [item["name"], f"`{item['model_type']}`", item["tokenizer"], inputs]
+        cells.append(f"{item['largest_difference']:.0e}")
+        cells.append(", ".join(map(str, item["fused"].values())) or ABSENT)
+        cells.append(f"{100 * next(iter(item['integer_share'].values())):.1f} %")
+        yield f"| {' | '.join(cells)} |"
     yield ""
     yield "| scheme | applies to | skipped |"
     yield "|---|---|---|"
@@ -203,6 +209,8 @@ def architectures(file: Path) -> Iterator[str]:
                 reasons.setdefault(reason.replace(repr(item["model_type"]), "such"), []).append(item["name"])
         skipped = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
         yield f"| `{scheme}` | {', '.join(fits) if reasons else 'all'} | {skipped} |"
+    if not others:
+        return
     yield ""
     yield "| other architecture | what came of it |"
     yield "|---|---|"

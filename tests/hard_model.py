@@ -6,7 +6,6 @@ Most texts are close calls and the answer hangs on amounts, so that damage to th
 from __future__ import annotations
 
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,8 @@ import onnxruntime
 import torch
 from tokenizers import Tokenizer
 
+from edgetext.export.onnx_export import write_graph
+from edgetext.export.quiet import quiet
 from edgetext.task import SingleLabel
 
 LABELS = ("few", "some", "many")
@@ -83,7 +84,6 @@ def _draw(base: Path, count: int) -> tuple[list[str], np.ndarray]:
 
 
 def _train(base: Path, folder: Path, texts: list[str], truth: np.ndarray) -> None:
-    from optimum.exporters.onnx import onnx_export_from_model
     from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(1)
@@ -104,6 +104,5 @@ def _train(base: Path, folder: Path, texts: list[str], truth: np.ndarray) -> Non
         schedule.step()
         optimizer.zero_grad()
     torch.set_num_threads(threads)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, about what it calls in torch
-        onnx_export_from_model(model.eval(), folder, task="text-classification", do_validation=False)
+    with quiet():
+        write_graph(model.eval(), folder)

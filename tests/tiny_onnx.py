@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import shutil
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,12 +140,12 @@ def _classifier(base: Path) -> Any:
 
 
 def _export(base: Path, folder: Path) -> None:
-    from optimum.exporters.onnx import onnx_export_from_model
+    from edgetext.export.onnx_export import write_graph
+    from edgetext.export.quiet import quiet
 
     model = _classifier(base)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, about what it calls in torch
-        onnx_export_from_model(model, folder / "onnx", task="text-classification", do_validation=False)
+    with quiet():
+        write_graph(model, folder / "onnx")
     (folder / "onnx/config.json").rename(folder / "config.json")
 
 

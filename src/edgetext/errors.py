@@ -30,7 +30,8 @@ INTERRUPTED = 130
 
 _IMPORTS = {  # by which a missing extra is told
     "train": ("torch", "transformers", "datasets", "evaluate", "sklearn"),
-    "export": ("torch", "transformers", "onnx", "optimum"),
+    "export": ("torch", "transformers", "onnx", "onnxscript"),
+    "optimum": ("optimum",),
     "bench": ("psutil", "torch", "transformers"),
     "ray": ("ray", "pandas", "pyarrow"),
     "serve": ("fastapi", "prometheus_client", "uvicorn"),
@@ -127,7 +128,7 @@ def check_extra(extra: str) -> None:
     """Raises before any work is done for it if an extra is not installed; imports nothing.
 
     Args:
-        extra: ``train``, ``export``, ``bench``, ``ray`` or ``serve``.
+        extra: ``train``, ``export``, ``optimum``, ``bench``, ``ray`` or ``serve``.
 
     Raises:
         MissingExtraError: One of its packages is not there.

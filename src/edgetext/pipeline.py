@@ -16,6 +16,7 @@ from edgetext.data.settings import ColumnChoice, DataSettings
 from edgetext.errors import check_extra
 from edgetext.export.settings import ExportSettings
 from edgetext.files import new_folder, refuse_existing
+from edgetext.foreign.versions import extras_to_export
 from edgetext.ours import BUNDLE, CHECKPOINT, REPORT, RUN
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import DistillSettings, TrainArguments
@@ -113,12 +114,13 @@ def run(
         OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
         InputError: Data, base model or calibration rows cannot be used.
         WriteError: The output cannot be written, or the disk is full.
-        MissingExtraError: One of the extras ``train``, ``export`` and ``bench`` is not installed.
+        MissingExtraError: One of the extras ``train``, ``export`` and ``bench`` is not installed, or ``optimum``
+            beside transformers 4.
         KeyboardInterrupt: Ctrl-C came; parts that were done are kept.
     """
     output, settings, progress = Path(output), settings or RunSettings(), progress or Silent()
     refuse_existing(output, RUN, overwrite=overwrite)
-    for extra in ("train", "export", "bench"):
+    for extra in ("train", *extras_to_export(), "bench"):
         check_extra(extra)
     if not output.is_dir() or not any(output.iterdir()):
         try:
@@ -256,8 +258,8 @@ def distill_static(
 
     progress = progress or Silent()
     refuse_existing(Path(output), BUNDLE, overwrite=overwrite)
-    check_extra("train")
-    check_extra("export")
+    for extra in ("train", *extras_to_export()):
+        check_extra(extra)
     opened = open_checkpoint(Path(teacher))
     if data is None:
         split = teacher_split(opened)

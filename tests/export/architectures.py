@@ -28,6 +28,8 @@ from tiny_tokenizers import (
 )
 from tokenizers import Tokenizer, processors
 
+from edgetext.foreign.load import Source, load_tokenizer
+
 LABELS = ("food", "not_food", "unclear")
 MAX_LENGTH = 48
 
@@ -176,7 +178,7 @@ def make_checkpoint(
         eos_token_id=tokenizer.sep_token_id,
     )
     model = transformers.AutoModelForSequenceClassification.from_config(config)
-    model.to(dtype).save_pretrained(folder, safe_serialization=True)
+    model.to(dtype).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -205,7 +207,7 @@ def _frame(architecture: Architecture, tokenizer: Tokenizer) -> Any:
     specials = architecture.specials
     if architecture.tokenizer_class == "RobertaTokenizerFast":  # the class looks into this very processor
         start, end = ((name, tokenizer.token_to_id(name)) for name in (specials.start, specials.end))
-        return processors.RobertaProcessing(sep=end, cls=start, add_prefix_space=False)
+        return processors.RobertaProcessing(end, start, add_prefix_space=False)
     return frame(tokenizer, specials, segments=architecture.segments, ends=2 if architecture.double_end else 1)
 
 
@@ -217,7 +219,8 @@ def torch_logits(checkpoint: Path, texts: Sequence[str | tuple[str, str]], *, pa
         texts: Texts and pairs.
         pad: Whether every text is padded to ``MAX_LENGTH``; as it is otherwise.
     """
-    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    # transformers 5 alone would split texts as real checkpoints of the class do, not as this one's file says.
+    tokenizer = load_tokenizer(Source("the checkpoint", str(checkpoint)), extra="train")
     model = transformers.AutoModelForSequenceClassification.from_pretrained(checkpoint, dtype=torch.float32).eval()
     settings = {"truncation": True, "max_length": MAX_LENGTH, "padding": "max_length" if pad else False}
     rows = []

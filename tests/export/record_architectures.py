@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import onnx
 from architectures import ARCHITECTURES, Architecture
 from tiny_tokenizers import BERT_LIKE, byte_pairs, word_piece
 from trying import Tried, try_architecture
 
 from edgetext.errors import ModelError
+from edgetext.export.graph.integer import integer_share
+from edgetext.foreign.versions import transformers_version
 
-RECORD = Path(__file__).parents[2] / "benchmarks/results/architectures.json"
+_NAME = "architectures-5.json" if transformers_version() >= (5, 0) else "architectures.json"
+RECORD = Path(__file__).parents[2] / "benchmarks/results" / _NAME
+LIBRARIES = ("torch", "transformers", "optimum-onnx", "onnxruntime")
+FUSED = ("MultiHeadAttention", "Gelu", "LayerNormalization")
 KINDS = {word_piece: "WordPiece", byte_pairs: "byte-level BPE"}
 
 OTHERS = (
@@ -63,9 +71,24 @@ def describe(tried: Tried) -> dict[str, Any]:
         "inputs": list(tried.inputs),
         "schemes": list(tried.schemes),
         "skipped": dict(tried.skipped),
+        "fused": _fused(tried),
+        "integer_share": {
+            name: round(integer_share(tried.bundle / f"onnx/{name}.onnx"), 3)
+            for name in ("dynamic-int8-fused", "dynamic-int8")
+            if name in tried.schemes
+        },
         "sees_padding": tried.architecture.sees_padding,
         "largest_difference": tried.agreement.largest_difference,
     }
+
+
+def _fused(tried: Tried) -> dict[str, int]:
+    """Counts the nodes that stand for many each, in the fused graph; none where there is no such graph."""
+    if "fp32-fused" not in tried.schemes:
+        return {}
+    graph = onnx.load(tried.bundle / "onnx/fp32-fused.onnx").graph
+    found = Counter(node.op_type for node in graph.node)
+    return {kind: found[kind] for kind in FUSED}
 
 
 def try_other(architecture: Architecture, folder: Path) -> dict[str, str]:
@@ -91,7 +114,7 @@ def main() -> None:
         places = (Path(place, str(number)) for number in range(100))
         architectures = [describe(try_architecture(item, next(places))) for item in ARCHITECTURES]
         others = [try_other(item, next(places)) for item in OTHERS]
-    libraries = {name: version(name) for name in ("torch", "transformers", "optimum-onnx", "onnxruntime")}
+    libraries = {name: version(name) for name in LIBRARIES if find_spec(name.partition("-")[0])}
     record = {"libraries": libraries, "architectures": architectures, "others": others}
     RECORD.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
 

@@ -29,7 +29,7 @@ def exported(tiny_checkpoint, tmp_path_factory):
 @pytest.fixture
 def fused(exported):
     with quiet():
-        return fuse(exported)
+        return fuse(exported, "bert")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_projections_become_one_product(fused, exported, batch, first):
 
 def test_all_fusions_together_keep_the_answers(exported, batch):
     with quiet():
-        model = fuse(exported, slow_fusions=True)
+        model = fuse(exported, "bert", slow_fusions=True)
     assert keep_first_token(model)
     assert len(join_projections(model)) == 2
     np.testing.assert_allclose(logits(model, batch), logits(exported, batch), atol=1e-5)

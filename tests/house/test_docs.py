@@ -60,7 +60,7 @@ def test_pip_lines_name_extras_and_files_that_are_there():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     pages = [page.read_text("utf-8") for page in PAGES]
     lines = [line for page in pages for line in re.findall(r"pip install [^`\n]+", page)]
-    assert 'pip install ".[all]" -c constraints.txt' in lines
+    assert 'pip install ".[all,optimum]" -c constraints.txt' in lines
     extras = [extra for line in lines for named in re.findall(r"\[([\w,]+)\]", line) for extra in named.split(",")]
     assert {*extras} <= {*project["optional-dependencies"]}
     assert (ROOT / "constraints.txt").is_file()

@@ -9,9 +9,10 @@ import pytest
 
 from edgetext.data.example import Example
 from edgetext.errors import InputError, ModelError
+from edgetext.foreign.versions import transformers_version
 from edgetext.task import MultiLabel, SingleLabel
 from edgetext.train import recipe as recipe_module
-from edgetext.train.arguments import TrainArguments, read_options
+from edgetext.train.arguments import TrainArguments, as_known, read_options
 from edgetext.train.base import load_tokenizer, resolve_base
 from edgetext.train.encode import check_max_length, choose_max_length, encode
 from edgetext.train.recipe import Facts, best_precision, epochs_for, learning_rate_for, make_recipe, pieces_for
@@ -61,19 +62,35 @@ def test_long_texts_go_through_in_pieces(batch: int, length: int, pieces: int) -
 
 
 def test_options_are_read_by_the_types_of_their_fields() -> None:
-    given = {"adam_beta2": "0.98", "warmup_steps": "5", "group_by_length": "false", "weight_decay": "0.3"}
+    given = {"adam_beta2": "0.98", "warmup_steps": "5", "dataloader_drop_last": "true", "weight_decay": "0.3"}
     assert read_options(given) == (
         {"weight_decay": 0.3},
-        {"adam_beta2": 0.98, "warmup_steps": 5, "group_by_length": False},
+        {"adam_beta2": 0.98, "warmup_steps": 5, "dataloader_drop_last": True},
     )
     assert read_options({"max_grad_norm": 2.0}) == ({}, {"max_grad_norm": 2.0})
+    assert read_options({"warmup_ratio": "0.2"}) == ({"warmup_ratio": 0.2}, {}), "whatever transformers calls it"
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_options_are_said_as_the_installed_transformers_calls_them(tmp_path: Path, grouped: bool) -> None:
+    from transformers import TrainingArguments
+
+    given = as_known({"output_dir": str(tmp_path), "warmup_ratio": 0.1, "group_by_length": grouped})
+    made = TrainingArguments(**given, use_cpu=True, report_to="none")
+    assert made.get_warmup_steps(200) == 20
+    if transformers_version() >= (5, 0):
+        assert made.train_sampling_strategy == ("group_by_length" if grouped else "random")
+        with pytest.raises(InputError, match="did you mean train_sampling_strategy"):
+            read_options({"group_by_length": "false"})
+    else:
+        assert made.group_by_length == grouped
 
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
         ("weight_decy", "1", "did you mean weight_decay"),
-        ("warmup_steps", "many", "warmup_steps=many: invalid int value"),
+        ("warmup_steps", "many", "warmup_steps=many: invalid (int|float) value"),
         ("lr_scheduler_type", "bent", "invalid choice|bent"),
         ("learning_rate", "1", "give --learning-rate"),
         ("seed", "1", "give --seed"),

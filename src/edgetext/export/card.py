@@ -14,6 +14,7 @@ from edgetext.metrics.report import macro_f1_words, metric_words
 from edgetext.runtime.manifest import Manifest, Variant
 
 _NAMED_LABELS = 20
+_EXPORTERS = {"optimum": "Optimum", "torch": "torch's own exporter"}
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
@@ -73,7 +74,22 @@ def _variants(manifest: Manifest) -> str:
     ]
     cost = _cost(manifest.variant())
     table = _table(("variant", "file", "scheme", "size"), rows)
-    return "\n".join(["## What int8 cost", "", *table, "", cost, *_first_stage(manifest), *_sure(manifest)])
+    about = [*_exported(manifest), *_first_stage(manifest), *_sure(manifest)]
+    return "\n".join(["## What int8 cost", "", *table, "", cost, *about])
+
+
+def _exported(manifest: Manifest) -> list[str]:
+    """Who wrote the fp32 graph, where the manifest says so."""
+    name, libraries = (manifest.provenance.get(key) for key in ("exporter", "libraries"))
+    said = _EXPORTERS.get(name) if isinstance(name, str) else None
+    if said is None or not isinstance(libraries, Mapping):
+        return []
+    versions = {library: str(libraries.get(library)) for library in ("torch", "transformers")}
+    beside = " and ".join(f"{library} {markdown(number)}" for library, number in versions.items())
+    agreement = manifest.variants[0].evaluation.get("logits_vs_torch")
+    apart = agreement.get("largest_difference") if isinstance(agreement, Mapping) else None
+    shown = f"; its logits are within {apart:.1g} of torch's" if isinstance(apart, float) else ""
+    return ["", f"The fp32 graph was exported by {said}, with {beside}{shown}."]
 
 
 def _first_stage(manifest: Manifest) -> list[str]:
@@ -111,7 +127,15 @@ def _cost(default: Variant) -> str:
     rescued = f" {kept} layers went back to fp32 for it." if kept else ""
     against = default.evaluation.get("against")
     reference = code(str(against)) + ", its reference" if against else "fp32"
-    return f"The default against {reference}: {markdown(str(default.evaluation['sentence']))}.{rescued}"
+    sentence = markdown(str(default.evaluation["sentence"]))
+    return f"The default against {reference}: {sentence}.{rescued}{_integer(default)}"
+
+
+def _integer(default: Variant) -> str:
+    share = default.evaluation.get("integer_share")
+    if not isinstance(share, int | float):
+        return ""
+    return f" Of its multiplications with weights {100 * share:.1f} % are integer, as counted in the file."
 
 
 def _search(record: SearchRecord) -> str:

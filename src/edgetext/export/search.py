@@ -137,7 +137,8 @@ def _choose(shop: Workshop, candidates: Sequence[Candidate], ranking: Ranking) -
     looks = planned_looks(
         len(shop.texts), len(ranking.order), shop.settings.max_drop, unlabelled=len(shop.unlabelled)
     )
-    judging.look(ranking.order[:looks], error_parts(looks))
+    first = ranking.order[:looks]
+    judging.look(first, error_parts(looks)[: len(first)])  # none where no candidate could be built
     if judging.best is None:
         others = ranking.order[looks:FINALISTS]
         judging.look(others, [looks + len(others)] * len(others))
@@ -259,7 +260,7 @@ def _mend(judging: _Judging, variants: Mapping[str, Variant]) -> None:
 
 
 def _shipped(variant: Variant, verdict: Verdict | None, **more: Any) -> Variant:
-    return replace(variant, evaluation={**(verdict.to_json() if verdict else {}), **more})
+    return replace(variant, evaluation={**variant.evaluation, **(verdict.to_json() if verdict else {}), **more})
 
 
 def _remarks(

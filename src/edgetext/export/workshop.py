@@ -18,7 +18,8 @@ import numpy as np
 from edgetext.checkpoint import Checkpoint
 from edgetext.errors import BundleError, InputError, first_line
 from edgetext.export.gate import Against
-from edgetext.export.onnx_export import check_logits, export_fp32
+from edgetext.export.graph.integer import integer_share
+from edgetext.export.onnx_export import check_logits, export_fp32, exporter
 from edgetext.export.record import SchemeOutcome
 from edgetext.export.schemes.registry import SchemeInput, SchemeNotApplicableError, find_scheme
 from edgetext.export.settings import ExportSettings
@@ -34,6 +35,8 @@ from edgetext.task import Answers, FloatArray, MultiLabel, Task, Text
 from edgetext.trouble import is_failed_write
 
 FP32 = "fp32"
+INTEGER = "integer_share"
+"""What ``evaluation`` calls the share of the products with weights that is integer, by their numbers of weights."""
 TOKENIZER_FILES = ("tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json")
 _MODEL = "model.onnx"
 _AGREEMENT_TEXTS = 64
@@ -132,7 +135,7 @@ def from_checkpoint(
         temperature=None if task.temperature == 1.0 else task.temperature,
         text_column=checkpoint.text_column,
         text_pair_column=checkpoint.text_pair_column,
-        provenance=origin(checkpoint),
+        provenance={**origin(checkpoint), "exporter": exporter().NAME},
     )
     return _workshop(work, checkpoint.model_type, manifest, tuning, settings, progress)
 
@@ -180,9 +183,13 @@ def from_bundle(
 def make_variant(
     folder: Path, name: str, file: str, *, precision: str, session: Mapping[str, Any] | None = None
 ) -> Variant:
-    """Describes a model file of a workshop, its size and SHA-256 included; there the scheme names the variant."""
+    """Describes a model file of a workshop, its size and SHA-256 included; there the scheme names the variant.
+
+    What is not fp32 says in ``evaluation`` how much of it is integer, as the file shows.
+    """
     path = folder / file
-    return Variant(name, file, sha256(path), precision, name, path.stat().st_size, session or {})
+    variant = Variant(name, file, sha256(path), precision, name, path.stat().st_size, session or {})
+    return variant if precision == FP32 else replace(variant, evaluation={INTEGER: round(integer_share(path), 4)})
 
 
 def build(shop: Workshop, name: str) -> Candidate | SchemeOutcome:

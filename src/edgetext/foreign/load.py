@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import ModelError, first_line, needs_extra
+from edgetext.files import write_json
 from edgetext.foreign.check import NO_PADDING, too_few_embeddings
+from edgetext.foreign.versions import transformers_version
+from edgetext.reading import read_object
 
 if TYPE_CHECKING:
     from edgetext.task import Task, Text
 
+_SEGMENTS = "token_type_ids"
+_ANY_CLASS = "PreTrainedTokenizerFast"
 _LOCAL = {"trust_remote_code": False, "local_files_only": True}
 
 
@@ -71,7 +76,57 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
         )
     if tokenizer.pad_token_id is None:
         raise ModelError(f"{source.name}: {NO_PADDING}")
+    if transformers_version() >= (5, 0):
+        _take_from_file(tokenizer, Path(source.location) / "tokenizer.json")
+        _give_segments(tokenizer, Path(source.location))
     return tokenizer
+
+
+def _take_from_file(tokenizer: Any, file: Path) -> None:
+    """Lets a tokenizer split texts as ``tokenizer.json`` says: that is what the model learned from.
+
+    transformers 5 takes the vocabulary from the file and rebuilds the rest as the class has it, which can differ.
+    """
+    if not file.is_file():
+        return
+    from tokenizers import Tokenizer
+
+    kept, own = Tokenizer.from_file(str(file)), tokenizer.backend_tokenizer
+    for part in ("model", "normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        setattr(own, part, getattr(kept, part))
+
+
+def _give_segments(tokenizer: Any, folder: Path) -> None:
+    """Lets a tokenizer tell a pair's second text from its first if the model has segments, as transformers 4 does.
+
+    In 5 some classes leave that out, and the one for tokenizers without a class.
+    """
+    names = tokenizer.model_input_names
+    settings, config = (_read(folder / name) for name in ("tokenizer_config.json", "config.json"))
+    segments = config.get("type_vocab_size")
+    if "model_input_names" in settings or _SEGMENTS in names or not isinstance(segments, int) or segments < 2:
+        return
+    if any(tokenizer("a", "b", return_token_type_ids=True)[_SEGMENTS]):
+        tokenizer.model_input_names = [*names, _SEGMENTS]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return read_object(file, error=ModelError) if file.is_file() else {}
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Saves a tokenizer so that transformers 4 and 5 both load it.
+
+    Where it has no class of its own, transformers 5 names one that 4 does not know; both know ``_ANY_CLASS``.
+    """
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = _read(path)
+    if settings.get("tokenizer_class") == "TokenizersBackend":
+        settings["tokenizer_class"] = _ANY_CLASS
+    if tokenizer.model_input_names != type(tokenizer).model_input_names:
+        settings["model_input_names"] = tokenizer.model_input_names
+    write_json(path, settings)
 
 
 def load_classifier(source: Source, *, extra: str, dtype: Any = "float32", task: Task | None = None) -> Any:
@@ -89,15 +144,14 @@ def load_classifier(source: Source, *, extra: str, dtype: Any = "float32", task:
     """
     with needs_extra(extra):
         import transformers
-    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
     head = {} if task is None else _head(task)
-    with _as_model_error(source, "the model"):
+    with _as_model_error(source, "the model"), _no_bars():
         model, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
             source.location,
             use_safetensors=True,
             ignore_mismatched_sizes=True,  # said below, for all of them and in a line
             output_loading_info=True,
-            **{"dtype" if version >= (4, 56) else "torch_dtype": dtype},
+            **{"dtype" if transformers_version() >= (4, 56) else "torch_dtype": dtype},
             **_LOCAL,
             **head,
         )
@@ -189,6 +243,20 @@ def _shape(source: Source, names: set[str]) -> tuple[int, ...] | None:
             if held := names & set(tensors.keys()):
                 return tuple(tensors.get_slice(held.pop()).get_shape())
     return None
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keeps transformers 5 from drawing a bar for the weights of each model that is loaded."""
+    from transformers.utils import logging
+
+    before = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if before:
+            logging.enable_progress_bar()
 
 
 @contextmanager

@@ -59,6 +59,9 @@ _RECIPES = {
     "fp16": "fp16",
 }
 """The options that the recipe chooses too, by its names for them."""
+_SAMPLING = "train_sampling_strategy"
+_NEW_NAMES = {"group_by_length": _SAMPLING, "warmup_ratio": "warmup_steps"}
+"""What transformers 5 calls options of 4."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +145,27 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
     parser = HfArgumentParser(TrainingArguments, exit_on_error=False)
     typed = {}
     for name, value in options.items():
-        _refuse_option(name, known)
-        typed[name] = _typed(parser, name, value) if isinstance(value, str) else value
+        _refuse_option(name, [*known, *_RECIPES])
+        field_name = name if name in known else _NEW_NAMES.get(name, name)
+        typed[name] = _typed(parser, field_name, value) if isinstance(value, str) else value
     ours = {_RECIPES[name]: value for name, value in typed.items() if name in _RECIPES}
     return ours, {name: value for name, value in typed.items() if name not in _RECIPES}
+
+
+def as_known(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Says options by the names that the installed transformers has for them.
+
+    Args:
+        options: By the names of transformers 4; a ``warmup_ratio`` below 1 is one of ``warmup_steps`` in 5.
+    """
+    with needs_extra("train"):
+        from transformers import TrainingArguments
+    known = {item.name for item in fields(TrainingArguments)}
+    said: dict[str, Any] = {}
+    for name, value in options.items():
+        new = name if name in known else _NEW_NAMES.get(name, name)
+        said[new] = (name if value else "random") if new == _SAMPLING else value
+    return said
 
 
 def _refuse_option(name: str, known: list[str]) -> None:
@@ -155,7 +175,7 @@ def _refuse_option(name: str, known: list[str]) -> None:
         if fnmatchcase(name, pattern):
             raise InputError(f"--set {name}: this one is edgetext's to choose: {reason}")
     if name not in known:
-        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        close = [_NEW_NAMES[name]] if name in _NEW_NAMES else get_close_matches(name, known, n=3, cutoff=0.5)
         meant = f"did you mean {' or '.join(close)}?" if close else "see transformers' documentation"
         raise InputError(f"--set {name}: transformers' TrainingArguments has no such option; {meant}")
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgetext.errors import needs_extra
 from edgetext.progress import Progress
+from edgetext.train.arguments import as_known
 from edgetext.train.recipe import Recipe, device
 
 with needs_extra("train"):
@@ -108,21 +109,22 @@ class _Steps(TrainerCallback):  # type: ignore[misc]  # transformers is not foll
 
 def _arguments(recipe: Recipe, folder: Path) -> Any:
     on_cpu = device() == "cpu"
-    return TrainingArguments(
-        output_dir=str(folder),
-        max_steps=recipe.mean_steps,
-        per_device_train_batch_size=BATCH,
-        learning_rate=RATE,
-        warmup_ratio=WARMUP_RATIO,
-        weight_decay=recipe.weight_decay,
-        seed=recipe.seed,
-        bf16=recipe.bf16,
-        fp16=recipe.fp16,
-        group_by_length=True,
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=on_cpu,
-        dataloader_pin_memory=not on_cpu,
-    )
+    ours = {
+        "output_dir": str(folder),
+        "max_steps": recipe.mean_steps,
+        "per_device_train_batch_size": BATCH,
+        "learning_rate": RATE,
+        "warmup_ratio": WARMUP_RATIO,
+        "weight_decay": recipe.weight_decay,
+        "seed": recipe.seed,
+        "bf16": recipe.bf16,
+        "fp16": recipe.fp16,
+        "group_by_length": True,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": not on_cpu,
+    }
+    return TrainingArguments(**as_known(ours))

@@ -12,6 +12,7 @@ from edgetext.checkpoint import Checkpoint, open_checkpoint, write_split, write_
 from edgetext.data.example import Example, Split
 from edgetext.errors import needs_extra
 from edgetext.files import new_folder, open_to_all, refuse_existing
+from edgetext.foreign.load import save_tokenizer
 from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments, read_options
@@ -277,12 +278,12 @@ def _baseline(job: _Job) -> dict[str, Any]:
 
 
 def _save(folder: Path, trained: _Trained, job: _Job) -> None:
-    trained.trainer.model.save_pretrained(folder, safe_serialization=True)
+    trained.trainer.model.save_pretrained(folder)  # as safetensors, whatever the version
     tokenizer = job.tokenizer
     tokenizer.backend_tokenizer.no_truncation()  # who loads it decides; training's last batch must not
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = job.recipe.max_length
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
     open_to_all(folder)
     write_training(folder, training_record(job.base, job.recipe, trained.task, trained.trainer, trained.results))
     write_split(folder, job.split.record)

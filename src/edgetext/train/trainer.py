@@ -19,6 +19,7 @@ from edgetext.metrics.decisions import best_threshold, of_the_truth
 from edgetext.metrics.report import load_scores, metric_key, overall
 from edgetext.progress import Progress
 from edgetext.task import Answers, FloatArray, MultiLabel, Task
+from edgetext.train.arguments import as_known
 from edgetext.train.encode import TEACHER, UNLABELLED
 from edgetext.train.recipe import Recipe, device
 
@@ -108,13 +109,17 @@ class FineTuner(Trainer):  # type: ignore[misc]  # transformers is not followed 
     optimizer: Any
     _signature_columns: list[str]
 
-    def create_optimizer(self) -> Any:
-        """Makes the optimizer, whose learning rate falls with a layer's distance from the head."""
+    def create_optimizer(self, *given: Any) -> Any:
+        """Makes the optimizer, whose learning rate falls with a layer's distance from the head.
+
+        Args:
+            given: transformers 5 may name a model.
+        """
         if self.optimizer is None and self.recipe.layer_decay != 1:
             optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             if not {"params", "model", "optimizer_dict"} & settings.keys():  # these make groups of their own
                 self.optimizer = optimizer(self._groups(), **settings)
-        return super().create_optimizer()
+        return super().create_optimizer(*given)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -287,7 +292,7 @@ def training_arguments(recipe: Recipe, rows: int, folder: Path) -> Any:
         "dataloader_pin_memory": not on_cpu,
     }
     try:
-        return TrainingArguments(**{**ours, **recipe.options})
+        return TrainingArguments(**{**as_known(ours), **recipe.options})
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"transformers refuses the options of --set: {first_line(error)}") from error
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from optimum.onnxruntime import ORTModelForSequenceClassification
 from transformers import AutoTokenizer, pipeline
 
 from edgetext.bench.backends._shared import PIPELINE_BATCHES, PipelineCalls
 from edgetext.bench.backends.onnxruntime_bare import session_options
+from edgetext.foreign.versions import transformers_version
 from edgetext.measure.processor import cpu_model
+from edgetext.measure.runner import CannotMeasureError
 
 
 class OptimumRunner(PipelineCalls):
@@ -23,6 +24,8 @@ class OptimumRunner(PipelineCalls):
     """
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
+        from optimum.onnxruntime import ORTModelForSequenceClassification
+
         file = Path(spec["model"])
         model = ORTModelForSequenceClassification.from_pretrained(
             spec["bundle"],
@@ -40,5 +43,13 @@ class OptimumRunner(PipelineCalls):
 
 
 def load(spec: Mapping[str, Any]) -> OptimumRunner:
-    """Loads the ONNX file (see ``OptimumRunner`` for the spec)."""
+    """Loads the ONNX file (see ``OptimumRunner`` for the spec).
+
+    Raises:
+        CannotMeasureError: transformers is of a version that Optimum's ONNX models are not made for.
+    """
+    if transformers_version() >= (5, 0):
+        raise CannotMeasureError(
+            "Optimum's ONNX models are not installed beside transformers 5, which they do not know"
+        )
     return OptimumRunner(spec)

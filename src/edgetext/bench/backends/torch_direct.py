@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
 
 from edgetext.bench.backends._shared import BATCHES, BatchedRunner, labels_of, task_of
 from edgetext.foreign.clean_room import clean_room
 from edgetext.foreign.load import Source, load_classifier
+from edgetext.foreign.load import load_tokenizer as load_foreign_tokenizer
 from edgetext.measure.processor import cpu_model, has_bf16
 from edgetext.measure.runner import CannotMeasureError, Labels, NoDeviceError
 from edgetext.task import Text
@@ -41,7 +41,7 @@ def load_model(folder: str, variant: str) -> Any:
 def load_tokenizer(folder: str) -> Any:
     """Loads the checkpoint's tokenizer."""
     with clean_room(Path(folder)) as room:
-        return AutoTokenizer.from_pretrained(room, local_files_only=True, trust_remote_code=False)
+        return load_foreign_tokenizer(Source(folder, str(room)), extra="bench")
 
 
 def weight_bytes(model: Any) -> int:

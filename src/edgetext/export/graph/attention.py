@@ -12,6 +12,7 @@ with needs_extra("export"):
     from onnx import ModelProto, NodeProto, helper
 
 _BIAS = 3  # place of the joint bias among the inputs of MultiHeadAttention
+_ADDED = 5  # and of what is added to the scores, a number for each pair of tokens
 # What works on each token by itself, whatever the others hold.
 _TOKEN_WISE = {
     "Add", "BiasGelu", "Cast", "Div", "Erf", "FastGelu", "Gelu", "LayerNormalization", "Mul", "Pow", "Relu",
@@ -36,7 +37,7 @@ def keep_first_token(model: ModelProto) -> bool:
     index = GraphIndex(model.graph)
     attentions = [node for node in model.graph.node if node.op_type == "MultiHeadAttention"]
     query = index.weighted(attentions[-1].input[0]) if attentions else None
-    if query is None:
+    if query is None or any(attentions[-1].input[_ADDED:]):
         return False
     tokens = query.input[0]
     residuals = _until_first_token(index, attentions[-1].output[0], tokens)

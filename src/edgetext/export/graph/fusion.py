@@ -11,15 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgetext.errors import needs_extra
+from edgetext.export.graph.multi_head import gather_up
+from edgetext.export.graph.walk import GraphIndex, add_constant
 
 with needs_extra("export"):
+    import numpy as np
+    import onnx
     import onnxruntime as ort
     from onnx import ModelProto, helper
     from onnxruntime.transformers.fusion_options import FusionOptions
     from onnxruntime.transformers.optimizer import optimize_model
 
 FUSES_AS_BERT = ("bert", "distilbert", "roberta", "xlm-roberta", "electra")
-"""Architectures whose attention onnxruntime's fusion for BERT recognizes."""
+"""Architectures whose attention onnxruntime's fusion for BERT recognizes in a graph of Optimum's."""
 
 SLOW_ON_CPU = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Optimizers of onnxruntime that would fuse the two again when the graph is loaded."""
@@ -30,13 +34,21 @@ LOAD_AS_IT_IS = {"graph_optimization_level": "disable"}
 _CONTRIB = "com.microsoft"
 
 
-def fuse(source: Path, *, slow_fusions: bool = False) -> ModelProto | None:
+def fuse(source: Path, model_type: str, *, slow_fusions: bool = False) -> ModelProto | None:
     """Fuses a graph; ``None`` where no attention could be fused.
+
+    torch's exporter says where each attention is; in the graphs of Optimum onnxruntime has to recognize it.
 
     Args:
         source: The graph as exported.
+        model_type: The architecture as transformers names it.
         slow_fusions: Whether SkipLayerNormalization and BiasGelu are fused as well.
     """
+    model = onnx.load(source)
+    if not gather_up(model) and model_type not in FUSES_AS_BERT:
+        return None
+    if slow_fusions:
+        _give_biases(model)
     options = FusionOptions("bert")
     options.use_multi_head_attention = True
     options.enable_skip_layer_norm = slow_fusions
@@ -44,14 +56,25 @@ def fuse(source: Path, *, slow_fusions: bool = False) -> ModelProto | None:
     options.enable_bias_gelu = slow_fusions
     options.enable_embed_layer_norm = False
     optimized = optimize_model(
-        str(source), model_type="bert", num_heads=0, hidden_size=0, optimization_options=options, opt_level=0
+        model, model_type="bert", num_heads=0, hidden_size=0, optimization_options=options, opt_level=0
     )
     if not optimized.get_fused_operator_statistics()["MultiHeadAttention"]:
         return None
     optimized.topological_sort()
     fused: ModelProto = optimized.model
-    fused.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
+    if all(opset.domain != _CONTRIB for opset in fused.opset_import):
+        fused.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
     return fused
+
+
+def _give_biases(model: ModelProto) -> None:
+    """Gives normalizations without a bias one of zeros: the fusion of SkipLayerNormalization reads it."""
+    index = GraphIndex(model.graph)
+    for node in model.graph.node:
+        if node.op_type == "LayerNormalization" and len(node.input) == 2:
+            scale = index.constant(node.input[1])
+            if scale is not None:
+                node.input.append(add_constant(model.graph, f"{node.output[0]}_no_bias", np.zeros_like(scale)))
 
 
 def approximate_gelu(model: ModelProto) -> int:

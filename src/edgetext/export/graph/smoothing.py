@@ -113,7 +113,7 @@ def _divide(model: ModelProto, index: GraphIndex, name: str, products: list[Node
     alone = len(products) == len(index.consumers(name)) and name not in index.outputs
     if alone and index.initializers.keys() >= set(parameters):  # a parameter may be another one's Identity
         for place, given in enumerate(parameters, start=1):
-            norm.input[place] = add_constant(model.graph, f"{name}_{place}_smooth", _float(index, given) / scale)
+            norm.input[place] = add_constant(model.graph, f"{name}_smooth_{place}", _float(index, given) / scale)
         return
     factor = add_constant(model.graph, f"{name}_smooth_factor", 1 / scale)
     insert_before(model.graph, products[0], [helper.make_node("Mul", [name, factor], [f"{name}_smooth"])])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgetext.errors import needs_extra
 
 with needs_extra("export"):
     import numpy as np
     import numpy.typing as npt
-    from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 Array = npt.NDArray[np.generic]
 
@@ -57,6 +59,12 @@ def constant_products(graph: GraphProto) -> list[NodeProto]:
     return [node for node in graph.node if node.op_type in ("MatMul", "Gemm") and node.input[1] in constant]
 
 
+def attribute(node: NodeProto, name: str, default: Any) -> Any:
+    """The value of a node's attribute, or the default where it has none of that name."""
+    found = next((item for item in node.attribute if item.name == name), None)
+    return default if found is None else helper.get_attribute_value(found)
+
+
 def add_constant(graph: GraphProto, name: str, value: Array) -> str:
     """Adds an initializer and gives its name."""
     graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
@@ -76,3 +84,50 @@ def drop_unused(graph: GraphProto) -> None:
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)
+
+
+def drop_unread(graph: GraphProto) -> None:
+    """Removes nodes whose results nobody reads, and initializers with them."""
+    read = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if read.intersection(node.output):
+            kept.append(node)
+            read.update(node.input)
+    kept.reverse()
+    del graph.node[:]
+    graph.node.extend(kept)
+    drop_unused(graph)
+
+
+def fixed_reshapes(model: ModelProto) -> int:
+    """Gives reshapes a constant shape that copies the sizes they keep, instead of one that is put together.
+
+    Args:
+        model: A graph with the shapes of its tensors (``value_info``); changed in place.
+
+    Returns:
+        How many were changed.
+    """
+    graph = model.graph
+    known = {value.name: _sizes(value) for value in (*graph.value_info, *graph.input, *graph.output)}
+    done = 0
+    for node in (node for node in graph.node if node.op_type == "Reshape"):
+        shape = _copying(known.get(node.input[0], []), known.get(node.output[0], []))
+        if shape.count(-1) <= 1 and shape:
+            node.input[1] = add_constant(graph, f"{node.output[0]}_shape", np.array(shape, np.int64))
+            del node.attribute[:]
+            done += 1
+    drop_unread(graph)
+    return done
+
+
+def _sizes(value: ValueInfoProto) -> list[int | str]:
+    """A number, a name, or an empty word for a size of which nothing is known."""
+    return [size.dim_value or size.dim_param for size in value.type.tensor_type.shape.dim]
+
+
+def _copying(given: list[int | str], wanted: list[int | str]) -> list[int]:
+    """The shape to ask for: 0 for a size that is copied, -1 for one that follows from the others."""
+    copied = [size != "" and given[place : place + 1] == [size] for place, size in enumerate(wanted)]
+    return [0 if same else size if isinstance(size, int) else -1 for same, size in zip(copied, wanted, strict=True)]

@@ -64,11 +64,14 @@ def fused(source: SchemeInput, *, slow_fusions: bool = False) -> Prepared:
     Raises:
         SchemeNotApplicableError: There is no fusion for this architecture.
     """
-    if source.model_type not in FUSES_AS_BERT:
-        raise SchemeNotApplicableError(f"onnxruntime has no CPU fusion for {source.model_type!r} models")
-    model = fuse(source.model, slow_fusions=slow_fusions)
+    model = fuse(source.model, source.model_type, slow_fusions=slow_fusions)
     if model is None:
-        raise SchemeNotApplicableError("no attention of this graph could be fused")
+        known = source.model_type in FUSES_AS_BERT
+        raise SchemeNotApplicableError(
+            "no attention of this graph could be fused"
+            if known
+            else f"onnxruntime has no CPU fusion for {source.model_type!r} models"
+        )
     keep_first_token(model)
     joined = join_projections(model)
     joint = {name for name, parts in joined.items() if not source.keep.isdisjoint(parts)}

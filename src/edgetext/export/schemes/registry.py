@@ -86,13 +86,24 @@ class SchemeEntry:
 
         Raises:
             SchemeNotApplicableError: The scheme does not fit this architecture, or lacks calibration texts.
+            RuntimeError: The file is not what ``precision`` says.
         """
         if self.calibrated and not source.calibration:
             raise SchemeNotApplicableError("it is calibrated on training texts, and there are none")
         module, _, function = self.builder.partition(":")
         builder: Builder = getattr(import_module(f"{__package__}.{module}"), function)
         with quiet():
-            return builder(source, target, **self.keywords)
+            session = builder(source, target, **self.keywords)
+        if self.precision != "fp32":
+            self._check(target)
+        return session
+
+    def _check(self, target: Path) -> None:
+        from edgetext.export.graph.integer import integer_share
+
+        if not integer_share(target):
+            target.unlink()
+            raise RuntimeError(f"none of its products with weights is {self.precision}")
 
 
 REFERENCE = ("fp32", "the graph as exported: the reference, in every bundle")
@@ -151,8 +162,8 @@ _ENTRIES = (
     ),
     SchemeEntry(
         "dynamic-int8",
-        "dynamic int8, weights per channel, on the graph as exported (Optimum)",
-        "optimum:build_as_exported",
+        "dynamic int8, weights per channel, on the graph as exported, as Optimum quantizes",
+        "exported:build_as_exported",
     ),
     SchemeEntry(
         "static-int8-percentile",
@@ -171,7 +182,7 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-per-tensor",
         "dynamic-int8 with one scale a weight matrix",
-        "optimum:build_as_exported",
+        "exported:build_as_exported",
         {"per_channel": False},
     ),
     SchemeEntry(
@@ -202,7 +213,7 @@ _ENTRIES = (
     SchemeEntry(
         "dynamic-int8-reduced-range",
         "dynamic-int8 with weights of 7 bits, for x86 processors without VNNI",
-        "optimum:build_as_exported",
+        "exported:build_as_exported",
         {"reduce_range": True},
     ),
 )
