@@ -30,9 +30,9 @@ class Preset:
     Slower lower layers and smoothed labels make MiniLM learn faster: BANKING77's validation accuracy after the
     first of seven epochs was 0.771 with both, and 0.723 with neither, from the same seed. On NLU++ hotels (several
     labels a text) slower lower layers and steps of 3e-4 reached 0.81 of micro F1 on the test rows, equal ones and
-    2e-4 0.79; an average of the weights over the last hundred steps changed nothing there. Two passes that must agree
-    gained nothing on BANKING77 (0.928 of the test rows after ten epochs; 0.925 to 0.934 by default), nor did twice
-    the epochs (0.931).
+    2e-4 0.79; an average of the weights over the last hundred steps changed nothing there. Two passes that must
+    agree gained nothing on BANKING77 (0.928 of the test rows after ten epochs; 0.925 to 0.934 by default), nor did
+    twice the epochs (0.931).
 
     Attributes:
         epochs: Times as many epochs as rows and labels ask for.
