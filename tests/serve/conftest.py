@@ -1,4 +1,4 @@
-"""The demo, served once for all tests of this folder."""
+"""A browser, the demo and a service, started once for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -10,14 +10,36 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from serving import Serving
 
 from tiny_onnx import SURE_FROM
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 REPORT = """<!doctype html><title>Report</title><style>p { color: green }</style><p id="told">nothing yet</p>
 <script>document.getElementById("told").textContent = "the report's own script ran";</script>"""
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+SWITCHES = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Gives a browser, for all tests."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this system: install the package 'chromium' to run this test")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="package")

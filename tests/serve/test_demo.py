@@ -29,32 +29,14 @@ from tiny_onnx import SURE_FROM, THRESHOLDS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 EXAMPLES = ["a slice of pizza", "the road to the mountain"]  # of conftest
 PATIENCE_MS = 120_000  # a machine that is busy with other things takes its time to draw the page
-SWITCHES = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def classify(tiny_bundle: Path) -> Iterator[Predictor]:
     with Predictor(tiny_bundle) as predictor:
         yield predictor
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Gives a browser, for all tests."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this system: install the package 'chromium' to run this test")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
@@ -18,6 +18,9 @@ from serving import Serving
 
 from edgetext import Predictor
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 TEXTS = ["a bowl of ramen", "the road to the mountain", "ünïcode ramen"]
 CASES = int(os.environ.get("EDGETEXT_SCHEMA_CASES", "200"))
 """How many requests Schemathesis makes up, about."""
@@ -27,6 +30,28 @@ CASES = int(os.environ.get("EDGETEXT_SCHEMA_CASES", "200"))
 def classify(tiny_bundle: Path) -> Iterator[Predictor]:
     with Predictor(tiny_bundle, deterministic=True, threads=1) as predictor:
         yield predictor
+
+
+def test_a_script_in_a_browser(service: Serving, classify: Predictor, browser: Browser) -> None:
+    """A page of the service's own origin may ask it; one of another origin gets no answer."""
+    asks = """async ([url, texts]) => {
+        const headers = {"Content-Type": "application/json"};
+        const answer = await fetch(url, {method: "POST", headers, body: JSON.stringify({model: "tiny", texts})});
+        return answer.json();
+    }"""
+    asked: list[str] = []
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{service.url}/openapi.json")
+    found = page.evaluate(asks, [f"{service.url}/v1/predict", TEXTS])
+    assert [one["label"] for one in found["predictions"]] == [one.label for one in classify.predict(TEXTS)]
+    assert all(url.startswith(service.url) for url in asked)
+    page.goto("data:text/html,<p>elsewhere")
+    refused = page.evaluate(
+        "(given) => (" + asks + ")(given).then(() => '', String)", [f"{service.url}/v1/predict", TEXTS]
+    )
+    assert "Failed to fetch" in refused
+    page.close()
 
 
 @pytest.mark.parametrize("binary", [True, False])

@@ -41,11 +41,6 @@ if TYPE_CHECKING:
 
 INTEROP = Path(__file__).parents[1] / "interop"
 NODE_MODULES = INTEROP / "node_modules"
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-SWITCHES = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-)  # fmt: skip
 PATIENCE_MS = 60_000
 TOLERANCE = 1e-3
 EXAMPLE = "a slice of pizza"  # of conftest
@@ -113,18 +108,6 @@ def site(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         make_space(bundle, folder / name, settings)
     with serving(partial(Quiet, directory=str(folder))) as address:
         yield folder, address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this system: install the package 'chromium' to run this test")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

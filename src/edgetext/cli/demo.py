@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _serve(arguments: argparse.Namespace, listening: socket, report: bytes | None) -> int:
     from edgetext.runtime.predictor import Predictor
     from edgetext.serve.demo import start
-    from edgetext.stopping import stop_if_told
+    from edgetext.stopping import stop_if_told, undisturbed
 
     with Predictor(arguments.bundle, variant=arguments.variant) as classify:
         page = start(
@@ -63,5 +63,6 @@ def _serve(arguments: argparse.Namespace, listening: socket, report: bytes | Non
             print(f"{page.url} shows {terminal(str(arguments.bundle))}; stop it with Ctrl-C", flush=True)
             page.wait()
         finally:
-            page.close()
+            with undisturbed():  # a second Ctrl-C would leave the temporary folder
+                page.close()
     return 0

@@ -23,6 +23,7 @@ from edgetext.export.workshop import (
     gate_answers,
     make_variant,
     open_with,
+    with_integer_share,
 )
 from edgetext.measure.environment import capture_environment
 from edgetext.measure.otherload import OtherLoad, disturbs, others
@@ -252,7 +253,9 @@ def _mend(judging: _Judging, variants: Mapping[str, Variant]) -> None:
     if not found.succeeded:
         return
     precision = variants[name].precision
-    mended = make_variant(shop.folder, name, target.name, precision=precision, session=found.session)
+    mended = with_integer_share(
+        make_variant(shop.folder, name, target.name, precision=precision, session=found.session), shop.folder
+    )
     reason = f"with {len(found.kept)} layers back in fp32 {found.verdict.sentence}"
     judging.rows[name] = SchemeOutcome(name, "chosen", reason, bytes=mended.bytes, verdict=found.verdict)
     judging.verdict = found.verdict

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetext.errors import ModelError, needs_extra
+from edgetext.errors import ModelError, first_line, needs_extra
 from edgetext.export.quiet import quiet
 from edgetext.reading import MAX_TOKENIZER_BYTES, read_object
 from edgetext.runtime.manifest import Manifest
@@ -40,12 +40,18 @@ def tokenizing_graph(folder: Path) -> ModelProto:
         folder: With ``tokenizer.json`` and ``tokenizer_config.json``.
 
     Raises:
-        ModelError: onnxruntime-extensions has no operator for this tokenizer.
+        ModelError: onnxruntime-extensions has no operator for this tokenizer, or transformers cannot load it.
     """
     normalizer = read_object(folder / "tokenizer.json", limit=MAX_TOKENIZER_BYTES).get("normalizer") or {}
     is_bert = normalizer.get("type") == "BertNormalizer"
     with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        except Exception as error:  # transformers raises what comes
+            raise ModelError(
+                f"a text model cannot be made: transformers cannot load the tokenizer ({first_line(error)}); "
+                "leave --text-model out"
+            ) from error
         try:
             model, _ = gen_processing_models(tokenizer, pre_kwargs=_bert_options(normalizer) if is_bert else {})
         except (ValueError, TypeError, AttributeError, KeyError, OSError) as error:

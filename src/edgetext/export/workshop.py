@@ -183,13 +183,17 @@ def from_bundle(
 def make_variant(
     folder: Path, name: str, file: str, *, precision: str, session: Mapping[str, Any] | None = None
 ) -> Variant:
-    """Describes a model file of a workshop, its size and SHA-256 included; there the scheme names the variant.
-
-    What is not fp32 says in ``evaluation`` how much of it is integer, as the file shows.
-    """
+    """Describes a model file of a workshop, its size and SHA-256 included; there the scheme names the variant."""
     path = folder / file
-    variant = Variant(name, file, sha256(path), precision, name, path.stat().st_size, session or {})
-    return variant if precision == FP32 else replace(variant, evaluation={INTEGER: round(integer_share(path), 4)})
+    return Variant(name, file, sha256(path), precision, name, path.stat().st_size, session or {})
+
+
+def with_integer_share(variant: Variant, folder: Path) -> Variant:
+    """Adds to what is not fp32 how much of it is integer, as its graph shows."""
+    if variant.precision == FP32:
+        return variant
+    share = round(integer_share(folder / variant.file), 4)
+    return replace(variant, evaluation={**variant.evaluation, INTEGER: share})
 
 
 def build(shop: Workshop, name: str) -> Candidate | SchemeOutcome:
@@ -213,7 +217,7 @@ def build(shop: Workshop, name: str) -> Candidate | SchemeOutcome:
         reason = f"it could not be built: {type(error).__name__}: {first_line(error)}"
         return SchemeOutcome(name, "failed", reason)
     variant = make_variant(shop.folder, name, file, precision=scheme.precision, session=session)
-    return Candidate(name, variant, time.monotonic() - begin)
+    return Candidate(name, with_integer_share(variant, shop.folder), time.monotonic() - begin)
 
 
 def open_with(shop: Workshop, variants: Sequence[Variant]) -> None:

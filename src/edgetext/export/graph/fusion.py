@@ -68,7 +68,7 @@ def fuse(source: Path, model_type: str, *, slow_fusions: bool = False) -> ModelP
 
 
 def _give_biases(model: ModelProto) -> None:
-    """Gives normalizations without a bias one of zeros: the fusion of SkipLayerNormalization reads it."""
+    """Adds a bias of zeros to normalizations without one: the fusion of SkipLayerNormalization reads it."""
     index = GraphIndex(model.graph)
     for node in model.graph.node:
         if node.op_type == "LayerNormalization" and len(node.input) == 2:

@@ -101,7 +101,7 @@ def drop_unread(graph: GraphProto) -> None:
 
 
 def fixed_reshapes(model: ModelProto) -> int:
-    """Gives reshapes a constant shape that copies the sizes they keep, instead of one that is put together.
+    """Replaces the shape of reshapes that is put together by a constant that copies the sizes they keep.
 
     Args:
         model: A graph with the shapes of its tensors (``value_info``); changed in place.
