@@ -7,6 +7,7 @@
 ``repeatability`` and ``coverage`` those of what the benchmarks wrote (see ``docs/recorded.py``).
 ``<!-- runtime: FILE -->`` becomes the tables of what ``benchmarks/runtime.py`` wrote.
 ``<!-- serve_load: FILE -->`` becomes the tables of what ``benchmarks/serve_load.py`` wrote, if that is there.
+``<!-- first_stage: FILE -->`` becomes a table of the rows of a recorded bench that have a first stage.
 ``<!-- batch_effect: FILE -->`` and ``<!-- installed_size: FILE -->`` become the tables of what the benchmarks of
 those names wrote.
 ``<!-- scale_assumed -->``, ``<!-- scale_bulk: FILE -->`` and ``<!-- scale_online: FILE -->`` become what a recorded
@@ -33,7 +34,7 @@ from edgetext.export.schemes.registry import describe_schemes
 
 sys.path.insert(0, str(Path(__file__).parent))
 import scaling
-from recorded import coverage, export_gains, machine, recorded, repeatability
+from recorded import coverage, export_gains, first_stage, machine, recorded, repeatability
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "edgetext"
@@ -66,6 +67,7 @@ def filled(text: str) -> str:
         makers = {"results": results, "runtime": runtime, "architectures": architectures}
         makers |= {"batch_effect": batch_effect, "installed_size": installed_size, "export_gains": export_gains}
         makers |= {"repeatability": repeatability, "coverage": coverage, "serve_load": serve_load}
+        makers |= {"first_stage": first_stage}
         makers |= {"scale_bulk": scaling.bulk, "scale_online": scaling.online}
         alone = {"tree": tree, "schemes": schemes, "recorded": recorded, "scale_assumed": scaling.assumed}
         lines = makers[found[2]](ROOT / found[3]) if found[3] else alone[found[2]]()

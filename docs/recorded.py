@@ -10,8 +10,9 @@ from typing import Any
 
 from edgetext.bench.cells import warnings
 from edgetext.bench.report import table_lines
-from edgetext.bench.results import Results, read_results
+from edgetext.bench.results import Results, Row, read_results
 
+_ALONE = "model-alone"  # what the bench calls a row without the first stage
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 
@@ -43,6 +44,32 @@ def machine(environment: dict[str, Any] | Any) -> str:
     """Names a machine, its threads and the day."""
     threads = environment["threads"]
     return f"{environment['cpu']}, {threads} thread{'' if threads == 1 else 's'}, {str(environment['date'])[:10]}"
+
+
+def first_stage(file: Path) -> Iterator[str]:
+    """Gives what each model with a first stage did, beside the model alone and the pipeline of transformers."""
+    found = read_results(file)
+    pipeline = next(row for row in found.rows if row.backend == "transformers-pipeline")
+    yield f"{machine(found.environment)}; {found.data.rows:,} rows of {found.data.name}:"
+    yield ""
+    yield "| model | answered | accuracy | mean ms | p50 ms | p99 ms | texts/s |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for row in found.rows:
+        if row.coverage is None or not row.latency_ms or not row.throughput_per_s:
+            continue
+        names = (row.model, f"{row.variant} {_ALONE}")
+        alone = next((other for other in found.rows if (other.model, other.variant) == names), None)
+        yield _stage_line(f"{row.model}, with its first stage", row, f"{row.coverage:.0%}")
+        if alone is not None:
+            yield _stage_line(f"{alone.model}, the model alone", alone, "–")
+    yield _stage_line("pipeline of transformers, torch fp32", pipeline, "–")
+
+
+def _stage_line(name: str, row: Row, answered: str) -> str:
+    latency, rate, accuracy = row.latency_ms, row.throughput_per_s, row.accuracy
+    assert latency and rate and accuracy
+    figures = f"{latency.mean_ms:.3g} | {latency.p50:.3g} | {latency.p99:.3g} | {rate.value:,.0f}"
+    return f"| {name} | {answered} | {accuracy.value:.3f} | {figures} |"
 
 
 def _scenarios(results: Results) -> Iterator[str]:

@@ -29,9 +29,9 @@ SWITCHES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # and no longer: while it is open, its thread has an event loop that runs
 def browser() -> Iterator[Browser]:
-    """Gives a browser, for all tests."""
+    """Gives a browser, for all tests of a module."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this system: install the package 'chromium' to run this test")
     from playwright.sync_api import sync_playwright

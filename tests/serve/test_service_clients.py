@@ -32,28 +32,6 @@ def classify(tiny_bundle: Path) -> Iterator[Predictor]:
         yield predictor
 
 
-def test_a_script_in_a_browser(service: Serving, classify: Predictor, browser: Browser) -> None:
-    """A page of the service's own origin may ask it; one of another origin gets no answer."""
-    asks = """async ([url, texts]) => {
-        const headers = {"Content-Type": "application/json"};
-        const answer = await fetch(url, {method: "POST", headers, body: JSON.stringify({model: "tiny", texts})});
-        return answer.json();
-    }"""
-    asked: list[str] = []
-    page = browser.new_page()
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{service.url}/openapi.json")
-    found = page.evaluate(asks, [f"{service.url}/v1/predict", TEXTS])
-    assert [one["label"] for one in found["predictions"]] == [one.label for one in classify.predict(TEXTS)]
-    assert all(url.startswith(service.url) for url in asked)
-    page.goto("data:text/html,<p>elsewhere")
-    refused = page.evaluate(
-        "(given) => (" + asks + ")(given).then(() => '', String)", [f"{service.url}/v1/predict", TEXTS]
-    )
-    assert "Failed to fetch" in refused
-    page.close()
-
-
 @pytest.mark.parametrize("binary", [True, False])
 def test_the_client_of_triton(service: Serving, classify: Predictor, binary: bool) -> None:
     http = pytest.importorskip("tritonclient.http")
@@ -147,3 +125,25 @@ def test_nothing_that_the_document_allows_or_forbids_makes_it_fail(
                     share(given(operation.as_strategy(generation_mode=mode))(call))()
     tried("requests made up by Schemathesis", made)
     assert service.predict({"text": "a"}).status == 200
+
+
+def test_a_script_in_a_browser(service: Serving, classify: Predictor, browser: Browser) -> None:
+    """A page of the service's own origin may ask it; one of another origin gets no answer."""
+    asks = """async ([url, texts]) => {
+        const headers = {"Content-Type": "application/json"};
+        const answer = await fetch(url, {method: "POST", headers, body: JSON.stringify({model: "tiny", texts})});
+        return answer.json();
+    }"""
+    asked: list[str] = []
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{service.url}/openapi.json")
+    found = page.evaluate(asks, [f"{service.url}/v1/predict", TEXTS])
+    assert [one["label"] for one in found["predictions"]] == [one.label for one in classify.predict(TEXTS)]
+    assert all(url.startswith(service.url) for url in asked)
+    page.goto("data:text/html,<p>elsewhere")
+    refused = page.evaluate(
+        "(given) => (" + asks + ")(given).then(() => '', String)", [f"{service.url}/v1/predict", TEXTS]
+    )
+    assert "Failed to fetch" in refused
+    page.close()
