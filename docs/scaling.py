@@ -26,9 +26,9 @@ ASSUMED = {
 }
 _PROGRAMS = {  # backend, variant and model of a row, and what the page calls it
     ("transformers-pipeline", "fp32", "checkpoint"): "transformers pipeline, fp32",
-    ("optimum-pipeline", "int8", "model/bundle"): "Optimum pipeline, int8",
-    ("edgetext", "int8 model-alone", "model/bundle"): "edgetext int8",
-    ("edgetext", "int8", "model/bundle"): "edgetext int8 with a first stage",
+    ("optimum-pipeline", "int8", "one-scheme/bundle"): "Optimum pipeline, int8",
+    ("edgetext", "int8 model-alone", "one-scheme/bundle"): "edgetext int8",
+    ("edgetext", "int8", "one-scheme/bundle"): "edgetext int8 with a first stage",
     ("edgetext", "static", "static/bundle"): "edgetext static student",
 }
 
