@@ -389,7 +389,9 @@ def test_texts_of_the_data_stay_at_home_unless_asked_for(
     assert EXAMPLE in open_bundle(tmp_path / "with/bundle").manifest.extra["examples"]
 
 
-def test_the_app_starts_from_a_copy_of_its_folder_and_answers(bundles: dict[str, Path], tmp_path: Path) -> None:
+def test_the_app_starts_from_a_copy_of_its_folder_and_answers(
+    bundles: dict[str, Path], browser: Browser, tmp_path: Path
+) -> None:
     made = make_space(bundles["first"], tmp_path / "made", SpaceSettings(title="Food or not")).path
     home = shutil.copytree(made, tmp_path / "home" / "app")
     (home / "edgetext/serve/demo.css").write_text("/* of the copy */", "utf-8")
@@ -406,6 +408,7 @@ def test_the_app_starts_from_a_copy_of_its_folder_and_answers(bundles: dict[str,
         body = json.dumps({"data": ["a bowl of ramen"], "fn_index": 0})
         scores, line = json.loads(ask(port, "POST", "/gradio_api/run/predict", "owner-name.hf.space", body))["data"]
         assert ask(port, "GET", "/", "evil.example").startswith("this server does not go by that name")
+        shown, wrong = see_app(browser, f"http://localhost:{port}/", "a bowl of ramen")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
     with Predictor(bundles["first"]) as classify:
@@ -413,6 +416,27 @@ def test_the_app_starts_from_a_copy_of_its_folder_and_answers(bundles: dict[str,
     found = {entry["label"]: entry["confidence"] for entry in scores["confidences"]}
     assert found == pytest.approx(dict(expected.scores), abs=TOLERANCE)
     assert ("by the first stage" in line) == (expected.stage == "first")
+    assert expected.label in shown and wrong == []
+
+
+def see_app(browser: Browser, address: str, text: str) -> tuple[str, list[str]]:
+    """Types a text into the app on a phone, and gives what it shows, and what should not happen."""
+    wrong: list[str] = []
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_default_timeout(PATIENCE_MS)
+    page.on(
+        "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith((address, "data:")) else None
+    )
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.goto(address, wait_until="networkidle")
+    page.get_by_label("Text").fill(text)
+    page.locator("#classify").click()
+    page.get_by_text("Predicted in").wait_for()
+    shown = page.locator("#label").inner_text()
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        wrong.append("it is wider than a phone")
+    page.close()
+    return shown, wrong
 
 
 @contextmanager
