@@ -18,7 +18,7 @@ import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
 
-from edgetext.cli.main import COMMANDS, build_parser
+from edgetext.cli.main import build_parser
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -185,7 +185,6 @@ def test_compose_names_files_that_are_there() -> None:
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
-@pytest.mark.skipif("serve" not in COMMANDS, reason="the service is not part of this version")
 def test_the_service_takes_the_arguments_that_the_files_give_it(steps: list[dict[str, Any]]) -> None:
     commands = [json.loads(values(steps, "CMD")[0])]
     commands += [container(name, kind)["args"] for name, kind in CONTAINERS]
