@@ -70,7 +70,7 @@ def test_the_manifest_says_how_much_the_batch_matters(exported):
 
 def test_the_bundle_holds_what_the_design_says(exported):
     found = {str(path.relative_to(exported.path)) for path in exported.path.rglob("*") if path.is_file()}
-    assert found | {"special_tokens_map.json"} == {  # which transformers 5 does without
+    assert found == {
         "README.md",
         "bundle.json",
         "config.json",

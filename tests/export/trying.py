@@ -55,8 +55,7 @@ def try_architecture(architecture: Architecture, folder: Path) -> Tried:
     inputs = export_fp32(checkpoint, graph)
     agreement = check_logits(checkpoint, graph / "model.onnx", TEXTS)
     for name in _TOKENIZER_FILES:
-        if (graph / name).exists():  # transformers 5 needs no special_tokens_map.json
-            shutil.copy(graph / name, bundle / name)
+        shutil.copy(graph / name, bundle / name)
     shutil.copy(graph / "model.onnx", bundle / "onnx/fp32.onnx")
     variants, skipped = [_variant(bundle, "fp32")], {}
     source = SchemeInput(graph, checkpoint.model_type, checkpoint.max_length, CORPUS)

@@ -117,9 +117,13 @@ def _read(file: Path) -> dict[str, Any]:
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Saves a tokenizer so that transformers 4 and 5 both load it.
 
-    Where it has no class of its own, transformers 5 names one that 4 does not know; both know ``_ANY_CLASS``.
+    Where it has no class of its own, transformers 5 names one that 4 does not know; both know ``_ANY_CLASS``. Nor
+    does 5 write ``special_tokens_map.json``, which others want beside a model (fastembed opens none without it).
     """
     tokenizer.save_pretrained(folder)
+    special = folder / "special_tokens_map.json"
+    if not special.is_file():
+        write_json(special, _special_tokens(tokenizer))
     path = folder / "tokenizer_config.json"
     settings = _read(path)
     if settings.get("tokenizer_class") == "TokenizersBackend":
@@ -127,6 +131,19 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     if tokenizer.model_input_names != type(tokenizer).model_input_names:
         settings["model_input_names"] = tokenizer.model_input_names
     write_json(path, settings)
+
+
+def _special_tokens(tokenizer: Any) -> dict[str, Any]:
+    """Lists the special tokens by their roles as transformers 4 writes them: with what surrounds them."""
+    traits = ("content", "lstrip", "normalized", "rstrip", "single_word")
+    known = {
+        token.content: {trait: getattr(token, trait) for trait in traits}
+        for token in tokenizer.added_tokens_decoder.values()
+    }
+    return {
+        role: known[one] if isinstance(one, str) else [known[each] for each in one]
+        for role, one in tokenizer.special_tokens_map.items()
+    }
 
 
 def load_classifier(source: Source, *, extra: str, dtype: Any = "float32", task: Task | None = None) -> Any:
