@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,7 +92,7 @@ class StandIn:
                 return 403, {}, b'{"error": "You have no rights there"}'
             if name in self.models:
                 return 409, {}, b'{"error": "You already created this model repo"}'
-            self.models[name] = HubModel(private=bool(asked.get("private")), sdk=asked.get("sdk"))
+            self.models[name] = HubModel(private=_private(asked), sdk=asked.get("sdk"))
             self.models[name].add({".gitattributes": b"*.onnx filter=lfs\n"})
             return _json({"url": f"{self.endpoint}/{name}"})
         if path.startswith("/large/"):
@@ -119,7 +120,7 @@ class StandIn:
         what, _, revision = rest.partition("/")
         revision = unquote(revision)
         if what == "settings":
-            model.private = json.loads(body)["private"]
+            model.private = _private(json.loads(body))
             return _json({})
         if what == "branch":
             if revision in model.branches:
@@ -181,13 +182,23 @@ def _told(name: str, model: HubModel, rest: str) -> Reply:
         }
         return _json({**listed, "converts": []})
     what, _, revision = rest.partition("/")
-    if what == "tree":  # chat templates, of which there are none
-        return 404, {"X-Error-Code": "EntryNotFound"}, b""
+    revision, _, folder = revision.partition("/")
     commit = model.at(unquote(revision) or "main")
     if commit is None:
         return 404, {"X-Error-Code": "RevisionNotFound"}, b""
+    if what == "tree":
+        listed = [_entry(*one) for one in model.commits[commit].items() if one[0].startswith(unquote(folder))]
+        return _json(listed) if listed else (404, {"X-Error-Code": "EntryNotFound"}, b"")
     files = [{"rfilename": file} for file in model.commits[commit]]
     return _json({"id": name, "sha": commit, "private": model.private, "siblings": files, "tags": []})
+
+
+def _private(asked: Mapping[str, Any]) -> bool:
+    return bool(asked.get("private", asked.get("visibility") == "private"))  # by clients below 2, and by later ones
+
+
+def _entry(file: str, content: bytes) -> dict[str, Any]:
+    return {"type": "file", "path": file, "size": len(content), "oid": hashlib.sha256(content).hexdigest()}
 
 
 def _mode(file: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,6 +208,14 @@ def _mode(file: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json(value: Any) -> Reply:
     return 200, {"Content-Type": "application/json"}, json.dumps(value).encode()
+
+
+def client_environment(endpoint: str, home: Path) -> dict[str, str]:
+    """What a process is started with so that its client asks the stand-in, which knows large files by LFS alone."""
+    settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    ours = {"HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, **settings, "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 @contextmanager

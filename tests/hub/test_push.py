@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from edgetext.hub.card import CardFacts, MeasuredFigure, render_card
 from edgetext.hub.parcel import without_folders
 from edgetext.ours import BUNDLE, CHECKPOINT, belongs
 from edgetext.runtime.bundle import open_bundle
-from hub_stand_in import HubModel, StandIn, hub_stand_in
+from hub_stand_in import HubModel, StandIn, client_environment, hub_stand_in
 
 OLD = Path(__file__).parents[1] / "data" / "old"
 NAME = "owner/tiny"
@@ -88,10 +87,7 @@ def served() -> Iterator[StandIn]:
 @pytest.fixture(scope="module")
 def edgetext(served: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     home = tmp_path_factory.mktemp("home")
-    settings = {"HF_ENDPOINT": served.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    environment = {**os.environ, **settings}
-    for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"):
-        environment.pop(name, None)
+    environment = client_environment(served.endpoint, home)
     program = [sys.executable, "-c", COMMANDS]
     with subprocess.Popen(program, stdin=-1, stdout=-1, text=True, env=environment, cwd=home) as process:
         yield Commands(process)
@@ -219,6 +215,7 @@ def test_the_card_bears_the_figures_that_were_measured(edgetext: Commands, hub: 
 
 
 def test_a_space_arrives_as_one(edgetext: Commands, hub: StandIn, bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gradio", reason="the Space's version of it is the one that is installed")
     done = edgetext("space", bundle, "-o", tmp_path / "space", "--push", "owner/page")
     assert done.code == 0, done.err
     assert f"{hub.endpoint}/spaces/owner/page (public)" in done.out

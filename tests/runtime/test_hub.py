@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from edgetext import BundleError, MissingExtraError, Predictor
 from edgetext.runtime.hub import is_hub_name
-from hub_stand_in import COMMIT, hub_of
+from hub_stand_in import COMMIT, client_environment, hub_of
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 # In an interpreter of its own: huggingface_hub reads the address and the cache's place when it is imported.
@@ -37,9 +36,7 @@ class Hub:
 
     def predict(self, name: str, endpoint: str | None = None) -> str:
         """Predicts with a bundle of the hub in a fresh interpreter and gives what that printed."""
-        settings = {"HF_ENDPOINT": endpoint or self.endpoint, "HF_HOME": str(self.cache)}
-        environment = {**os.environ, **settings, "HF_HUB_DISABLE_TELEMETRY": "1"}
-        environment.pop("HF_HUB_OFFLINE", None)
+        environment = client_environment(endpoint or self.endpoint, self.cache)
         command = [sys.executable, "-W", "error", "-c", PREDICT, name]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr

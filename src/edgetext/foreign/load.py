@@ -70,6 +70,7 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
         from transformers import AutoTokenizer
     with _as_model_error(source, "the tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(source.location, use_fast=True, **_LOCAL)
+        _refuse_empty(tokenizer, Path(source.location))
     if not tokenizer.is_fast:
         raise ModelError(
             f"{source.name}: it has no fast tokenizer (tokenizer.json), which is needed to run without torch"
@@ -80,6 +81,13 @@ def load_tokenizer(source: Source, *, extra: str) -> Any:
         _take_from_file(tokenizer, Path(source.location) / "tokenizer.json")
         _give_segments(tokenizer, Path(source.location))
     return tokenizer
+
+
+def _refuse_empty(tokenizer: Any, folder: Path) -> None:
+    """Refuses a tokenizer without a vocabulary: transformers 5 makes an empty one where there is no file of it."""
+    names = sorted({name for name in tokenizer.vocab_files_names.values() if name})
+    if not any((folder / name).is_file() for name in names):
+        raise FileNotFoundError(f"there is no {' or '.join(names)}")
 
 
 def _take_from_file(tokenizer: Any, file: Path) -> None:

@@ -276,7 +276,7 @@ def _commit(repository: HubRepository, parcel: Parcel, settings: PushSettings, *
             name, operations, commit_message=message, revision=branch, repo_type=repository.type
         )
         return str(made.oid)
-    except Exception as error:  # network and Hub: requests, httpx and huggingface_hub each have a tree
+    except Exception as error:  # network and Hub: HTTP clients and huggingface_hub each have a tree
         left = _left(repository, branch, new=new)
         raise InputError(f"{name} could not be pushed to: {_why(error)}; {left}") from error
 
@@ -326,7 +326,7 @@ def _one_sentence(what: str) -> Iterator[None]:
         yield
     except EdgetextError:
         raise
-    except Exception as error:  # network and Hub: requests, httpx and huggingface_hub each have a tree
+    except Exception as error:  # network and Hub: HTTP clients and huggingface_hub each have a tree
         raise InputError(f"{what}: {_why(error)}") from error
 
 
@@ -343,11 +343,12 @@ def _why(error: BaseException) -> str:
         return _STATUS[status]
     if status is not None and status >= 500:
         return f"the Hub has trouble of its own (status {status}): try again later"
-    if status is None and type(error).__module__.partition(".")[0] in ("requests", "urllib3", "httpx"):
+    if status is None and type(error).__module__.partition(".")[0] in _CLIENTS:
         return "the Hub cannot be reached, or the connection broke: check the network, and push again"
     return first_line(error)
 
 
+_CLIENTS = ("requests", "urllib3", "httpx", "httpx2")  # what huggingface_hub asks with, by its version
 _STATUS = {
     401: "the Hub does not accept the token: log in again by 'hf auth login', or set another HF_TOKEN",
     403: "the token may not write there: check the owner's name, or log in with one that may",

@@ -117,7 +117,7 @@ def _one_sentence(uri: str) -> Iterator[None]:
         yield
     except BundleError:
         raise
-    except Exception as error:  # network, disk, names: requests, httpx and huggingface_hub each have a tree
+    except Exception as error:  # network, disk, names: HTTP clients and huggingface_hub each have a tree
         raise BundleError(f"{uri} cannot be fetched from the Hugging Face Hub: {reason(error)}") from error
 
 

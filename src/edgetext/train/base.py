@@ -250,7 +250,7 @@ def _fetch(name: str, location: str, revision: str | None) -> Path:
     try:
         with calm():
             return Path(snapshot_download(location, revision=revision, allow_patterns=_FILES))
-    except Exception as error:  # network, disk, names: requests, httpx and huggingface_hub each have a tree
+    except Exception as error:  # network, disk, names: HTTP clients and huggingface_hub each have a tree
         place = getattr(error, "filename", None)  # of the disk's errors alone
         why = f"its cache cannot be used, at {place} (HF_HOME moves it)" if place else reason(error)
         raise ModelError(
