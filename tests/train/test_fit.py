@@ -18,12 +18,14 @@ from edgetext.data.example import Example, Split
 from edgetext.data.load import load
 from edgetext.data.split import resolve_split
 from edgetext.errors import InputError, ModelError, OutputExistsError
+from edgetext.metrics.baseline import FOLDS
+from edgetext.pipeline import read_split
 from edgetext.task import MultiLabel
 from edgetext.train import fit, fitting
 from edgetext.train.arguments import TrainArguments
 from edgetext.train.base import load_model, load_tokenizer, resolve_base
 from edgetext.train.encode import encode
-from edgetext.train.recipe import Facts, Recipe, make_recipe
+from edgetext.train.recipe import PRESETS, Facts, Recipe, make_recipe
 from heard import Heard
 
 QUICK = TrainArguments(epochs=1, batch_size=16, bf16=False)
@@ -261,3 +263,13 @@ def test_options_of_transformers_reach_the_trainer(tiny_base: Path, tiny_rows: P
     with pytest.raises(InputError, match="transformers refuses"):
         fit(split, str(tiny_base), tmp_path / "d", TrainArguments(options={"tf32": "true"}))
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_of_many_labels_tf_idf_tells_which_are_likely(tiny_base: Path, tmp_path: Path) -> None:
+    words = ("dog", "soup", "road", "bus", "cat")
+    lines = [f"{word} of the {place},label {place}" for place in range(21) for word in words]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *lines]), "utf-8")
+    heard, split = Heard(), read_split(str(tmp_path / "rows.csv"))
+    trained = fit(split, str(tiny_base), tmp_path / "c", QUICK, heard)
+    assert trained.training["arguments"]["hints"] == PRESETS["default"].hints
+    assert ("hints", FOLDS, FOLDS) in heard.steps

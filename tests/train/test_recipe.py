@@ -40,6 +40,14 @@ def test_label_smoothing_needs_one_label_a_text() -> None:
     assert make_recipe(TrainArguments(), replace(FACTS, one_label=False)).label_smoothing == 0
 
 
+def test_hints_are_for_many_labels_one_a_text() -> None:
+    usual, best, quick = (make_recipe(TrainArguments(preset=name), FACTS) for name in ("default", "best", "quick"))
+    assert (usual.hints, best.hints, quick.hints) == (0.2, 0.2, 0)
+    assert usual.label_smoothing == quick.label_smoothing / 2
+    for other in ({"labels": 20}, {"one_label": False}, {"taught": True}):
+        assert make_recipe(TrainArguments(), replace(FACTS, **other)).hints == 0
+
+
 @pytest.mark.parametrize(
     ("precision", "choice", "bf16", "fp16"),
     [

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from edgetext.data.example import Example
+from edgetext.progress import Silent
 from edgetext.task import MultiLabel, SingleLabel
-from edgetext.train.base import load_model, resolve_base
+from edgetext.train.arguments import TrainArguments
+from edgetext.train.base import load_base, load_model, resolve_base
+from edgetext.train.encode import HINTS, encode
 from edgetext.train.quiet import quiet
-from edgetext.train.trainer import disagreement, epoch_figures, layer_depths, set_prior
+from edgetext.train.recipe import Facts, make_recipe
+from edgetext.train.trainer import (
+    Rows,
+    disagreement,
+    epoch_figures,
+    hinted_loss,
+    layer_depths,
+    make_trainer,
+    set_prior,
+)
+
+RECIPE = make_recipe(TrainArguments(bf16=False), Facts(rows=2, labels=3, hidden_size=32, max_length=16))
 
 
 class Named:
@@ -45,6 +61,31 @@ def test_equal_halves_agree_and_the_divergence_is_that_of_the_paper() -> None:
     symmetric = ((p * (p / q).log()).sum() + (q * (q / p).log()).sum()) / 2
     assert disagreement(logits, one_label=True).item() == pytest.approx(symmetric.item() / 2)
     assert disagreement(logits, one_label=False).item() > 0
+
+
+def test_a_hint_takes_its_part_of_the_target() -> None:
+    recipe = replace(RECIPE, hints=0.2, label_smoothing=0.05)
+    logits, hints = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[0.1, 0.6, 0.3]])
+    target = torch.tensor([[0.75 + 0.02, 0.12, 0.06]]) + 0.05 / 3
+    expected = -(target * logits.log_softmax(-1)).sum()
+    assert hinted_loss(logits, hints, torch.tensor([0]), recipe).item() == pytest.approx(expected.item())
+
+
+def test_hints_reach_the_loss(tiny_base: Path, tmp_path: Path) -> None:
+    task, recipe = SingleLabel(("a", "b", "c")), replace(RECIPE, hints=0.2)
+    base = resolve_base(str(tiny_base))
+    with quiet():
+        tokenizer, model = load_base(base, task)
+        rows = encode([Example("a bowl of ramen", ("a",), 0), Example("a dog", ("c",), 1)], task, tokenizer, 16)
+        hinted = rows.add_column(HINTS, [[0.2, 0.7, 0.1], [0.1, 0.2, 0.7]])
+        trainer = make_trainer(model, tokenizer, Rows(hinted, rows), task, recipe, tmp_path, Silent())
+        (batch,) = trainer.get_train_dataloader()
+        loss, outputs = trainer.compute_loss(model.eval(), dict(batch), return_outputs=True)
+        hints = batch[HINTS]
+        assert loss.item() == pytest.approx(hinted_loss(outputs["logits"], hints, batch["labels"], recipe).item())
+        assert {tuple(hint) for hint in hints.round(decimals=1).tolist()} == {
+            tuple(torch.tensor(hint).tolist()) for hint in ([0.2, 0.7, 0.1], [0.1, 0.2, 0.7])
+        }
 
 
 def test_a_head_for_several_labels_begins_with_their_shares(tiny_base: Path) -> None:

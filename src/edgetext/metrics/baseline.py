@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from edgetext.errors import needs_extra
+from edgetext.progress import Progress
 from edgetext.task import FloatArray, Task, Text
 
 NAME = "TF-IDF with logistic regression"
 MOST_DECISIONS = 2_000_000
 """Rows times labels that are fitted, about half a minute's work: of more, rows that are drawn by a fixed seed."""
 _NEVER = -1e3  # the score of a label that was never seen
+FOLDS = 5
 STRENGTH = 10.0
 """The inverse of the regularization (scikit-learn's ``C``)."""
 
@@ -45,6 +47,36 @@ def fit_baseline(task: Task, texts: Sequence[Text], labels: Sequence[Sequence[st
         warnings.filterwarnings("ignore", message="Label .* is present in all training examples")
         classifier.fit(features, task.encode([labels[row] for row in rows]).astype(int))
     return Baseline(task, words, classifier, len(rows))
+
+
+def out_of_fold(
+    task: Task, texts: Sequence[Text], labels: Sequence[Sequence[str]], seed: int, progress: Progress
+) -> FloatArray:
+    """Asks it about each training row, fitted on the rows of the other folds: what it says of texts that are new.
+
+    Args:
+        task: What is decided.
+        texts: Of the rows, ``FOLDS`` at least.
+        labels: Of each.
+        seed: Of the folds.
+        progress: Told of each fold.
+
+    Returns:
+        Probabilities, float32, shape (texts, labels).
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+    """
+    with needs_extra("train"):
+        from sklearn.model_selection import KFold
+    found = np.zeros((len(texts), len(task.labels)), np.float32)
+    folds = KFold(FOLDS, shuffle=True, random_state=seed).split(texts)
+    for fold, (others, asked) in enumerate(folds):
+        progress.step("hints", fold, FOLDS)
+        model = fit_baseline(task, [texts[row] for row in others], [labels[row] for row in others])
+        found[asked] = task.probabilities(model.logits([texts[row] for row in asked]))
+    progress.step("hints", FOLDS, FOLDS)
+    return found
 
 
 def make_words() -> Any:

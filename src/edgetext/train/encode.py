@@ -20,6 +20,8 @@ USUAL_LIMIT = 512
 SHORTEST = 64
 TEACHER = "teacher_logits"
 """The column of what a teacher answers."""
+HINTS = "hints"
+"""The column of what a simpler classifier, which did not learn the row, takes for likely."""
 UNLABELLED = -100
 """The target of a text without a label; cross entropy passes it over."""
 _MULTIPLE = 8

@@ -17,7 +17,7 @@ from edgetext.ours import CHECKPOINT
 from edgetext.progress import Progress, Silent
 from edgetext.train.arguments import TrainArguments, read_options
 from edgetext.train.base import BaseModel, in_clean_room, length_limit, load_base, reads_mean, resolve_base
-from edgetext.train.encode import Lessons, check_max_length, choose_max_length, encode
+from edgetext.train.encode import HINTS, Lessons, check_max_length, choose_max_length, encode
 from edgetext.train.history import training_record, versions
 from edgetext.train.quiet import quiet
 from edgetext.train.recipe import Facts, Recipe, best_precision, device, make_recipe
@@ -163,7 +163,7 @@ def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
     baseline, student = _baseline(job), job.student
     taught = teacher_logits(job.base, student, job.split, job.progress) if student else None
     lessons = Lessons(taught["train"], student.unlabelled) if student and taught else None
-    learned = Rows(encoded(job.split.train, lessons), encoded(job.split.validation))
+    learned = Rows(_hinted(job, encoded(job.split.train, lessons)), encoded(job.split.validation))
     if student is None:  # whose head is the teacher's
         set_prior(job.model, learned.train, job.split.task)
     if job.recipe.mean_steps and last is None:
@@ -184,6 +184,17 @@ def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
         results |= teacher_record(student, job.base)
         results["teacher"]["metrics"] = _against_teacher(job, student.teacher.task, taught, task, found)
     return _Trained(trainer, task, results)
+
+
+def _hinted(job: _Job, rows: Any) -> Any:
+    """Adds to encoded training rows what TF-IDF takes for likely, fitted on others than the row in question."""
+    if not job.recipe.hints:
+        return rows
+    from edgetext.metrics.baseline import out_of_fold
+
+    texts, labels = zip(*((row.text, row.labels) for row in job.split.train), strict=True)
+    found = out_of_fold(job.split.task, texts, labels, job.recipe.seed, job.progress)
+    return rows.add_column(HINTS, list(found))
 
 
 def _logits(job: _Job, trainer: Any, part: str) -> FloatArray:

@@ -40,6 +40,8 @@ class Preset:
         label_smoothing: How much of a row's probability goes to the other labels; with one label a text.
         consistency: Weight of the agreement of two passes with different dropout (R-Drop); 0 makes one pass.
         patience: Epochs without a better one after which training ends; never fewer than half of all.
+        hints: How much of a row's probability goes to what TF-IDF, fitted on other rows, takes for likely, where
+            there are many labels, one a text (``trainer.hinted_loss``); half of the smoothing then.
         mean_steps: Steps before the first epoch in which the first token learns the mean of all
             (``first_token.py``), where the base is an encoder of sentences and many labels have few rows.
     """
@@ -49,11 +51,12 @@ class Preset:
     label_smoothing: float = 0.1
     consistency: float = 0.0
     patience: int = 5
+    hints: float = 0.2
     mean_steps: int = 300
 
 
 PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(epochs=0.4, mean_steps=150),
+    "quick": Preset(epochs=0.4, hints=0.0, mean_steps=150),
     "default": Preset(),
     "best": Preset(epochs=1.5, consistency=1.0),
 }
@@ -111,6 +114,7 @@ class Recipe:
     consistency: float = 0.0
     patience: int = 5
     accumulation: int = 1
+    hints: float = 0.0
     mean_steps: int = 0
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -134,6 +138,7 @@ def make_recipe(
     max_length = arguments.max_length or facts.max_length
     usual = epochs_for(math.ceil(facts.rows / batch_size), facts.labels, one_label=facts.one_label)
     epochs = arguments.epochs or max(1, round(usual * preset.epochs))
+    hints = preset.hints if _takes_hints(facts) else 0.0
     recipe = Recipe(
         epochs=epochs,
         learning_rate=arguments.learning_rate or _rate(facts),
@@ -145,10 +150,11 @@ def make_recipe(
         scheduler=arguments.scheduler,
         weight_decay=arguments.weight_decay,
         layer_decay=1.0 if facts.taught else preset.layer_decay,
-        label_smoothing=preset.label_smoothing if facts.one_label and not facts.taught else 0.0,
+        label_smoothing=preset.label_smoothing * (0.5 if hints else 1.0) if _is_smoothed(facts) else 0.0,
         consistency=preset.consistency,
         patience=max(preset.patience, epochs // 2),
         accumulation=pieces_for(batch_size, max_length),
+        hints=hints,
         mean_steps=preset.mean_steps if _learns_mean(facts) else 0,
         seed=arguments.seed,
         preset=arguments.preset,
@@ -193,6 +199,15 @@ def learning_rate_for(hidden_size: int, labels: int, *, one_label: bool = True) 
 
 def _rate(facts: Facts) -> float:
     return learning_rate_for(facts.hidden_size, facts.labels, one_label=facts.one_label)
+
+
+def _is_smoothed(facts: Facts) -> bool:
+    return facts.one_label and not facts.taught
+
+
+def _takes_hints(facts: Facts) -> bool:
+    """Tells whether it pays to say which labels are near to each other: of two there is nothing to say."""
+    return _is_smoothed(facts) and facts.labels > FEW_LABELS
 
 
 def _learns_mean(facts: Facts) -> bool:

@@ -20,7 +20,7 @@ from edgetext.metrics.report import load_scores, metric_key, overall
 from edgetext.progress import Progress
 from edgetext.task import Answers, FloatArray, MultiLabel, Task
 from edgetext.train.arguments import as_known
-from edgetext.train.encode import TEACHER, UNLABELLED
+from edgetext.train.encode import HINTS, TEACHER, UNLABELLED
 from edgetext.train.recipe import Recipe, device
 
 with needs_extra("train"):
@@ -130,24 +130,26 @@ class FineTuner(Trainer):  # type: ignore[misc]  # transformers is not followed 
         """
         consistency = self.recipe.consistency if model.training else 0.0
         given = {name: torch.cat([values, values]) for name, values in inputs.items()} if consistency else inputs
-        if TEACHER in given:
-            loss, outputs = self._taught(model, given)
+        if TEACHER in given or HINTS in given:
+            loss, outputs = self._guided(model, given)
         else:
             loss, outputs = super().compute_loss(model, given, True, num_items_in_batch)
         if consistency:
             loss = loss + consistency * disagreement(outputs["logits"], one_label=self.one_label)
         return (loss, outputs) if return_outputs else loss
 
-    def _taught(self, model: Any, inputs: Any) -> tuple[Any, Any]:
-        outputs = model(**{name: values for name, values in inputs.items() if name not in (TEACHER, "labels")})
-        loss = taught_loss(outputs["logits"], inputs[TEACHER], inputs["labels"], one_label=self.one_label)
-        return loss, outputs
+    def _guided(self, model: Any, inputs: Any) -> tuple[Any, Any]:
+        beside = (TEACHER, HINTS, "labels")
+        outputs = model(**{name: values for name, values in inputs.items() if name not in beside})
+        logits, labels = outputs["logits"], inputs["labels"]
+        if TEACHER in inputs:
+            return taught_loss(logits, inputs[TEACHER], labels, one_label=self.one_label), outputs
+        return hinted_loss(logits, inputs[HINTS], labels, self.recipe), outputs
 
     def _set_signature_columns_if_needed(self) -> None:
-        """Lets the teacher's column through to the loss; columns that the model does not take are left out."""
+        """Lets what others say of a row through to the loss; further columns that no model takes are left out."""
         super()._set_signature_columns_if_needed()
-        if TEACHER not in self._signature_columns:
-            self._signature_columns.append(TEACHER)
+        self._signature_columns += [name for name in (TEACHER, HINTS) if name not in self._signature_columns]
 
     def _groups(self) -> list[dict[str, Any]]:
         """Groups the weights by learning rate and weight decay."""
@@ -215,6 +217,25 @@ def taught_loss(logits: Any, teacher: Any, labels: Any, *, one_label: bool) -> A
         each = torch.nn.functional.binary_cross_entropy_with_logits(own, labels.clamp(min=0), reduction="none")
         cost = each.mean(-1) * (labels[:, 0] != UNLABELLED)
     return torch.nn.functional.mse_loss(own, teacher) + LABELS_WEIGHT * cost.mean()
+
+
+def hinted_loss(logits: Any, hints: Any, labels: Any, recipe: Recipe) -> Any:
+    """Computes the cross entropy of a target that is mostly the label, and partly what a simpler classifier sees.
+
+    Which labels are near to each other is told so, and a wrong one weighs less. That a weaker teacher than the
+    student serves as well: L. Yuan et al., "Revisiting Knowledge Distillation via Label Smoothing Regularization",
+    CVPR 2020.
+
+    Args:
+        logits: Shape (texts, labels).
+        hints: The other's probabilities, likewise.
+        labels: Class indices, shape (texts,).
+        recipe: Says how much of the target they are, and how much all labels alike.
+    """
+    own = torch.nn.functional.one_hot(labels, logits.shape[1])
+    alike = recipe.label_smoothing / logits.shape[1]
+    target = (1 - recipe.hints - recipe.label_smoothing) * own + recipe.hints * hints + alike
+    return torch.nn.functional.cross_entropy(logits.float(), target.float())
 
 
 def set_prior(model: Any, rows: Dataset, task: Task) -> None:
