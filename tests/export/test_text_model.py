@@ -109,9 +109,8 @@ def test_a_tokenizer_without_an_operator_is_one_sentence(bundle: Path) -> None:
     path = bundle / "tokenizer_config.json"
     config = json.loads(path.read_text())
     path.write_text(json.dumps({**config, "tokenizer_class": "PreTrainedTokenizerFast"}))
-    config_path = bundle / "config.json"
-    config_path.write_text(json.dumps({**json.loads(config_path.read_text()), "model_type": "modernbert"}))
+    (bundle / "config.json").write_text(json.dumps({"model_type": "modernbert"}))
     manifest: Manifest = open_bundle(bundle).manifest
-    with pytest.raises(ModelError, match="no operator for the tokenizer PreTrainedTokenizerFast"):
+    with pytest.raises(ModelError, match="no operator for the tokenizer (PreTrainedTokenizerFast|TokenizersBackend)"):
         add_text_model(bundle, manifest, TEXTS)
     assert not (bundle / TEXT_FILE).exists()

@@ -94,12 +94,19 @@ def zipf_weights(ranks: NDArray[np.int64], size: int) -> FloatArray:
 def _read(encoder: Any, tokenizer: Any, ids: Sequence[int], progress: Progress) -> NDArray[np.float32]:
     """The mean of the last hidden states of each token, special tokens beside it included."""
     found = []
+    before, after = _beside(tokenizer)
     with torch.inference_mode():
         for first in range(0, len(ids), _BATCH):
             progress.step(STEP, first, len(ids))
-            rows = [tokenizer.build_inputs_with_special_tokens([token]) for token in ids[first : first + _BATCH]]
-            batch = torch.tensor(rows)
+            batch = torch.tensor([[*before, token, *after] for token in ids[first : first + _BATCH]])
             states = encoder(input_ids=batch, attention_mask=torch.ones_like(batch))[0]
             found.append(states.mean(dim=1).float().numpy())
     progress.step(STEP, len(ids), len(ids))
     return np.concatenate(found)
+
+
+def _beside(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Finds the special tokens before and after a text, by those of one."""
+    encoded = tokenizer("a", return_special_tokens_mask=True)
+    special, ids = encoded["special_tokens_mask"], encoded["input_ids"]
+    return ids[: special.index(0)], ids[len(special) - special[::-1].index(0) :]
