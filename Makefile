@@ -42,6 +42,7 @@ test-fast: install
 # What touches transformers, once more beside the newest of everything: transformers 5, where torch exports.
 TESTS_5 := tests/train tests/hub tests/runtime/test_hub.py \
   tests/export/test_architectures.py tests/export/test_exporters.py tests/export/test_graph.py \
+  tests/export/test_export_first_stage.py \
   tests/bench/test_bench_tasks.py tests/bench/test_backends.py::test_the_command_for_a_gpu_runs_where_there_is_none
 
 # But for two breaks of the connection, after which its huggingface_hub tries again for 23 seconds each.

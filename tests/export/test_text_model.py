@@ -111,6 +111,8 @@ def test_a_tokenizer_without_an_operator_is_one_sentence(bundle: Path) -> None:
     path.write_text(json.dumps({**config, "tokenizer_class": "PreTrainedTokenizerFast"}))
     (bundle / "config.json").write_text(json.dumps({"model_type": "modernbert"}))
     manifest: Manifest = open_bundle(bundle).manifest
-    with pytest.raises(ModelError, match="no operator for the tokenizer (PreTrainedTokenizerFast|TokenizersBackend)"):
+    with pytest.raises(
+        ModelError, match=r"no operator for the tokenizer (PreTrainedTokenizerFast|TokenizersBackend)"
+    ):
         add_text_model(bundle, manifest, TEXTS)
     assert not (bundle / TEXT_FILE).exists()

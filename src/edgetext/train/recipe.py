@@ -32,7 +32,10 @@ class Preset:
     labels a text) slower lower layers and steps of 3e-4 reached 0.81 of micro F1 on the test rows, equal ones and
     2e-4 0.79; an average of the weights over the last hundred steps changed nothing there. Two passes that must
     agree gained nothing on BANKING77 (0.928 of the test rows after ten epochs; 0.925 to 0.934 by default), nor did
-    twice the epochs (0.931).
+    twice the epochs (0.931), nor the logits of two models of other seeds to learn (0.925; the two together 0.933).
+    Hints made the probabilities truer: with seeds 42 to 44 the mean cross entropy of the test rows was 0.272, 0.266
+    and 0.269 with them, 0.284, 0.305 and 0.294 without; accuracy 0.9312, 0.9305, 0.9325, and 0.9341, 0.9247,
+    0.9302.
 
     Attributes:
         epochs: Times as many epochs as rows and labels ask for.
