@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgetext.bench.settings import BenchSettings
 from edgetext.checkpoint import MINILM
 from edgetext.data.settings import ColumnChoice, DataSettings
-from edgetext.errors import check_extra
+from edgetext.errors import InputError, check_extra
 from edgetext.export.settings import ExportSettings
 from edgetext.files import new_folder, refuse_existing
 from edgetext.foreign.versions import extras_to_export
@@ -92,12 +92,13 @@ def run(
     *,
     progress: Progress | None = None,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Run:
     """Trains, exports and measures.
 
     A run that is there is replaced as a whole: the new one is made beside it, so that an old bundle never lies
-    beside a new checkpoint, and the old run is whole until the new one is. Parts that were done when a later one
-    failed are kept: at the output, or next to the old run in a folder that ends in ``.new``.
+    beside a new checkpoint, and the old run is whole until the new one is. Parts and epochs that were whole when
+    something failed are kept: at the output, or next to the old run in a folder that ends in ``.new``.
 
     Args:
         data: The labelled text; a path or a text is its ``uri``.
@@ -105,6 +106,8 @@ def run(
         settings: The user's choices.
         progress: Told of every step and of what the user should know.
         overwrite: Whether a run that is there may be replaced.
+        resume: Whether to go on with what an interrupted run left at the output: a checkpoint that is done is taken
+            as it is, a training goes on after its last whole epoch; what follows is made anew.
 
     Returns:
         The three parts; ``exported.refused`` says whether the gate let no int8 model through, so that fp32 is the
@@ -112,25 +115,29 @@ def run(
 
     Raises:
         OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
-        InputError: Data, base model or calibration rows cannot be used.
+        InputError: Data, base model or calibration rows cannot be used, ``overwrite`` and ``resume`` are both
+            given, or what is to go on was begun with other rows or choices.
         WriteError: The output cannot be written, or the disk is full.
         MissingExtraError: One of the extras ``train``, ``export`` and ``bench`` is not installed, or ``optimum``
             beside transformers 4.
         KeyboardInterrupt: Ctrl-C came; parts that were done are kept.
     """
     output, settings, progress = Path(output), settings or RunSettings(), progress or Silent()
-    refuse_existing(output, RUN, overwrite=overwrite)
+    if overwrite and resume:
+        raise InputError("--overwrite begins anew, and --resume goes on with what is there: give one of them")
+    refuse_existing(output, RUN, overwrite=overwrite or resume)
     for extra in ("train", *extras_to_export(), "bench"):
         check_extra(extra)
-    if not output.is_dir() or not any(output.iterdir()):
+    if resume or not output.is_dir() or not any(output.iterdir()):
         try:
-            return _parts(data, output, settings, progress)
-        except BaseException:
-            _tell_parts(output, progress)
+            return _parts(data, output, settings, progress, resume=resume)
+        except BaseException as error:
+            if not (resume and isinstance(error, InputError)):  # which says what is there that does not fit
+                _tell_parts(output, progress)
             raise
     with new_folder(output, RUN, overwrite=overwrite) as folder:
         try:
-            made = _parts(data, folder, settings, progress)
+            made = _parts(data, folder, settings, progress, resume=False)
         except BaseException:
             _keep_parts(folder, output, progress)
             raise
@@ -169,7 +176,7 @@ def train(
     from edgetext.train.fitting import fit
 
     arguments, progress = arguments or TrainArguments(), progress or Silent()
-    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite)
+    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite or resume)
     check_extra("train")
     found = resolve_base(base)
     if found.on_hub:
@@ -214,7 +221,7 @@ def distill(
     from edgetext.train.student import plan_layers
 
     settings, progress = settings or DistillSettings(), progress or Silent()
-    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite)
+    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite or resume)
     check_extra("train")
     opened = open_checkpoint(Path(teacher))
     plan_layers(opened, settings.layers)  # before minutes may go into the data
@@ -433,7 +440,9 @@ def _data_settings(data: DataSettings | Path | str) -> DataSettings:
     return data if isinstance(data, DataSettings) else DataSettings(str(data))
 
 
-def _parts(data: DataSettings | Path | str, output: Path, settings: RunSettings, progress: Progress) -> Run:
+def _parts(
+    data: DataSettings | Path | str, output: Path, settings: RunSettings, progress: Progress, *, resume: bool
+) -> Run:
     """Makes the three parts, each whole or not at all; a part that is done outlives the failure of a later one."""
     search = settings.export
     if isinstance(search.calibration, str):
@@ -447,9 +456,9 @@ def _parts(data: DataSettings | Path | str, output: Path, settings: RunSettings,
         search = replace(
             search, unlabelled=load_texts(search.unlabelled, chosen.text_column, chosen.text_pair_column)
         )
-    checkpoint = train(data, output / "checkpoint", settings.base, settings.training, progress)
-    exported = export(checkpoint.path, output / "bundle", search, progress)
-    results = bench(exported.path, checkpoint.path, output / "report", settings.bench, progress)
+    checkpoint = train(data, output / "checkpoint", settings.base, settings.training, progress, resume=resume)
+    exported = export(checkpoint.path, output / "bundle", search, progress, overwrite=resume)
+    results = bench(exported.path, checkpoint.path, output / "report", settings.bench, progress, overwrite=resume)
     return Run(output, checkpoint, exported, results)
 
 
@@ -464,22 +473,22 @@ def _at(output: Path, made: Run) -> Run:
 
 
 def _keep_parts(folder: Path, output: Path, progress: Progress) -> None:
-    """Keeps the parts that are whole, in place of those that an earlier failure left."""
+    """Keeps what is whole, parts and epochs, in place of what an earlier failure left."""
     progress.note(f"{output} is as it was")
-    if not _done(folder):
+    if not _kept(folder):
         return
     beside = output.with_name(f"{output.name}.new")
     with new_folder(beside, RUN, overwrite=True) as kept:
-        for name in _done(folder):
+        for name in _kept(folder):
             (folder / name).rename(kept / name)
-    _tell_parts(beside, progress)
+    _tell_parts(beside, progress, f"-o {beside} --resume")
 
 
-def _tell_parts(folder: Path, progress: Progress) -> None:
-    done = ", ".join(str(folder / name) for name in _done(folder))
+def _tell_parts(folder: Path, progress: Progress, going_on: str = "the same command with --resume") -> None:
+    done = ", ".join(str(folder / name) for name in _kept(folder))
     if done:
-        progress.note(f"kept of this run, each whole: {done}")
+        progress.note(f"kept of this run, each whole: {done}; {going_on} goes on from there")
 
 
-def _done(folder: Path) -> list[str]:
-    return [name for name in RUN.folders if not name.startswith(".") and (folder / name).is_dir()]
+def _kept(folder: Path) -> list[str]:
+    return [name for name in RUN.folders if (folder / name).is_dir()]

@@ -11,6 +11,7 @@ from edgetext import pipeline
 from edgetext.bench import run as bench_run
 from edgetext.checkpoint import Checkpoint
 from edgetext.cli import run as run_module
+from edgetext.cli.console import PlainProgress
 from edgetext.cli.main import main
 from edgetext.errors import WriteError
 from edgetext.task import SingleLabel
@@ -117,7 +118,7 @@ def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_r
     make_old_run(output)
     fates = ["stopped in the export", "stopped again", "done"]
 
-    def train(_, folder, *__):
+    def train(_, folder, *__, **___):
         folder.mkdir(parents=True)
         (folder / "training.json").write_text(f'{{"base_model": "{fates[0]}"}}')
         return Checkpoint(folder, SingleLabel(("a", "b")), "bert", 8, "tiny", None, {})
@@ -135,6 +136,59 @@ def test_the_old_run_is_whole_until_the_new_one_is_and_new_parts_are_kept(tiny_r
         assert files_in(output) == OLD_RUN
         assert files_in(tmp_path / "out.new") == {"checkpoint/training.json": f'{{"base_model": "{fate}"}}'}
         assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.new"]
+
+
+def test_epochs_of_a_run_that_was_to_replace_another_are_kept(tiny_rows, tmp_path, monkeypatch, capsys):
+    def train(_, folder, *__, **___):
+        (folder.parent / ".checkpoint.training" / "checkpoint-5").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    make_old_run(tmp_path / "out")
+    monkeypatch.setattr(pipeline, "train", train)
+    assert main(["run", str(tiny_rows), "-o", str(tmp_path / "out"), "--overwrite"]) == 130
+    assert f"-o {tmp_path / 'out.new'} --resume goes on" in capsys.readouterr().err
+    assert files_in(tmp_path / "out") == OLD_RUN
+    assert [path.name for path in (tmp_path / "out.new" / ".checkpoint.training").iterdir()] == ["checkpoint-5"]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_goes_on(tiny_rows, tiny_base, tmp_path, monkeypatch, capsys):
+    """First in the training, then in the export; what is done is not done again."""
+    output, fates = tmp_path / "out", ["stopped in an epoch", "stopped in the export"]
+    words = ["run", str(tiny_rows), "--base", str(tiny_base), "-o", str(output), *WORDS, "--epochs", "2"]
+    real_step, real_export = PlainProgress.step, pipeline.export
+
+    def step(self, name, done, total):
+        real_step(self, name, done, total)
+        if name == "train" and done == total - 1 and fates[0] == "stopped in an epoch":
+            raise KeyboardInterrupt
+
+    def export(*given, **more):
+        if fates.pop(0) == "stopped in the export":
+            raise KeyboardInterrupt
+        return real_export(*given, **more)
+
+    measure_little(monkeypatch, backends=("edgetext",))
+    monkeypatch.setattr(PlainProgress, "step", step)
+    monkeypatch.setattr(pipeline, "export", export)
+    assert main(words) == 130
+    assert "the same command with --resume goes on" in capsys.readouterr().err
+    assert [path.name for path in output.iterdir()] == [".checkpoint.training"]
+    fates[:] = ["stopped in the export", "goes on"]
+    assert main([*words, "--resume"]) == 130
+    assert "going on after 1 epoch of" in capsys.readouterr().err
+    trained = (output / "checkpoint" / "training.json").stat().st_mtime_ns
+    assert main([*words, "--resume"]) == 0
+    assert "checkpoint is done" in capsys.readouterr().err
+    assert (output / "checkpoint" / "training.json").stat().st_mtime_ns == trained
+    assert sorted(path.name for path in output.iterdir()) == ["bundle", "checkpoint", "report"]
+    assert main([*words, "--resume", "--seed", "7"]) == 2
+    assert "is done already, with other rows" in capsys.readouterr().err
+
+
+def test_going_on_and_beginning_anew_exclude_each_other(tiny_rows, tmp_path, capsys):
+    assert main(["run", str(tiny_rows), "-o", str(tmp_path / "out"), "--resume", "--overwrite"]) == 2
+    assert "give one of them" in capsys.readouterr().err
 
 
 @pytest.mark.slow

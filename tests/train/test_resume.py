@@ -54,7 +54,7 @@ def left(split: Split, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
     heard = Stopping(at=2 * STEPS + 2)
     with pytest.raises(KeyboardInterrupt):
         fit(split, str(tiny_base), folder / "c", ARGUMENTS, heard)
-    assert any("2 epochs kept in" in note and "--resume" in note for note in heard.notes)
+    assert any("2 epochs kept" in note and "--resume" in note for note in heard.notes)
     assert [path.name for path in folder.iterdir()] == [".c.training"]
     return folder
 
@@ -102,6 +102,20 @@ def test_other_rows_or_arguments_are_refused(
     with pytest.raises(InputError, match=f"begun with other .*{said}"):
         fit(replace(split, train=rows), str(tiny_base), output, arguments, resume=True)  # type: ignore[arg-type]
     assert fit(split, str(tiny_base), output, ARGUMENTS, resume=True).training["best_epoch"]
+
+
+def test_what_is_done_is_left_as_it_is_and_other_choices_are_refused(
+    split: Split, tiny_base: Path, tmp_path: Path
+) -> None:
+    once, heard = TrainArguments(epochs=1, bf16=False), Stopping()
+    made = fit(split, str(tiny_base), tmp_path / "c", once)
+    before = {file.name: file.stat().st_mtime_ns for file in made.path.iterdir()}
+    assert fit(split, str(tiny_base), made.path, once, heard, resume=True) == made
+    assert heard.first == -1 and any("is done" in note for note in heard.notes)
+    with pytest.raises(InputError, match=f"{made.path} is done already, with other"):
+        fit(split, str(tiny_base), made.path, ARGUMENTS, resume=True)
+    assert {file.name: file.stat().st_mtime_ns for file in made.path.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
 class Touch:

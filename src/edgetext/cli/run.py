@@ -52,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(search_seconds=pipeline.SEARCH_SECONDS)
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of each measured program")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in the output folder")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with what an interrupted run with the same data and options left in the output folder",
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     add_push_to_hub(parser, "the bundle, unless the gate refuses it,")
 
@@ -69,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings,
             progress=progress,
             overwrite=arguments.overwrite,
+            resume=arguments.resume,
         )
     _show(arguments, console, made)
     refuse_incomplete(made.exported)

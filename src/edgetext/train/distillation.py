@@ -58,7 +58,7 @@ def distill(
         MissingExtraError: The ``train`` extra is not installed.
     """
     settings, progress = settings or DistillSettings(), progress or Silent()
-    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite)
+    refuse_existing(Path(output), CHECKPOINT, overwrite=overwrite or resume)
     check_extra("train")
     teacher = teacher if isinstance(teacher, Checkpoint) else open_checkpoint(Path(teacher))
     kept = plan_layers(teacher, settings.layers)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetext.checkpoint import Checkpoint, open_checkpoint, write_split, write_training
 from edgetext.data.example import Example, Split
-from edgetext.errors import needs_extra
+from edgetext.errors import InputError, needs_extra
 from edgetext.files import new_folder, open_to_all, refuse_existing
 from edgetext.foreign.load import save_tokenizer
 from edgetext.ours import CHECKPOINT
@@ -51,14 +53,15 @@ def fit(
         arguments: The user's choices; by default all are left to the recipe.
         progress: Told of every step and of what the user should know.
         overwrite: Whether a folder that is there may be replaced.
-        resume: Whether to go on after the last whole epoch of a training for this output that was interrupted.
+        resume: Whether to go on after the last whole epoch of a training for this output that was interrupted; one
+            that was finished is left as it is.
 
     Returns:
         The checkpoint; its ``training`` holds the metrics on the validation and the test rows.
 
     Raises:
         OutputExistsError: The output is taken and ``overwrite`` is off, or it holds something that is not ours.
-        InputError: The interrupted training was begun with other rows or arguments.
+        InputError: The interrupted training, or the finished one, was begun with other rows or arguments.
         WriteError: The output cannot be written, or the disk is full.
         ModelError: The base model cannot be used, or no student can be made of the teacher.
         MissingExtraError: The ``train`` extra is not installed.
@@ -68,9 +71,12 @@ def fit(
     place = student.teacher.path if student else base
     found = place if isinstance(place, BaseModel) else resolve_base(str(place))
     output = Path(output)
-    refuse_existing(output, CHECKPOINT, overwrite=overwrite)
+    refuse_existing(output, CHECKPOINT, overwrite=overwrite or resume)
     with in_clean_room(found) as readable, tell_failed_writes(output, CHECKPOINT.needs), quiet():
         job = _prepare(split, readable, student, arguments, progress or Silent())
+        if resume and not overwrite and _is_finished(output, job):
+            job.progress.note(f"{output} is done, with the same rows and options: nothing to go on with")
+            return open_checkpoint(output)
         with working_folder(output, _begun(job), job.progress, resume=resume) as working:
             trained = _train(job, working.path, working.last)
             with new_folder(output, CHECKPOINT, overwrite=overwrite) as folder:
@@ -153,6 +159,26 @@ def _begun(job: _Job) -> dict[str, Any]:
     }
 
 
+def _digest_begun(job: _Job) -> str:
+    return sha256(json.dumps(_begun(job), sort_keys=True).encode()).hexdigest()
+
+
+def _is_finished(output: Path, job: _Job) -> bool:
+    """Tells whether this training was finished already.
+
+    Raises:
+        InputError: Another one was.
+    """
+    if not output.is_dir() or not any(output.iterdir()):
+        return False
+    if open_checkpoint(output).training.get("begun") != _digest_begun(job):
+        raise InputError(
+            f"{output} is done already, with other rows, options or versions: leave --resume out, and give "
+            "--overwrite or another --output"
+        )
+    return True
+
+
 def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
     from edgetext.train.first_token import learn_mean
     from edgetext.train.trainer import Rows, make_trainer, set_prior
@@ -179,6 +205,7 @@ def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
         "device": device(),
         "seconds": round(time.perf_counter() - job.started, 1),
         "notes": list(job.notes),
+        "begun": _digest_begun(job),
     }
     if student and taught:
         results |= teacher_record(student, job.base)

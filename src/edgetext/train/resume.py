@@ -80,7 +80,7 @@ def working_folder(
             yield Working(place, last)
         except KeyboardInterrupt:
             if kept := _last_epoch(place):
-                progress.note(f"stopped: {_words(kept)} kept in {place}; the same command with --resume goes on")
+                progress.note(f"stopped: {_words(kept)} kept, and --resume goes on after that")
             else:
                 _remove(place)
             raise
