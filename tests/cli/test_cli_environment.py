@@ -153,7 +153,7 @@ def test_a_signal_ends_training_and_leaves_whole_epochs_alone(
     assert main(words) == 128 + number
     said = capsys.readouterr().err
     assert "interrupted; nothing half-written was left behind" in said
-    assert "the same command with --resume goes on" in said
+    assert "kept, and --resume goes on" in said
     assert [path.name for path in place.iterdir()] == [".c.training"]
     assert signal.getsignal(number) == signal.SIG_DFL
 
