@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgetext.metrics import baseline
-from edgetext.metrics.baseline import FOLDS, fit_baseline, out_of_fold
+from edgetext.metrics.baseline import FOLDS, cross_fitted_baseline, fit_baseline
 from edgetext.task import MultiLabel, SingleLabel
 from heard import Heard
 
@@ -53,16 +53,16 @@ def test_a_row_is_judged_by_the_others() -> None:
     texts = [f"{word} number {place}" for place in range(10) for word in ("soup", "dog")]
     labels = [("food",), ("pet",)] * 10
     labels[0] = ("pet",)  # wrongly: the soups of the other folds say so
-    found = out_of_fold(task, texts, labels, 7, heard)
+    found = cross_fitted_baseline(task, texts, labels, 7, heard)
     assert found.shape == (20, 2) and found.dtype == np.float32
     assert task.names(task.answers(found)) == [("food",), ("pet",)] * 10
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     assert ("hints", FOLDS, FOLDS) in heard.steps
-    np.testing.assert_array_equal(found, out_of_fold(task, texts, labels, 7, heard))
+    np.testing.assert_array_equal(found, cross_fitted_baseline(task, texts, labels, 7, heard))
 
 
 def test_a_label_of_one_row_is_never_hinted_at_for_it() -> None:
     task = SingleLabel(("food", "pet", "sky"))
     rows = [("soup", "food"), ("bread", "food"), ("dog", "pet"), ("cat", "pet"), ("snow", "sky")]
-    found = out_of_fold(task, [text for text, _ in rows], [(label,) for _, label in rows], 0, Heard())
+    found = cross_fitted_baseline(task, [text for text, _ in rows], [(label,) for _, label in rows], 0, Heard())
     assert found[4, 2] == 0 and found[4].sum() == pytest.approx(1)

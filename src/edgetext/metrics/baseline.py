@@ -49,7 +49,7 @@ def fit_baseline(task: Task, texts: Sequence[Text], labels: Sequence[Sequence[st
     return Baseline(task, words, classifier, len(rows))
 
 
-def out_of_fold(
+def cross_fitted_baseline(
     task: Task, texts: Sequence[Text], labels: Sequence[Sequence[str]], seed: int, progress: Progress
 ) -> FloatArray:
     """Asks it about each training row, fitted on the rows of the other folds: what it says of texts that are new.

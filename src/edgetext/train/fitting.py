@@ -74,9 +74,9 @@ def fit(
     refuse_existing(output, CHECKPOINT, overwrite=overwrite or resume)
     with in_clean_room(found) as readable, tell_failed_writes(output, CHECKPOINT.needs), quiet():
         job = _prepare(split, readable, student, arguments, progress or Silent())
-        if resume and not overwrite and _is_finished(output, job):
+        if resume and not overwrite and (finished := _finished(output, job)):
             job.progress.note(f"{output} is done, with the same rows and options: nothing to go on with")
-            return open_checkpoint(output)
+            return finished
         with working_folder(output, _begun(job), job.progress, resume=resume) as working:
             trained = _train(job, working.path, working.last)
             with new_folder(output, CHECKPOINT, overwrite=overwrite) as folder:
@@ -163,20 +163,21 @@ def _digest_begun(job: _Job) -> str:
     return sha256(json.dumps(_begun(job), sort_keys=True).encode()).hexdigest()
 
 
-def _is_finished(output: Path, job: _Job) -> bool:
-    """Tells whether this training was finished already.
+def _finished(output: Path, job: _Job) -> Checkpoint | None:
+    """Opens the checkpoint of this training if it was finished already.
 
     Raises:
         InputError: Another one was.
     """
     if not output.is_dir() or not any(output.iterdir()):
-        return False
-    if open_checkpoint(output).training.get("begun") != _digest_begun(job):
+        return None
+    there = open_checkpoint(output)
+    if there.training.get("begun") != _digest_begun(job):
         raise InputError(
             f"{output} is done already, with other rows, options or versions: leave --resume out, and give "
             "--overwrite or another --output"
         )
-    return True
+    return there
 
 
 def _train(job: _Job, folder: Path, last: Path | None) -> _Trained:
@@ -217,10 +218,10 @@ def _hinted(job: _Job, rows: Any) -> Any:
     """Adds to encoded training rows what TF-IDF takes for likely, fitted on others than the row in question."""
     if not job.recipe.hints:
         return rows
-    from edgetext.metrics.baseline import out_of_fold
+    from edgetext.metrics.baseline import cross_fitted_baseline
 
     texts, labels = zip(*((row.text, row.labels) for row in job.split.train), strict=True)
-    found = out_of_fold(job.split.task, texts, labels, job.recipe.seed, job.progress)
+    found = cross_fitted_baseline(job.split.task, texts, labels, job.recipe.seed, job.progress)
     return rows.add_column(HINTS, list(found))
 
 
