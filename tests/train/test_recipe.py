@@ -44,7 +44,7 @@ def test_hints_are_for_many_labels_one_a_text() -> None:
     usual, best, quick = (make_recipe(TrainArguments(preset=name), FACTS) for name in ("default", "best", "quick"))
     assert (usual.hints, best.hints, quick.hints) == (0.2, 0.2, 0)
     assert usual.label_smoothing == quick.label_smoothing / 2
-    for other in ({"labels": 20}, {"one_label": False}, {"taught": True}):
+    for other in ({"labels": 20}, {"rows": 76}, {"one_label": False}, {"taught": True}):
         assert make_recipe(TrainArguments(), replace(FACTS, **other)).hints == 0
 
 

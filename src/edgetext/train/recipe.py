@@ -209,8 +209,11 @@ def _is_smoothed(facts: Facts) -> bool:
 
 
 def _takes_hints(facts: Facts) -> bool:
-    """Tells whether it pays to say which labels are near to each other: of two there is nothing to say."""
-    return _is_smoothed(facts) and facts.labels > FEW_LABELS
+    """Tells whether it pays to say which labels are near to each other: of two there is nothing to say.
+
+    With fewer rows than labels there is nobody to say it.
+    """
+    return _is_smoothed(facts) and FEW_LABELS < facts.labels <= facts.rows
 
 
 def _learns_mean(facts: Facts) -> bool:
